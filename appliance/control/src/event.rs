@@ -1,0 +1,190 @@
+//! What happens, as it happens.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Block, Cause, Reject, State};
+
+/// An event with its number and time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Counts up by one for each notice on this connection, from 1; 0 for what lies in the past.
+    pub seq: u64,
+    /// When, on the server's boot-time clock.
+    pub at_us: u64,
+    /// When, on the wall clock, in milliseconds since 1970.
+    pub at_unix_ms: u64,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// An instance changed its state.
+    Transition(TransitionRecord),
+    /// Adverts heard, sent and rejected, batched, oldest first. Only with `watch` and `adverts`.
+    Adverts {
+        /// Whose.
+        instance: String,
+        /// Which.
+        marks: Vec<AdvertMark>,
+    },
+    /// Something keeps an instance in FAULT.
+    Blocked {
+        /// Whose.
+        instance: String,
+        /// What.
+        block: Block,
+        /// The particulars, as "eth9 does not exist".
+        detail: String,
+    },
+    /// It no longer does.
+    Unblocked {
+        /// Whose.
+        instance: String,
+        /// What.
+        block: Block,
+    },
+    /// Packets were discarded: the first of a (sender, reason), then a count at most every ten seconds.
+    Rejected {
+        /// Whose, if the packet names a VRID that is ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<String>,
+        /// The interface it came in on.
+        interface: String,
+        /// The sender.
+        source: IpAddr,
+        /// Why.
+        reason: Reject,
+        /// How many since the last notice of this kind.
+        count: u32,
+    },
+    /// As MASTER we hear another MASTER.
+    SecondMaster {
+        /// Whose.
+        instance: String,
+        /// The other.
+        source: IpAddr,
+        /// Its priority.
+        priority: u8,
+        /// What differs from us, or who will give way, in words.
+        detail: String,
+    },
+    /// The other master is no longer heard, or gave way.
+    SecondMasterGone {
+        /// Whose.
+        instance: String,
+        /// The other.
+        source: IpAddr,
+        /// How long it was heard.
+        lasted_us: u64,
+    },
+    /// An advert of the master came late: a takeover came near.
+    NearMiss {
+        /// Whose.
+        instance: String,
+        /// The master.
+        source: IpAddr,
+        /// How long it was silent.
+        silent_us: u64,
+        /// What was left until we would have taken over.
+        left_us: u64,
+    },
+    /// The kernel refused to add or remove an address.
+    AddressFailed {
+        /// Whose.
+        instance: String,
+        /// Which, with prefix length.
+        address: String,
+        /// The kernel's words.
+        error: String,
+    },
+    /// A planned handover ended.
+    HandoverEnded {
+        /// Whose.
+        instance: String,
+        /// The router that took over, if one was heard within the bound.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<IpAddr>,
+        /// How long it took.
+        lasted_us: u64,
+    },
+    /// The reader was too slow and missed notices; ask again with `watch`.
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
+    /// The service stops.
+    Stopping,
+}
+
+impl Event {
+    /// The instance that it is about, if it is about one.
+    pub fn instance(&self) -> Option<&str> {
+        match self {
+            Self::Transition(record) => Some(&record.instance),
+            Self::Adverts { instance, .. }
+            | Self::Blocked { instance, .. }
+            | Self::Unblocked { instance, .. }
+            | Self::SecondMaster { instance, .. }
+            | Self::SecondMasterGone { instance, .. }
+            | Self::NearMiss { instance, .. }
+            | Self::AddressFailed { instance, .. }
+            | Self::HandoverEnded { instance, .. } => Some(instance),
+            Self::Rejected { instance, .. } => instance.as_deref(),
+            Self::Lagged { .. } | Self::Stopping => None,
+        }
+    }
+}
+
+/// A change of state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransitionRecord {
+    /// Whose.
+    pub instance: String,
+    /// When, on the server's boot-time clock (of the boot it happened in).
+    pub at_us: u64,
+    /// When, on the wall clock, in milliseconds since 1970.
+    pub at_unix_ms: u64,
+    /// The state before.
+    pub from: State,
+    /// The state after.
+    pub to: State,
+    /// Why.
+    pub cause: Cause,
+    /// The cause in words, with the particulars.
+    pub text: String,
+}
+
+/// An advert on the timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdvertMark {
+    /// When, on the server's boot-time clock.
+    pub at_us: u64,
+    /// The sender.
+    pub source: IpAddr,
+    /// The priority it carried; 0 says that the master leaves.
+    pub priority: u8,
+    /// Heard, sent or rejected.
+    #[serde(flatten)]
+    pub kind: MarkKind,
+}
+
+/// What became of an advert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mark", rename_all = "snake_case")]
+pub enum MarkKind {
+    /// Heard.
+    Received,
+    /// Ours.
+    Sent,
+    /// Heard and discarded.
+    Rejected {
+        /// Why.
+        reason: Reject,
+    },
+}

@@ -1,0 +1,169 @@
+//! Requests and answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{InstanceStatus, InterfaceStatus, Notice, ServiceStatus, TransitionRecord};
+
+/// What the connection may do, decided by the peer's credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// May look.
+    Reader,
+    /// May look and change: root and the admin group.
+    Admin,
+}
+
+/// The server's first line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The protocol version, [`crate::PROTOCOL`].
+    pub locum: u32,
+    /// The version of the service.
+    pub version: String,
+    /// The host's name.
+    pub host: String,
+    /// What this connection may do.
+    pub role: Role,
+    /// The boot-time clock now, in microseconds.
+    pub now_us: u64,
+    /// The wall clock now, in milliseconds since 1970.
+    pub now_unix_ms: u64,
+}
+
+/// A question or an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Repeated in the answer.
+    pub id: u64,
+    /// What is wanted.
+    #[serde(flatten)]
+    pub verb: Verb,
+}
+
+/// What can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Verb {
+    /// The service, its interfaces and its instances, or one instance: [`Item::Service`], [`Item::Interface`],
+    /// [`Item::Instance`].
+    Show {
+        /// Only this instance.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<String>,
+    },
+    /// How an instance came to be in its state: [`Item::Instance`], then an [`Item::Transition`] each, newest first.
+    Why {
+        /// Which.
+        instance: String,
+    },
+    /// What `show` says, the kept history ([`Item::Transition`], oldest first) and the recent adverts
+    /// ([`Item::Notice`] with [`crate::Event::Adverts`]), then every event as it happens, until the connection ends.
+    Watch {
+        /// Only this instance.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<String>,
+        /// Also each advert heard or sent.
+        #[serde(default)]
+        adverts: bool,
+    },
+    /// Ends the preempt delay of an instance (admin).
+    Resume {
+        /// Which.
+        instance: String,
+    },
+}
+
+impl Verb {
+    /// The word on the wire and the command line.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Show { .. } => "show",
+            Self::Why { .. } => "why",
+            Self::Watch { .. } => "watch",
+            Self::Resume { .. } => "resume",
+        }
+    }
+
+    /// Whether only an admin may ask for it.
+    pub const fn changes_something(&self) -> bool {
+        match self {
+            Self::Show { .. } | Self::Why { .. } | Self::Watch { .. } => false,
+            Self::Resume { .. } => true,
+        }
+    }
+}
+
+/// One line of an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// A part of it; more follows.
+    Item(Item),
+    /// The end: done, in a sentence that says what took effect.
+    Done(String),
+    /// The end: refused or failed, nothing took effect.
+    Error(Refusal),
+}
+
+/// A part of an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Item {
+    /// The service as a whole.
+    Service(ServiceStatus),
+    /// A network interface that instances use.
+    Interface(InterfaceStatus),
+    /// A virtual router.
+    Instance(Box<InstanceStatus>),
+    /// A change of state that lies in the past.
+    Transition(TransitionRecord),
+    /// An event that lies in the past.
+    Notice(Notice),
+}
+
+/// Why a request was refused or failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// For programs.
+    pub code: ErrorCode,
+    /// For people.
+    pub message: String,
+}
+
+/// The kinds of refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// The line is not a request that this version knows.
+    BadRequest,
+    /// The line is longer than [`crate::LINE_BYTES_MAX`].
+    TooLong,
+    /// There is no such instance.
+    UnknownInstance,
+    /// The connection's role does not allow it.
+    NotAllowed,
+    /// It makes no sense in the present state.
+    NotNow,
+    /// The service could not do it.
+    Failed,
+}
+
+/// Any line that a server sends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Line {
+    /// The first line.
+    Hello(Hello),
+    /// A line of an answer. `id` is absent where the request could not be read.
+    Answer {
+        /// The request's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+        /// What it says.
+        #[serde(flatten)]
+        answer: Answer,
+    },
+    /// An event.
+    Notice(Notice),
+}

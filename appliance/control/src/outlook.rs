@@ -1,0 +1,54 @@
+//! Sentences that the command line and the console both say about an instance.
+
+use crate::{Duration, InstanceStatus, State};
+
+/// What matters most about the instance now, in a few words: who is master, or what is wrong.
+pub fn headline(status: &InstanceStatus) -> String {
+    if let Some(second) = &status.second_master {
+        return format!("second master {} (priority {})", second.address, second.priority);
+    }
+    match status.state {
+        State::Fault => match status.blocks.split_first() {
+            Some((first, [])) => first.detail.clone(),
+            Some((first, rest)) => format!("{} (and {} more)", first.detail, rest.len()),
+            None => "blocked".into(),
+        },
+        State::Master => "we hold the addresses".into(),
+        State::Backup if status.timers.handover_until_us.is_some() => "handing over".into(),
+        State::Backup | State::Init => match &status.master {
+            Some(master) => format!("master is {} (priority {})", master.address, master.priority),
+            None if status.state == State::Init => "stopped".into(),
+            None => "no master heard yet".into(),
+        },
+    }
+}
+
+/// What happens if the present master fails, as far as this router can know. Backups are silent in VRRP, so a master
+/// does not know its successor.
+pub fn outlook(status: &InstanceStatus) -> String {
+    let takeover = Duration::from_us(status.master_down_interval_us);
+    match status.state {
+        State::Master => {
+            let heard = status.senders.iter().filter(|sender| sender.received > 0).max_by_key(|s| s.last_heard_us);
+            match heard {
+                Some(sender) => format!(
+                    "if this router fails, who follows is unknown (backups are silent); last heard: {} with priority {}",
+                    sender.address, sender.priority
+                ),
+                None => {
+                    "if this router fails, who follows is unknown: backups are silent, and no other router was heard"
+                        .into()
+                }
+            }
+        }
+        State::Backup => match &status.master {
+            Some(master) => format!(
+                "if {} fails, this router (priority {}) takes over after {takeover}, unless one of higher priority does",
+                master.address, status.effective_priority
+            ),
+            None => format!("takes over {takeover} after it began to listen, unless a master is heard"),
+        },
+        State::Fault => "does not take part until what blocks it is mended".into(),
+        State::Init => "does not take part".into(),
+    }
+}

@@ -1,0 +1,251 @@
+//! What `show` says.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Block, Family, Reject, Role, State, TransitionRecord};
+
+/// The service as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// The host's name.
+    pub host: String,
+    /// The version of the service.
+    pub version: String,
+    /// What the asking connection may do.
+    pub role: Role,
+    /// Its process.
+    pub pid: u32,
+    /// Since it started.
+    pub uptime_us: u64,
+    /// The boot-time clock now.
+    pub now_us: u64,
+    /// The wall clock now, in milliseconds since 1970.
+    pub now_unix_ms: u64,
+    /// The configuration file it runs with.
+    pub configuration: String,
+    /// Errors and warnings in that file, counted.
+    pub configuration_errors: u32,
+    /// See `configuration_errors`.
+    pub configuration_warnings: u32,
+    /// How many instances there are.
+    pub instances: u32,
+    /// The largest lateness of the engine's timer so far.
+    pub lateness_max_us: u64,
+    /// Reports that the engine could not hand over because nobody fetched them in time.
+    pub reports_lost: u64,
+}
+
+/// A network interface that instances use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether it exists.
+    pub exists: bool,
+    /// Whether it is set up and has carrier.
+    pub up: bool,
+    /// Groups heard on it that are not ours.
+    pub foreign: Vec<ForeignVrid>,
+    /// Packets discarded before an instance was found for them.
+    pub rejected: BTreeMap<Reject, u32>,
+}
+
+/// A group on the segment that is not ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignVrid {
+    /// Its virtual router ID.
+    pub vrid: u8,
+    /// Who was heard with it first.
+    pub source: IpAddr,
+    /// When.
+    pub first_heard_us: u64,
+}
+
+/// How adverts travel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Mode {
+    /// To a group.
+    Multicast {
+        /// Which.
+        group: IpAddr,
+    },
+    /// To each peer.
+    Unicast {
+        /// Which.
+        peers: Vec<IpAddr>,
+    },
+}
+
+/// A virtual router.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceStatus {
+    /// The instance's name.
+    pub name: String,
+    /// The interface it runs on.
+    pub interface: String,
+    /// The virtual router ID.
+    pub vrid: u8,
+    /// The family.
+    pub family: Family,
+    /// The VRRP version.
+    pub version: u8,
+    /// How adverts travel.
+    pub mode: Mode,
+    /// The address that adverts are sent from.
+    pub source: Option<IpAddr>,
+    /// The state.
+    pub state: State,
+    /// Since when, on the boot-time clock.
+    pub since_us: u64,
+    /// Since when, on the wall clock, in milliseconds since 1970.
+    pub since_unix_ms: u64,
+    /// The configured priority.
+    pub priority: u8,
+    /// The priority that counts, after trackers.
+    pub effective_priority: u8,
+    /// Whether it takes over from a master of lower priority.
+    pub preempt: bool,
+    /// How long it waits before that.
+    pub preempt_delay_us: u64,
+    /// The configured advert interval.
+    pub advert_interval_cs: u16,
+    /// `Skew_Time` (RFC 3768 §6.1).
+    pub skew_us: u64,
+    /// `Master_Down_Interval` (RFC 3768 §6.1).
+    pub master_down_interval_us: u64,
+    /// Who is master as far as this instance knows.
+    pub master: Option<MasterStatus>,
+    /// What will happen when.
+    pub timers: Timers,
+    /// What keeps it in FAULT, in the order in which a person would mend it.
+    pub blocks: Vec<BlockStatus>,
+    /// Its virtual addresses.
+    pub vips: Vec<VipStatus>,
+    /// The routers heard with its VRID.
+    pub senders: Vec<SenderStatus>,
+    /// Another master heard while MASTER.
+    pub second_master: Option<SecondMaster>,
+    /// What was counted since the service started.
+    pub counters: Counters,
+    /// The last change of state.
+    pub last_transition: Option<TransitionRecord>,
+}
+
+/// Who is master.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MasterStatus {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its priority.
+    pub priority: u8,
+    /// Whether it is this router.
+    pub is_self: bool,
+    /// When it was last heard; absent for this router.
+    pub last_heard_us: Option<u64>,
+}
+
+/// Deadlines on the boot-time clock; absent where the timer does not run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timers {
+    /// BACKUP: takes over unless the master is heard before.
+    pub master_down_at_us: Option<u64>,
+    /// MASTER: the next advert.
+    pub advertise_at_us: Option<u64>,
+    /// BACKUP: the preempt delay ends and we take over.
+    pub preempt_at_us: Option<u64>,
+    /// Leaving: the addresses go at the latest.
+    pub handover_until_us: Option<u64>,
+}
+
+/// What keeps an instance in FAULT.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockStatus {
+    /// What.
+    pub block: Block,
+    /// Since when, on the boot-time clock.
+    pub since_us: u64,
+    /// The particulars, as "eth9 does not exist".
+    pub detail: String,
+}
+
+/// A virtual address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VipStatus {
+    /// The address with its prefix length.
+    pub address: String,
+    /// The interface it goes on.
+    pub device: String,
+    /// Its label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Whether it is not part of adverts (`virtual_ipaddress_excluded`).
+    #[serde(default)]
+    pub excluded: bool,
+    /// Whether locum has put it on the interface.
+    pub installed: bool,
+    /// What the kernel said when it refused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A router heard with an instance's VRID.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SenderStatus {
+    /// Its address.
+    pub address: IpAddr,
+    /// The priority of its last advert.
+    pub priority: u8,
+    /// The interval of its last advert.
+    pub advert_interval_cs: u16,
+    /// When it was first heard.
+    pub first_heard_us: u64,
+    /// When it was last heard.
+    pub last_heard_us: u64,
+    /// Adverts accepted.
+    pub received: u32,
+    /// Adverts that came more than half an interval late.
+    pub late: u32,
+    /// Adverts that seem not to have come at all.
+    pub missed: u32,
+    /// The longest silence between two adverts while it was master.
+    pub longest_gap_us: u64,
+    /// Packets of it that were discarded.
+    pub rejected: u32,
+    /// Why the last of those was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_reject: Option<Reject>,
+}
+
+/// Another master heard while MASTER.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondMaster {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its priority.
+    pub priority: u8,
+    /// Since when.
+    pub since_us: u64,
+}
+
+/// What was counted since the service started. Counters saturate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Adverts sent, each peer counted.
+    pub adverts_sent: u32,
+    /// Adverts accepted.
+    pub adverts_received: u32,
+    /// Adverts of priority 0 sent.
+    pub priority_zero_sent: u32,
+    /// Adverts of priority 0 accepted.
+    pub priority_zero_received: u32,
+    /// How often it became MASTER.
+    pub became_master: u32,
+    /// Gratuitous ARPs (unsolicited neighbour advertisements) sent.
+    pub announcements_sent: u32,
+    /// Packets discarded, by reason.
+    pub rejected: BTreeMap<Reject, u32>,
+}
