@@ -5,3 +5,4 @@ extern crate std;
 pub mod reject;
 pub mod time;
 pub mod vocabulary;
+pub mod wire;
