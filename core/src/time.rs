@@ -1,29 +1,44 @@
 //! Time as the core knows it: microseconds handed in by the caller, never read from a clock.
 
 use core::fmt;
+use core::num::NonZeroU64;
 use core::ops::{Add, Sub};
 
 /// A point in time: microseconds since an origin that the caller chooses and keeps (the service uses `CLOCK_BOOTTIME`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(u64);
+///
+/// Held one higher than it is, so that an `Option` of it needs no more room: a router has a dozen of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(NonZeroU64);
 
 impl Instant {
     /// The origin.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self(NonZeroU64::MIN);
 
     /// The instant `us` microseconds after the origin.
     pub const fn from_us(us: u64) -> Self {
-        Self(us)
+        Self(NonZeroU64::MIN.saturating_add(us))
     }
 
     /// Microseconds since the origin.
     pub const fn us(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// The time from `earlier` to `self`, zero if `earlier` is the later one.
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration(self.0.saturating_sub(earlier.0))
+        Duration(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Instant({} us)", self.us())
     }
 }
 
@@ -39,7 +54,7 @@ impl Sub<Duration> for Instant {
     type Output = Self;
 
     fn sub(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(duration.0))
+        Self::from_us(self.us().saturating_sub(duration.0))
     }
 }
 
@@ -83,7 +98,10 @@ impl Duration {
 
     /// How many whole spans of `unit` fit in: 0 if `unit` is zero.
     pub const fn whole(self, unit: Self) -> u64 {
-        if unit.0 == 0 { 0 } else { self.0 / unit.0 }
+        match self.0.checked_div(unit.0) {
+            Some(n) => n,
+            None => 0,
+        }
     }
 }
 
@@ -119,7 +137,8 @@ mod tests {
     #[test]
     fn arithmetic_saturates_at_both_ends() {
         assert_eq!(Instant::from_us(5).since(Instant::from_us(9)), Duration::ZERO);
-        assert_eq!((Instant::from_us(u64::MAX) + Duration::from_us(1)).us(), u64::MAX);
+        assert_eq!(Instant::from_us(u64::MAX) + Duration::from_us(1), Instant::from_us(u64::MAX - 1));
+        assert_eq!(size_of::<Option<Instant>>(), 8);
         assert_eq!((Instant::ZERO - Duration::from_us(1)).us(), 0);
     }
 

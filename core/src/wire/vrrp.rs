@@ -209,7 +209,8 @@ impl Advertisement<'_> {
         out.put(&[self.version.number() << 4 | TYPE_ADVERTISEMENT, self.vrid, self.priority, count]);
         match self.version {
             Version::V2 => {
-                let kind = if self.password.is_some() { AuthenticationType::Password } else { AuthenticationType::None };
+                let kind =
+                    if self.password.is_some() { AuthenticationType::Password } else { AuthenticationType::None };
                 let interval_s = u8::try_from(self.advert_interval_cs / 100).unwrap_or(u8::MAX);
                 out.put(&[kind as u8, interval_s]);
             }
@@ -271,9 +272,8 @@ mod tests {
     }
 
     /// Scenario 1's advert; the checksum was computed by hand as RFC 1071 says.
-    const V2: [u8; 20] = [
-        0x21, 45, 100, 1, 1, 1, 0x30, 0x91, 172, 20, 45, 248, b'a', b'd', b'm', b'i', b'n', b'1', b'2', b'3',
-    ];
+    const V2: [u8; 20] =
+        [0x21, 45, 100, 1, 1, 1, 0x30, 0x91, 172, 20, 45, 248, b'a', b'd', b'm', b'i', b'n', b'1', b'2', b'3'];
 
     #[test]
     fn construct() {

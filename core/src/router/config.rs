@@ -1,0 +1,208 @@
+//! What a virtual router is told about itself.
+
+use core::fmt;
+use core::net::IpAddr;
+use core::num::NonZeroU8;
+
+use super::announce::AnnounceConfig;
+use crate::time::Duration;
+use crate::vocabulary::Family;
+use crate::wire::vrrp::{Password, Version};
+
+/// Where the lists of a set of routers are kept: in the caller's memory, since their worst case is long.
+///
+/// An implementation says which containers it uses; see [`Borrowed`] for one without a heap.
+pub trait Storage: Clone + fmt::Debug {
+    /// The virtual addresses of a router, at most 255.
+    type Addresses: AsRef<[IpAddr]> + Clone + fmt::Debug;
+    /// The unicast peers of a router.
+    type Peers: AsRef<[Peer]> + Clone + fmt::Debug;
+}
+
+/// Lists that are slices somebody else owns.
+#[derive(Clone, Copy, Debug)]
+pub struct Borrowed<'a>(core::marker::PhantomData<&'a ()>);
+
+impl<'a> Storage for Borrowed<'a> {
+    type Addresses = &'a [IpAddr];
+    type Peers = &'a [Peer];
+}
+
+/// A network interface: its place in the interface table of the [`RouterSet`](crate::set::RouterSet), which the caller
+/// assigns. Not the kernel's index, which changes when an interface is made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InterfaceId(pub u16);
+
+/// A unicast peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address.
+    pub address: IpAddr,
+    /// The lowest TTL that its packets may arrive with.
+    pub ttl_min: u8,
+    /// The highest.
+    pub ttl_max: u8,
+}
+
+impl Peer {
+    /// A peer whose packets may have any TTL.
+    pub const fn new(address: IpAddr) -> Self {
+        Self { address, ttl_min: 0, ttl_max: u8::MAX }
+    }
+}
+
+/// How adverts travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport<P> {
+    /// To everybody in the group (RFC 3768 §5.2.2).
+    Multicast {
+        /// The group.
+        group: IpAddr,
+    },
+    /// To each peer (keepalived's extension).
+    Unicast {
+        /// To whom.
+        peers: P,
+        /// The TTL to send with.
+        ttl: u8,
+        /// Whether adverts from others are refused (`check_unicast_src`).
+        check_source: bool,
+    },
+}
+
+/// Whether to take over from a master of lower priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preempt {
+    /// Never (`nopreempt`).
+    Never,
+    /// As RFC 3768 §6.4.2 says: its adverts are ignored until the master-down timer expires.
+    AtOnce,
+    /// This long after it was first heard (`preempt_delay`).
+    After(Duration),
+}
+
+/// The configuration of a virtual router.
+#[derive(Clone, Debug)]
+pub struct Config<S: Storage> {
+    /// The interface it runs on.
+    pub interface: InterfaceId,
+    /// The virtual router ID.
+    pub vrid: NonZeroU8,
+    /// The family of its addresses.
+    pub family: Family,
+    /// The VRRP version.
+    pub version: Version,
+    /// The base priority; 255 owns the addresses.
+    pub priority: NonZeroU8,
+    /// Version 2: 100 to 25,500 in whole seconds. Version 3: 1 to 4,095.
+    pub advert_interval_cs: u16,
+    /// How many adverts may be missed before the master counts as down; 3 in the RFCs.
+    pub down_timer_adverts: NonZeroU8,
+    /// Whether to take over from a master of lower priority.
+    pub preempt: Preempt,
+    /// How adverts travel.
+    pub transport: Transport<S::Peers>,
+    /// The password; only in version 2.
+    pub password: Option<Password>,
+    /// The virtual addresses that adverts carry.
+    pub addresses: S::Addresses,
+    /// How the addresses are announced on the link.
+    pub announce: AnnounceConfig,
+}
+
+/// Why a configuration cannot be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigError {
+    /// Another router has the same interface, family and virtual router ID.
+    Duplicate,
+    /// The advert interval is outside what the version can carry.
+    Interval,
+    /// An address is of another family, or there are more than 255.
+    Addresses,
+    /// Version 2 with IPv6.
+    Version,
+    /// A password in version 3.
+    Password,
+    /// Unicast without peers, or a peer or group of another family.
+    Transport,
+    /// The interface is not in the interface table.
+    Interface,
+    /// Every slot is taken.
+    Full,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Duplicate => "another instance has the same interface, family and virtual_router_id",
+            Self::Interval => "the advert interval is outside what this VRRP version can carry",
+            Self::Addresses => "the virtual addresses are of another family, or more than 255",
+            Self::Version => "VRRP version 2 does not know IPv6",
+            Self::Password => "VRRP version 3 has no password",
+            Self::Transport => "unicast without peers, or a peer of another family",
+            Self::Interface => "the interface is not known",
+            Self::Full => "no room for another instance",
+        })
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl<S: Storage> Config<S> {
+    /// Whether this router owns the addresses (RFC 3768 §5.3.4).
+    pub const fn is_owner(&self) -> bool {
+        self.priority.get() == 255
+    }
+
+    /// The advert interval as a duration.
+    pub const fn advert_interval(&self) -> Duration {
+        Duration::from_cs(self.advert_interval_cs)
+    }
+
+    /// `Skew_Time`: the lower the priority, the longer (RFC 3768 §6.1: (256 − priority) / 256 seconds; RFC 9568 §6.1:
+    /// the same share of the master's interval).
+    pub fn skew(&self, priority: u8, master_interval: Duration) -> Duration {
+        let whole = match self.version {
+            Version::V2 => Duration::from_s(1),
+            Version::V3 => master_interval,
+        };
+        Duration::from_us(whole.times(256 - u64::from(priority)).us() / 256)
+    }
+
+    /// `Master_Down_Interval` (RFC 3768 §6.1, RFC 9568 §6.1).
+    pub fn master_down_interval(&self, priority: u8, master_interval: Duration) -> Duration {
+        master_interval.times(u64::from(self.down_timer_adverts.get())) + self.skew(priority, master_interval)
+    }
+
+    /// Checks everything that the types do not rule out.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let interval_ok = match self.version {
+            Version::V2 => {
+                (100..=25_500).contains(&self.advert_interval_cs) && self.advert_interval_cs.is_multiple_of(100)
+            }
+            Version::V3 => (1..=4_095).contains(&self.advert_interval_cs),
+        };
+        let of_family = |address: IpAddr| Family::of(address) == self.family;
+        let addresses = self.addresses.as_ref();
+        let transport_ok = match &self.transport {
+            Transport::Multicast { group } => of_family(*group) && group.is_multicast(),
+            Transport::Unicast { peers, .. } => {
+                let peers = peers.as_ref();
+                !peers.is_empty() && peers.iter().all(|peer| of_family(peer.address))
+            }
+        };
+        if self.version == Version::V2 && self.family == Family::Ipv6 {
+            Err(ConfigError::Version)
+        } else if self.version == Version::V3 && self.password.is_some() {
+            Err(ConfigError::Password)
+        } else if !interval_ok {
+            Err(ConfigError::Interval)
+        } else if addresses.len() > 255 || !addresses.iter().copied().all(of_family) {
+            Err(ConfigError::Addresses)
+        } else if !transport_ok {
+            Err(ConfigError::Transport)
+        } else {
+            Ok(())
+        }
+    }
+}

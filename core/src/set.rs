@@ -1,0 +1,568 @@
+//! Many virtual routers: finds the one that a packet is for, knows the earliest deadline, and hands out what the routers
+//! want done.
+//!
+//! # Use
+//!
+//! One mutation, then drain: after each call of a `handle_…` or `insert` method call [`RouterSet::poll_output`] until it
+//! yields [`Output::Timeout`], and do what each output says, in order. Wait until then or until something comes in.
+//!
+//! ```text
+//! loop {
+//!     match set.poll_output(&mut buffer) {
+//!         Output::Transmit(what) => send(&buffer[..what.len]),
+//!         Output::Action { router, action } => change_or_announce_addresses(router, action),
+//!         Output::Event { router, event } => tell(router, event),
+//!         Output::Timeout(when) => { wait_until(when); set.handle_timeout(now) }
+//!     }
+//! }
+//! ```
+//!
+//! Calling `handle_timeout` early is harmless; late costs lateness.
+
+mod deadlines;
+
+use core::net::IpAddr;
+
+use deadlines::Deadlines;
+
+use crate::reject::{Reject, RejectCounters};
+use crate::router::{
+    Action, Command, CommandError, Config, ConfigError, Effect, Effects, Event, InterfaceId, Received, Storage,
+    Transport, VirtualRouter,
+};
+use crate::time::Instant;
+use crate::vocabulary::{Block, Family};
+use crate::wire::ipv4;
+use crate::wire::vrrp::{self, Advertisement, Message};
+
+/// A router of a set: its place in the table of slots. Stays the same until the router is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RouterId(u16);
+
+impl RouterId {
+    /// The index of its slot.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Whether an interface can carry packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// It does not exist.
+    Missing,
+    /// It exists, and is set down or has no carrier.
+    Down,
+    /// It works.
+    Up,
+}
+
+/// The place for one router.
+#[derive(Clone, Debug)]
+pub struct Slot<S: Storage> {
+    router: Option<VirtualRouter<S>>,
+    /// This slot's part of the heap of deadlines.
+    node: deadlines::Node,
+}
+
+impl<S: Storage> Default for Slot<S> {
+    fn default() -> Self {
+        Self { router: None, node: deadlines::Node::default() }
+    }
+}
+
+/// The place for one interface.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    link: Link,
+    /// The router of each VRID, by family; index 0 is never used.
+    by_vrid: [[Option<RouterId>; 256]; 2],
+    /// VRIDs that are not ours and were reported, a bit each, by family.
+    foreign: [[u32; 8]; 2],
+    rejected: RejectCounters,
+}
+
+impl Default for Interface {
+    fn default() -> Self {
+        Self {
+            link: Link::Missing,
+            by_vrid: [[None; 256]; 2],
+            foreign: [[0; 8]; 2],
+            rejected: RejectCounters::default(),
+        }
+    }
+}
+
+impl Interface {
+    /// Whether it can carry packets.
+    pub const fn link(&self) -> Link {
+        self.link
+    }
+
+    /// Packets discarded before a router was found for them.
+    pub const fn rejected(&self) -> &RejectCounters {
+        &self.rejected
+    }
+
+    fn router(&self, family: Family, vrid: u8) -> Option<RouterId> {
+        self.by_vrid.get(family as usize)?.get(usize::from(vrid)).copied().flatten()
+    }
+
+    fn set_router(&mut self, family: Family, vrid: u8, id: Option<RouterId>) {
+        if let Some(slot) = self.by_vrid.get_mut(family as usize).and_then(|by_vrid| by_vrid.get_mut(usize::from(vrid)))
+        {
+            *slot = id;
+        }
+    }
+
+    /// Notes a VRID that is not ours. Returns whether it is news.
+    fn note_foreign(&mut self, family: Family, vrid: u8) -> bool {
+        let word = self.foreign.get_mut(family as usize).and_then(|words| words.get_mut(usize::from(vrid / 32)));
+        word.is_some_and(|word| {
+            let bit = 1 << (vrid % 32);
+            let is_news = *word & bit == 0;
+            *word |= bit;
+            is_news
+        })
+    }
+}
+
+/// A packet to be sent, as it lies in the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the packet is not sent otherwise"]
+pub struct Transmit {
+    /// Whose it is.
+    pub router: RouterId,
+    /// Where to send it.
+    pub interface: InterfaceId,
+    /// From which address.
+    pub source: IpAddr,
+    /// To which address.
+    pub destination: IpAddr,
+    /// The TTL or hop limit.
+    pub ttl: u8,
+    /// Bytes in the buffer. IPv4: the whole packet with its header; IPv6: the VRRP message.
+    pub len: usize,
+}
+
+/// What the caller is to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "an output that is dropped is not done"]
+pub enum Output {
+    /// Send a packet.
+    Transmit(Transmit),
+    /// Change or announce the addresses of a router.
+    Action {
+        /// Whose.
+        router: RouterId,
+        /// What.
+        action: Action,
+    },
+    /// Take note of what happened to a router.
+    Event {
+        /// Whose.
+        router: RouterId,
+        /// What.
+        event: Event,
+    },
+    /// A group that is not ours was heard, for the first time on this interface.
+    ForeignVrid {
+        /// Where.
+        interface: InterfaceId,
+        /// Its family.
+        family: Family,
+        /// Its virtual router ID.
+        vrid: u8,
+        /// Who was heard.
+        source: IpAddr,
+    },
+    /// Nothing more to do before this time; never, if it is `None`.
+    Timeout(Option<Instant>),
+}
+
+/// An advert that is being sent, to one destination after the other.
+#[derive(Clone, Copy, Debug)]
+struct Sending {
+    router: RouterId,
+    priority: u8,
+    next_destination: usize,
+}
+
+/// What is still to be done about the last input.
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    None,
+    /// Expired timers, up to and including this time.
+    Timers(Instant),
+    /// The link of an interface changed; from this slot on.
+    Link {
+        now: Instant,
+        interface: InterfaceId,
+        next: usize,
+    },
+    /// Everything stops; from this slot on.
+    Shutdown {
+        now: Instant,
+        next: usize,
+    },
+}
+
+/// A set of virtual routers, in tables that the caller provides: their sizes are the most routers and interfaces there
+/// can be (at most 65,535 of each).
+#[derive(Debug)]
+pub struct RouterSet<S, R, I>
+where
+    S: Storage,
+    R: AsRef<[Slot<S>]> + AsMut<[Slot<S>]>,
+    I: AsRef<[Interface]> + AsMut<[Interface]>,
+{
+    slots: R,
+    interfaces: I,
+    heap_len: u16,
+    work: Work,
+    /// Effects of the router that was handled last.
+    effects: Effects,
+    effects_of: RouterId,
+    sending: Option<Sending>,
+    foreign: Option<(InterfaceId, Family, u8, IpAddr)>,
+    storage: core::marker::PhantomData<S>,
+}
+
+impl<S, R, I> RouterSet<S, R, I>
+where
+    S: Storage,
+    R: AsRef<[Slot<S>]> + AsMut<[Slot<S>]>,
+    I: AsRef<[Interface]> + AsMut<[Interface]>,
+{
+    /// An empty set. The tables must hold default values.
+    pub fn new(slots: R, interfaces: I) -> Self {
+        Self {
+            slots,
+            interfaces,
+            heap_len: 0,
+            work: Work::None,
+            effects: Effects::new(),
+            effects_of: RouterId(0),
+            sending: None,
+            foreign: None,
+            storage: core::marker::PhantomData,
+        }
+    }
+
+    /// A router.
+    pub fn router(&self, id: RouterId) -> Option<&VirtualRouter<S>> {
+        self.slots.as_ref().get(id.index())?.router.as_ref()
+    }
+
+    /// Every router.
+    pub fn routers(&self) -> impl Iterator<Item = (RouterId, &VirtualRouter<S>)> {
+        (0..=u16::MAX).map(RouterId).zip(self.slots.as_ref()).filter_map(|(id, slot)| Some((id, slot.router.as_ref()?)))
+    }
+
+    /// An interface.
+    pub fn interface(&self, id: InterfaceId) -> Option<&Interface> {
+        self.interfaces.as_ref().get(usize::from(id.0))
+    }
+
+    /// The earliest deadline.
+    pub fn deadline(&self) -> Option<Instant> {
+        Deadlines::new(self.slots.as_ref(), self.heap_len).earliest().map(|(at, _)| at)
+    }
+
+    /// Whether all routers are in INIT and without addresses.
+    pub fn is_stopped(&self) -> bool {
+        self.slots.as_ref().iter().all(|slot| slot.router.as_ref().is_none_or(VirtualRouter::is_stopped))
+    }
+
+    /// Adds a router and starts it. `source` is the address to send from, if there is one; `broken` holds it in FAULT
+    /// because its configuration has an error.
+    ///
+    /// # Errors
+    /// Why the configuration cannot be run; it comes back with the error, and nothing has changed.
+    pub fn insert(
+        &mut self,
+        now: Instant,
+        config: Config<S>,
+        source: Option<IpAddr>,
+        broken: bool,
+    ) -> Result<RouterId, (ConfigError, Config<S>)> {
+        self.assert_drained();
+        let (interface, family, vrid) = (config.interface, config.family, config.vrid.get());
+        let Some(place) = self.interfaces.as_mut().get_mut(usize::from(interface.0)) else {
+            return Err((ConfigError::Interface, config));
+        };
+        if let Err(error) = config.validate() {
+            return Err((error, config));
+        }
+        if place.router(family, vrid).is_some() {
+            return Err((ConfigError::Duplicate, config));
+        }
+        let free = (0..u16::MAX).zip(self.slots.as_mut()).find(|(_, slot)| slot.router.is_none());
+        let Some((index, slot)) = free else {
+            return Err((ConfigError::Full, config));
+        };
+        let id = RouterId(index);
+        let blocks = [
+            (broken, Block::Configuration),
+            (place.link == Link::Missing, Block::InterfaceMissing),
+            (place.link == Link::Down, Block::LinkDown),
+            (source.is_none(), Block::NoSourceAddress),
+        ];
+        let mut held: heapless::Vec<Block, 4> = heapless::Vec::new();
+        held.extend(blocks.into_iter().filter_map(|(holds, block)| holds.then_some(block)));
+        place.set_router(family, vrid, Some(id));
+        let router = slot.router.insert(VirtualRouter::new(now, config, source, &held));
+        router.start(now, &mut self.effects);
+        self.effects_of = id;
+        self.reschedule(id);
+        Ok(id)
+    }
+
+    /// Removes a router that is stopped and gives back its configuration. `None` if there is none, or it is not stopped.
+    pub fn remove(&mut self, id: RouterId) -> Option<Config<S>> {
+        self.assert_drained();
+        let slot = self.slots.as_mut().get_mut(id.index())?;
+        let router = slot.router.take_if(|router| router.is_stopped())?;
+        let config = router.into_config();
+        if let Some(place) = self.interfaces.as_mut().get_mut(usize::from(config.interface.0)) {
+            place.set_router(config.family, config.vrid.get(), None);
+        }
+        self.reschedule(id);
+        Some(config)
+    }
+
+    /// Time has passed: handles the timers that have expired.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.assert_drained();
+        self.work = Work::Timers(now);
+    }
+
+    /// A packet came in on `interface`. One that is not wanted is counted by its reason and has no other effect.
+    pub fn handle_packet(&mut self, now: Instant, interface: InterfaceId, packet: &Received<'_>) {
+        self.assert_drained();
+        let family = Family::of(packet.source);
+        let Some(place) = self.interfaces.as_mut().get_mut(usize::from(interface.0)) else { return };
+        let Some(message) = Message::new(packet.message) else {
+            place.rejected.count(Reject::Malformed);
+            return;
+        };
+        let Some(id) = place.router(family, message.vrid()) else {
+            place.rejected.count(Reject::UnknownVrid);
+            if place.note_foreign(family, message.vrid()) {
+                self.foreign = Some((interface, family, message.vrid(), packet.source));
+            }
+            return;
+        };
+        self.with_router(id, |router, out| router.handle_packet(now, packet, &message, out));
+    }
+
+    /// A packet came in on `interface` that is not even a packet.
+    pub fn handle_malformed(&mut self, interface: InterfaceId) {
+        if let Some(place) = self.interfaces.as_mut().get_mut(usize::from(interface.0)) {
+            place.rejected.count(Reject::Malformed);
+        }
+    }
+
+    /// The link of an interface is this now.
+    pub fn handle_link(&mut self, now: Instant, interface: InterfaceId, link: Link) {
+        self.assert_drained();
+        let Some(place) = self.interfaces.as_mut().get_mut(usize::from(interface.0)) else { return };
+        if place.link != link {
+            place.link = link;
+            self.work = Work::Link { now, interface, next: 0 };
+        }
+    }
+
+    /// The address that a router is to send from is this now.
+    pub fn handle_source(&mut self, now: Instant, id: RouterId, source: Option<IpAddr>) {
+        self.assert_drained();
+        self.with_router(id, |router, out| router.handle_source(now, source, out));
+    }
+
+    /// An order of the operator.
+    ///
+    /// # Errors
+    /// Why it was not carried out.
+    pub fn handle_command(&mut self, now: Instant, id: RouterId, command: Command) -> Result<(), CommandError> {
+        self.assert_drained();
+        self.with_router(id, |router, out| router.handle_command(now, command, out))
+            .unwrap_or(Err(CommandError::NoSuchRouter))
+    }
+
+    /// Ends one router in order; it can be removed when it is stopped.
+    pub fn handle_stop(&mut self, now: Instant, id: RouterId) {
+        self.assert_drained();
+        self.with_router(id, |router, out| router.shutdown(now, out));
+    }
+
+    /// Ends all routers in order. Go on with timeouts and packets until [`RouterSet::is_stopped`].
+    pub fn handle_shutdown(&mut self, now: Instant) {
+        self.assert_drained();
+        self.work = Work::Shutdown { now, next: 0 };
+    }
+
+    /// The next thing to do. `buffer` takes the packet of [`Output::Transmit`] and needs
+    /// [`MESSAGE_BYTES_MAX`](vrrp::MESSAGE_BYTES_MAX) bytes; an advert that does not fit is not sent.
+    pub fn poll_output(&mut self, buffer: &mut [u8]) -> Output {
+        loop {
+            if let Some((interface, family, vrid, source)) = self.foreign.take() {
+                return Output::ForeignVrid { interface, family, vrid, source };
+            }
+            if let Some(transmit) = self.next_transmit(buffer) {
+                return Output::Transmit(transmit);
+            }
+            let router = self.effects_of;
+            match self.effects.pop_front() {
+                Some(Effect::Advert { priority }) => {
+                    self.sending = Some(Sending { router, priority, next_destination: 0 });
+                }
+                Some(Effect::Action(action)) => return Output::Action { router, action },
+                Some(Effect::Event(event)) => return Output::Event { router, event },
+                None if self.advance() => {}
+                None => return Output::Timeout(self.deadline()),
+            }
+        }
+    }
+
+    /// Does the next piece of work. Returns whether there was one.
+    fn advance(&mut self) -> bool {
+        match self.work {
+            Work::None => false,
+            Work::Timers(now) => {
+                let due = Deadlines::new(self.slots.as_ref(), self.heap_len).earliest().filter(|(at, _)| *at <= now);
+                match due {
+                    Some((_, index)) => {
+                        self.with_router(RouterId(index), |router, out| router.handle_timer(now, out));
+                    }
+                    None => self.work = Work::None,
+                }
+                true
+            }
+            Work::Link { now, interface, next } => {
+                let link = self.interface(interface).map_or(Link::Missing, Interface::link);
+                let found = self.next_router(next, |router| router.config().interface == interface);
+                match found {
+                    Some(id) => {
+                        self.work = Work::Link { now, interface, next: id.index() + 1 };
+                        self.with_router(id, |router, out| {
+                            // First what begins to hold, so that an exchange of the two never looks like recovery.
+                            let missing = (Block::InterfaceMissing, link == Link::Missing);
+                            let down = (Block::LinkDown, link == Link::Down);
+                            let order = if down.1 { [down, missing] } else { [missing, down] };
+                            for (block, holds) in order {
+                                router.handle_block(now, block, holds, out);
+                            }
+                        });
+                    }
+                    None => self.work = Work::None,
+                }
+                true
+            }
+            Work::Shutdown { now, next } => {
+                match self.next_router(next, |_| true) {
+                    Some(id) => {
+                        self.work = Work::Shutdown { now, next: id.index() + 1 };
+                        self.with_router(id, |router, out| router.shutdown(now, out));
+                    }
+                    None => self.work = Work::None,
+                }
+                true
+            }
+        }
+    }
+
+    fn next_router(&self, from: usize, wanted: impl Fn(&VirtualRouter<S>) -> bool) -> Option<RouterId> {
+        self.routers().skip_while(|(id, _)| id.index() < from).find(|(_, router)| wanted(router)).map(|(id, _)| id)
+    }
+
+    /// Lets a router act, and takes down its effects and its new deadline.
+    fn with_router<T>(
+        &mut self,
+        id: RouterId,
+        act: impl FnOnce(&mut VirtualRouter<S>, &mut Effects) -> T,
+    ) -> Option<T> {
+        let router = self.slots.as_mut().get_mut(id.index())?.router.as_mut()?;
+        let result = act(router, &mut self.effects);
+        self.effects_of = id;
+        self.reschedule(id);
+        Some(result)
+    }
+
+    fn reschedule(&mut self, id: RouterId) {
+        let at = self.router(id).and_then(VirtualRouter::deadline);
+        Deadlines::new(self.slots.as_mut(), self.heap_len).set(id.0, at, &mut self.heap_len);
+    }
+
+    /// Writes the advert under way for its next destination.
+    fn next_transmit(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
+        while let Some(sending) = self.sending {
+            let router = self.slots.as_mut().get_mut(sending.router.index()).and_then(|slot| slot.router.as_mut());
+            let next = router.and_then(|router| {
+                let (destination, ttl) = destination(&router.config().transport, sending.next_destination)?;
+                Some((router, destination, ttl))
+            });
+            let Some((router, destination, ttl)) = next else {
+                self.sending = None;
+                return None;
+            };
+            self.sending = Some(Sending { next_destination: sending.next_destination + 1, ..sending });
+            let written = router
+                .source()
+                .and_then(|source| Some((source, write(router, sending.priority, source, destination, ttl, buffer)?)));
+            debug_assert!(written.is_some(), "the buffer is large enough and the families agree");
+            if let Some((source, len)) = written {
+                router.count_sent(sending.priority);
+                let interface = router.config().interface;
+                return Some(Transmit { router: sending.router, interface, source, destination, ttl, len });
+            }
+        }
+        None
+    }
+
+    fn assert_drained(&self) {
+        debug_assert!(
+            self.effects.is_empty() && self.sending.is_none() && matches!(self.work, Work::None),
+            "poll_output until Timeout before the next input"
+        );
+    }
+}
+
+fn destination<P: AsRef<[crate::router::Peer]>>(transport: &Transport<P>, index: usize) -> Option<(IpAddr, u8)> {
+    match transport {
+        Transport::Multicast { group } => (index == 0).then_some((*group, vrrp::TTL)),
+        Transport::Unicast { peers, ttl, .. } => peers.as_ref().get(index).map(|peer| (peer.address, *ttl)),
+    }
+}
+
+/// Writes an advert as [`Transmit::len`] says. `None` if it does not fit.
+fn write<S: Storage>(
+    router: &VirtualRouter<S>,
+    priority: u8,
+    source: IpAddr,
+    destination: IpAddr,
+    ttl: u8,
+    buffer: &mut [u8],
+) -> Option<usize> {
+    let config = router.config();
+    let advert = Advertisement {
+        version: config.version,
+        vrid: config.vrid.get(),
+        priority,
+        advert_interval_cs: config.advert_interval_cs,
+        password: config.password,
+        addresses: config.addresses.as_ref(),
+    };
+    match (source, destination) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => {
+            let len = advert.len(Family::Ipv4);
+            ipv4::emit(buffer, from, to, ttl, vrrp::PROTOCOL, len)?;
+            advert.emit(buffer.get_mut(ipv4::HEADER_BYTES..)?, source, destination)?;
+            Some(ipv4::HEADER_BYTES + len)
+        }
+        (IpAddr::V6(_), IpAddr::V6(_)) => advert.emit(buffer, source, destination).map(|message| message.len()),
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

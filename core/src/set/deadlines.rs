@@ -1,0 +1,193 @@
+//! The earliest deadline of many routers: a binary heap whose nodes lie in the routers' slots, so that it needs no memory
+//! of its own and a router's deadline can be moved in O(log n).
+
+use core::borrow::{Borrow, BorrowMut};
+
+use super::Slot;
+use crate::router::Storage;
+use crate::time::Instant;
+
+/// A slot's part of the heap.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Node {
+    /// The deadline of the router in this slot.
+    at: Option<Instant>,
+    /// Where this slot stands in the heap, if it has a deadline.
+    position: u16,
+    /// Which slot stands at the position of the heap that has this slot's number.
+    occupant: u16,
+}
+
+/// A view of the slots as a heap.
+pub(super) struct Deadlines<B> {
+    slots: B,
+    len: u16,
+}
+
+impl<B> Deadlines<B> {
+    pub(super) fn new(slots: B, len: u16) -> Self {
+        Self { slots, len }
+    }
+
+    /// The earliest deadline, and the number of its slot.
+    pub(super) fn earliest<S: Storage>(&self) -> Option<(Instant, u16)>
+    where
+        B: Borrow<[Slot<S>]>,
+    {
+        let slot = (self.len > 0).then(|| self.occupant(0))?;
+        Some((self.node(slot).at?, slot))
+    }
+
+    /// Sets or removes the deadline of a slot, and takes down how many there are.
+    pub(super) fn set<S: Storage>(mut self, slot: u16, at: Option<Instant>, len: &mut u16)
+    where
+        B: BorrowMut<[Slot<S>]>,
+    {
+        let node = self.node(slot);
+        match (node.at, at) {
+            (None, None) => {}
+            (None, Some(_)) => {
+                self.update(slot, |node| node.at = at);
+                self.place(self.len, slot);
+                self.len += 1;
+                self.rise(self.len - 1);
+            }
+            (Some(before), Some(after)) if before == after => {}
+            (Some(_), Some(_)) => {
+                self.update(slot, |node| node.at = at);
+                self.settle(node.position);
+            }
+            (Some(_), None) => {
+                self.update(slot, |node| node.at = None);
+                self.len -= 1;
+                if node.position < self.len {
+                    let last = self.occupant(self.len);
+                    self.place(node.position, last);
+                    self.settle(node.position);
+                }
+            }
+        }
+        *len = self.len;
+    }
+
+    fn settle<S: Storage>(&mut self, position: u16)
+    where
+        B: BorrowMut<[Slot<S>]>,
+    {
+        let position = self.rise(position);
+        self.sink(position);
+    }
+
+    fn rise<S: Storage>(&mut self, mut position: u16) -> u16
+    where
+        B: BorrowMut<[Slot<S>]>,
+    {
+        while position > 0 {
+            let parent = (position - 1) / 2;
+            if self.at(parent) <= self.at(position) {
+                break;
+            }
+            self.swap(parent, position);
+            position = parent;
+        }
+        position
+    }
+
+    fn sink<S: Storage>(&mut self, mut position: u16)
+    where
+        B: BorrowMut<[Slot<S>]>,
+    {
+        loop {
+            // Computed wide: twice a large position does not fit in 16 bits.
+            let first = u32::from(position) * 2 + 1;
+            let children = [first, first + 1].into_iter().filter_map(|child| u16::try_from(child).ok());
+            let smallest = children.filter(|child| *child < self.len).min_by_key(|child| self.at(*child));
+            match smallest {
+                Some(child) if self.at(child) < self.at(position) => {
+                    self.swap(child, position);
+                    position = child;
+                }
+                Some(_) | None => return,
+            }
+        }
+    }
+
+    fn swap<S: Storage>(&mut self, one: u16, other: u16)
+    where
+        B: BorrowMut<[Slot<S>]>,
+    {
+        let (a, b) = (self.occupant(one), self.occupant(other));
+        self.place(one, b);
+        self.place(other, a);
+    }
+
+    fn place<S: Storage>(&mut self, position: u16, slot: u16)
+    where
+        B: BorrowMut<[Slot<S>]>,
+    {
+        self.update(position, |node| node.occupant = slot);
+        self.update(slot, |node| node.position = position);
+    }
+
+    fn at<S: Storage>(&self, position: u16) -> Option<Instant>
+    where
+        B: Borrow<[Slot<S>]>,
+    {
+        self.node(self.occupant(position)).at
+    }
+
+    fn occupant<S: Storage>(&self, position: u16) -> u16
+    where
+        B: Borrow<[Slot<S>]>,
+    {
+        self.node(position).occupant
+    }
+
+    fn node<S: Storage>(&self, slot: u16) -> Node
+    where
+        B: Borrow<[Slot<S>]>,
+    {
+        self.slots.borrow().get(usize::from(slot)).map_or_else(Node::default, |slot| slot.node)
+    }
+
+    fn update<S: Storage>(&mut self, slot: u16, change: impl FnOnce(&mut Node))
+    where
+        B: BorrowMut<[Slot<S>]>,
+    {
+        if let Some(slot) = self.slots.borrow_mut().get_mut(usize::from(slot)) {
+            change(&mut slot.node);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::Borrowed;
+    use std::vec::Vec;
+
+    /// Against a plain list, over many random changes.
+    #[test]
+    fn always_the_earliest() {
+        const SLOTS: u16 = 50;
+        let mut slots: Vec<Slot<Borrowed<'_>>> = (0..SLOTS).map(|_| Slot::default()).collect();
+        let mut model: Vec<Option<Instant>> = std::vec![None; usize::from(SLOTS)];
+        let mut len = 0;
+        let mut random = 0x2545_f491_4f6c_dd1d_u64;
+        for _ in 0..20_000 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let slot = u16::try_from(random % u64::from(SLOTS)).unwrap();
+            let at = (random >> 32 & 3 != 0).then(|| Instant::from_us(random >> 40 & 0xff));
+            Deadlines::new(slots.as_mut_slice(), len).set(slot, at, &mut len);
+            model[usize::from(slot)] = at;
+            let earliest = Deadlines::new(slots.as_slice(), len).earliest();
+            assert_eq!(earliest.map(|(at, _)| at), model.iter().flatten().min().copied());
+            assert_eq!(usize::from(len), model.iter().flatten().count());
+            if let Some((at, slot)) = earliest {
+                assert_eq!(model[usize::from(slot)], Some(at));
+            }
+        }
+    }
+}

@@ -1,0 +1,606 @@
+//! The routers through the door that everybody uses: inputs in, outputs out, time by hand.
+
+use std::collections::VecDeque;
+use std::string::ToString;
+use std::vec::Vec;
+use std::{assert_eq, format, println, vec};
+
+use core::net::Ipv4Addr;
+use core::num::NonZeroU8;
+
+use super::*;
+use crate::router::{AnnounceConfig, Borrowed, Peer, Preempt, Transition};
+use crate::time::Duration;
+use crate::vocabulary::{Cause, State};
+use crate::wire::vrrp::{GROUP_V4, Password, Version};
+
+type Set = RouterSet<Borrowed<'static>, Vec<Slot<Borrowed<'static>>>, Vec<Interface>>;
+
+const ETH0: InterfaceId = InterfaceId(0);
+const ME: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 20, 45, 131));
+const LOWER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 20, 45, 130));
+const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 20, 45, 132));
+const VIPS: &[IpAddr] = &[IpAddr::V4(Ipv4Addr::new(172, 20, 45, 248))];
+const GROUP: IpAddr = IpAddr::V4(GROUP_V4);
+
+/// `Master_Down_Interval` of priority 100 at one advert a second: 3 s + 156/256 s.
+const DOWN_US: u64 = 3_609_375;
+const SKEW_US: u64 = 609_375;
+
+fn config(priority: u8) -> Config<Borrowed<'static>> {
+    Config {
+        interface: ETH0,
+        vrid: NonZeroU8::new(45).unwrap(),
+        family: Family::Ipv4,
+        version: Version::V2,
+        priority: NonZeroU8::new(priority).unwrap(),
+        advert_interval_cs: 100,
+        down_timer_adverts: NonZeroU8::new(3).unwrap(),
+        preempt: Preempt::AtOnce,
+        transport: Transport::Multicast { group: GROUP },
+        password: Some(Password::new(b"admin123")),
+        addresses: VIPS,
+        announce: AnnounceConfig::default(),
+    }
+}
+
+/// One router, its clock, and all that came out.
+struct Bench {
+    set: Set,
+    now: Instant,
+    id: RouterId,
+    log: VecDeque<(u64, std::string::String)>,
+    sent: Vec<(u64, Transmit, Vec<u8>)>,
+}
+
+impl Bench {
+    fn start(config: Config<Borrowed<'static>>) -> Self {
+        Self::start_with(config, Some(ME), Link::Up)
+    }
+
+    fn start_with(config: Config<Borrowed<'static>>, source: Option<IpAddr>, link: Link) -> Self {
+        let mut set = Set::new(vec![Slot::default(); 4], vec![Interface::default(); 2]);
+        set.handle_link(Instant::ZERO, ETH0, link);
+        assert_eq!(set.poll_output(&mut [0; 128]), Output::Timeout(None));
+        let id = set.insert(Instant::ZERO, config, source, false).unwrap();
+        let mut bench = Self { set, now: Instant::ZERO, id, log: VecDeque::new(), sent: Vec::new() };
+        bench.drain();
+        bench
+    }
+
+    fn drain(&mut self) {
+        let mut buffer = [0; 512];
+        loop {
+            let line = match self.set.poll_output(&mut buffer) {
+                Output::Timeout(_) => return,
+                Output::Transmit(transmit) => {
+                    self.sent.push((self.now.us(), transmit, buffer[..transmit.len].to_vec()));
+                    let priority = buffer[22];
+                    format!("advert {priority} to {}", transmit.destination)
+                }
+                Output::Action { action, .. } => format!("{action:?}"),
+                Output::Event { event: Event::Transition(Transition { from, to, cause, .. }), .. } => {
+                    format!("{from} -> {to}: {cause}")
+                }
+                Output::Event { event: Event::Sent { .. } | Event::Heard { .. }, .. } => continue,
+                Output::Event { event, .. } => format!("{event:?}"),
+                Output::ForeignVrid { vrid, source, .. } => format!("foreign {vrid} from {source}"),
+            };
+            self.log.push_back((self.now.us(), line));
+        }
+    }
+
+    /// Lets time pass up to and including `us`, handling each deadline when it is due.
+    fn until(&mut self, us: u64) {
+        while let Some(at) = self.set.deadline().filter(|at| at.us() <= us) {
+            self.now = at;
+            self.set.handle_timeout(at);
+            self.drain();
+        }
+        self.now = Instant::from_us(us);
+    }
+
+    fn advert(priority: u8) -> Vec<u8> {
+        let mut buffer = [0; 64];
+        let advert = Advertisement {
+            version: Version::V2,
+            vrid: 45,
+            priority,
+            advert_interval_cs: 100,
+            password: Some(Password::new(b"admin123")),
+            addresses: VIPS,
+        };
+        advert.emit(&mut buffer, OTHER, GROUP).unwrap().to_vec()
+    }
+
+    fn hear(&mut self, source: IpAddr, priority: u8) {
+        self.packet(Received { source, destination: GROUP, ttl: 255, message: &Self::advert(priority) });
+    }
+
+    fn packet(&mut self, packet: Received<'_>) {
+        self.set.handle_packet(self.now, ETH0, &packet);
+        self.drain();
+    }
+
+    fn router(&self) -> &VirtualRouter<Borrowed<'static>> {
+        self.set.router(self.id).unwrap()
+    }
+
+    fn state(&self) -> State {
+        self.router().state()
+    }
+
+    /// What came out since the last call, without the announcements after the first.
+    fn lines(&mut self) -> Vec<std::string::String> {
+        self.log.drain(..).map(|(_, line)| line).collect()
+    }
+
+    /// Times of the lines that contain `what`.
+    fn times(&self, what: &str) -> Vec<u64> {
+        self.log.iter().filter(|(_, line)| line.contains(what)).map(|(at, _)| *at).collect()
+    }
+
+    fn last_cause(&self) -> Option<std::string::String> {
+        self.log.iter().rev().find_map(|(_, line)| line.split_once(": ").map(|(_, cause)| cause.to_string()))
+    }
+}
+
+#[test]
+fn owner_is_master_at_once() {
+    let mut bench = Bench::start(config(255));
+    assert_eq!(
+        bench.lines(),
+        [
+            "advert 255 to 224.0.0.18",
+            "AddAddresses",
+            "Announce",
+            "INIT -> MASTER: started as owner of the addresses (priority 255)",
+        ]
+    );
+}
+
+#[test]
+fn alone_it_listens_for_the_master_down_interval_and_takes_over() {
+    let mut bench = Bench::start(config(100));
+    assert_eq!(bench.lines(), ["INIT -> BACKUP: started, listens first"]);
+    bench.until(DOWN_US - 1);
+    assert_eq!(bench.lines(), [""; 0]);
+    bench.until(DOWN_US);
+    assert_eq!(
+        bench.lines(),
+        ["advert 100 to 224.0.0.18", "AddAddresses", "Announce", "BACKUP -> MASTER: nobody heard for 3.6 s",]
+    );
+}
+
+#[test]
+fn a_silent_master_is_replaced_after_the_master_down_interval() {
+    let mut bench = Bench::start(config(100));
+    bench.until(500_000);
+    bench.hear(OTHER, 150);
+    bench.until(1_500_000);
+    bench.hear(OTHER, 150);
+    bench.lines();
+    bench.until(1_500_000 + DOWN_US - 1);
+    assert_eq!(bench.state(), State::Backup);
+    bench.until(1_500_000 + DOWN_US);
+    assert_eq!(bench.last_cause().unwrap(), "master 172.20.45.132 silent for 3.6 s (3 intervals)");
+}
+
+#[test]
+fn a_leaving_master_is_replaced_after_the_skew_time() {
+    let mut bench = Bench::start(config(100));
+    bench.hear(OTHER, 150);
+    bench.until(1_000_000);
+    bench.hear(OTHER, 0);
+    bench.until(1_000_000 + SKEW_US - 1);
+    assert_eq!(bench.state(), State::Backup);
+    bench.until(1_000_000 + SKEW_US);
+    assert_eq!(bench.last_cause().unwrap(), "master 172.20.45.132 left (priority 0)");
+}
+
+#[test]
+fn preempts_a_lower_master_by_letting_the_timer_run_out() {
+    let mut bench = Bench::start(config(100));
+    for second in 0..4 {
+        bench.until(second * 1_000_000);
+        bench.hear(OTHER, 80);
+    }
+    bench.until(DOWN_US);
+    assert_eq!(bench.last_cause().unwrap(), "we preempt 172.20.45.132 (priority 80)");
+}
+
+#[test]
+fn nopreempt_follows_a_lower_master_until_it_fails() {
+    let mut bench = Bench::start(Config { preempt: Preempt::Never, ..config(100) });
+    for second in 0..30 {
+        bench.until(second * 1_000_000);
+        bench.hear(OTHER, 80);
+    }
+    assert_eq!(bench.state(), State::Backup);
+    bench.until(29_000_000 + DOWN_US);
+    assert_eq!(bench.last_cause().unwrap(), "master 172.20.45.132 silent for 3.6 s (3 intervals)");
+}
+
+#[test]
+fn preempt_delay_counts_from_the_first_lower_advert() {
+    let delayed = Config { preempt: Preempt::After(Duration::from_s(300)), ..config(100) };
+    let mut bench = Bench::start(delayed.clone());
+    for second in 2..302 {
+        bench.until(second * 1_000_000);
+        bench.hear(OTHER, 80);
+        assert_eq!(bench.router().timers().preempt_at, Some(Instant::from_us(302_000_000)));
+    }
+    bench.until(302_000_000 - 1);
+    assert_eq!(bench.state(), State::Backup);
+    bench.until(302_000_000);
+    assert_eq!(bench.last_cause().unwrap(), "we preempt 172.20.45.132 (priority 80)");
+
+    let mut bench = Bench::start(delayed.clone());
+    bench.hear(OTHER, 80);
+    bench.until(DOWN_US);
+    assert_eq!(
+        bench.last_cause().unwrap(),
+        "master 172.20.45.132 silent for 3.6 s (3 intervals)",
+        "but not if it fails"
+    );
+
+    let mut bench = Bench::start(delayed);
+    bench.hear(OTHER, 80);
+    bench.until(1_000_000);
+    bench.hear(OTHER, 120);
+    assert_eq!(bench.router().timers().preempt_at, None, "a higher master ends the delay");
+}
+
+#[test]
+fn resume_skips_the_preempt_delay_and_nothing_else() {
+    let mut bench = Bench::start(Config { preempt: Preempt::After(Duration::from_s(300)), ..config(100) });
+    let refused = bench.set.handle_command(bench.now, bench.id, Command::Resume);
+    assert_eq!(refused, Err(CommandError::NothingToResume));
+    bench.drain();
+    bench.hear(OTHER, 80);
+    bench.set.handle_command(bench.now, bench.id, Command::Resume).unwrap();
+    bench.drain();
+    assert_eq!(bench.state(), State::Master);
+    let cause = bench.last_cause().unwrap();
+    assert_eq!(cause, "preempt delay ended by operator, we preempt 172.20.45.132 (priority 80)");
+}
+
+/// A master, started as such at time zero, with an empty log.
+fn master() -> Bench {
+    let mut bench = Bench::start(config(100));
+    bench.until(DOWN_US + 10_000_000);
+    bench.lines();
+    assert_eq!(bench.state(), State::Master);
+    bench
+}
+
+#[test]
+fn a_master_gives_way_to_a_higher_one_and_lets_it_know() {
+    let mut bench = master();
+    bench.hear(OTHER, 101);
+    assert_eq!(
+        bench.lines(),
+        ["advert 100 to 224.0.0.18", "RemoveAddresses", "MASTER -> BACKUP: preempted by 172.20.45.132 (priority 101)",]
+    );
+}
+
+#[test]
+fn the_higher_address_wins_a_tie() {
+    let mut bench = master();
+    bench.hear(OTHER, 100);
+    assert_eq!(
+        bench.last_cause().unwrap(),
+        "second master 172.20.45.132 has the same priority 100 and the higher address"
+    );
+    let mut bench = master();
+    bench.hear(LOWER_ADDRESS, 100);
+    assert_eq!(bench.state(), State::Master);
+}
+
+#[test]
+fn a_beaten_second_master_is_answered_and_neighbours_are_healed() {
+    let mut bench = master();
+    bench.hear(OTHER, 80);
+    assert_eq!(bench.lines(), ["SecondMaster { source: 172.20.45.132, priority: 80 }", "advert 100 to 224.0.0.18",]);
+    let heard_at = bench.now.us();
+    bench.until(heard_at + 200_000);
+    assert_eq!(bench.times("Announce"), [0, 50, 100, 150, 200].map(|ms| heard_at + ms * 1_000));
+    bench.until(heard_at + DOWN_US);
+    let gone = bench.lines().into_iter().find(|line| line.contains("Gone")).unwrap();
+    assert!(gone.starts_with("SecondMasterGone { source: 172.20.45.132"), "{gone}");
+}
+
+#[test]
+fn a_thousand_lower_adverts_a_second_are_not_answered_one_by_one() {
+    let mut bench = master();
+    let start = bench.now.us();
+    for ms in 0..1_000 {
+        bench.until(start + ms * 1_000);
+        bench.hear(OTHER, 80);
+    }
+    bench.until(start + 1_000_000);
+    assert_eq!(bench.times("advert 100").len(), 3, "one that was due, and one each half interval");
+    assert!(bench.times("Announce").len() <= 10);
+    assert_eq!(bench.times("SecondMaster").len(), 1);
+}
+
+#[test]
+fn a_priority_zero_is_answered_at_once() {
+    let mut bench = master();
+    bench.until(bench.now.us() + 300_000);
+    bench.hear(OTHER, 0);
+    assert_eq!(bench.lines()[0], "advert 100 to 224.0.0.18");
+    assert_eq!(bench.router().timers().advertise_at, Some(bench.now + Duration::from_s(1)));
+}
+
+#[test]
+fn adverts_keep_an_absolute_schedule() {
+    let mut bench = Bench::start(config(255));
+    for n in 1..=10 {
+        // Each is served late by another amount; the next is due on the second all the same.
+        bench.now = Instant::from_us(n * 1_000_000 + n * 7_000);
+        bench.set.handle_timeout(bench.now);
+        bench.drain();
+        assert_eq!(bench.router().timers().advertise_at, Some(Instant::from_us((n + 1) * 1_000_000)));
+    }
+    bench.now = Instant::from_us(60_500_000);
+    bench.set.handle_timeout(bench.now);
+    bench.drain();
+    let after_a_stall = bench.times("advert").into_iter().filter(|at| *at == 60_500_000).count();
+    assert_eq!(after_a_stall, 1, "what was missed is not made up for");
+    assert_eq!(bench.router().timers().advertise_at, Some(Instant::from_us(61_500_000)));
+}
+
+#[test]
+fn an_ordered_stop_keeps_the_addresses_until_the_next_master_is_heard() {
+    let mut bench = master();
+    let start = bench.now.us();
+    bench.set.handle_shutdown(bench.now);
+    bench.drain();
+    assert_eq!(bench.lines(), ["advert 0 to 224.0.0.18", "MASTER -> INIT: service stopped"]);
+    assert!(bench.router().holds_addresses() && !bench.set.is_stopped());
+    bench.until(start + 600_000);
+    bench.hear(OTHER, 80);
+    assert_eq!(
+        bench.lines(),
+        ["RemoveAddresses", "HandoverEnded { to: Some(172.20.45.132), lasted: Duration(600000) }"]
+    );
+    assert!(bench.set.is_stopped());
+}
+
+#[test]
+fn an_ordered_stop_ends_by_itself_where_nobody_follows() {
+    let mut bench = master();
+    let start = bench.now.us();
+    bench.set.handle_shutdown(bench.now);
+    bench.drain();
+    bench.lines();
+    bench.hear(OTHER, 0);
+    bench.until(start + 1_996_092);
+    assert_eq!(bench.lines(), [""; 0], "neither a router that leaves as well nor time ends it early");
+    bench.until(start + 1_996_093);
+    assert_eq!(bench.lines(), ["RemoveAddresses", "HandoverEnded { to: None, lasted: Duration(1996093) }"]);
+}
+
+#[test]
+fn faults_are_told_apart_and_counted_together() {
+    let mut bench = Bench::start_with(config(100), None, Link::Missing);
+    assert_eq!(bench.lines(), ["INIT -> FAULT: interface missing"]);
+    bench.set.handle_link(bench.now, ETH0, Link::Down);
+    bench.drain();
+    assert_eq!(bench.lines(), ["Blocked(LinkDown)", "Unblocked(InterfaceMissing)"]);
+    bench.set.handle_link(bench.now, ETH0, Link::Up);
+    bench.drain();
+    assert_eq!(bench.lines(), ["Unblocked(LinkDown)"]);
+    assert_eq!(bench.state(), State::Fault, "still without a source address");
+    bench.set.handle_source(bench.now, bench.id, Some(ME));
+    bench.drain();
+    assert_eq!(bench.lines(), ["Unblocked(NoSourceAddress)", "FAULT -> BACKUP: source address is there"]);
+}
+
+#[test]
+fn a_master_whose_link_fails_drops_its_addresses_without_a_word() {
+    let mut bench = master();
+    bench.set.handle_link(bench.now, ETH0, Link::Down);
+    bench.drain();
+    assert_eq!(bench.lines(), ["Blocked(LinkDown)", "RemoveAddresses", "MASTER -> FAULT: link down"]);
+    bench.until(bench.now.us() + 60_000_000);
+    assert_eq!(bench.lines(), [""; 0], "no timer runs in FAULT");
+    bench.set.handle_link(bench.now, ETH0, Link::Up);
+    bench.drain();
+    assert_eq!(bench.lines(), ["Unblocked(LinkDown)", "FAULT -> BACKUP: link is up"]);
+}
+
+#[test]
+fn a_near_miss_is_told() {
+    let mut bench = Bench::start(config(100));
+    bench.hear(OTHER, 150);
+    bench.until(2_900_000);
+    bench.hear(OTHER, 150);
+    assert_eq!(bench.times("NearMiss"), [2_900_000]);
+    let sender = bench.router().senders()[0];
+    assert_eq!((sender.late, sender.missed, sender.longest_gap()), (1, 2, Duration::from_us(2_900_000)));
+}
+
+#[test]
+fn unicast_goes_to_each_peer_and_accepts_no_multicast() {
+    static PEERS: [Peer; 2] = [Peer::new(OTHER), Peer::new(LOWER_ADDRESS)];
+    let transport = Transport::Unicast { peers: PEERS.as_slice(), ttl: 255, check_source: false };
+    let mut bench = Bench::start(Config { transport, ..config(255) });
+    assert_eq!(bench.times("advert 255").len(), 2);
+    assert_eq!(bench.router().counters().adverts_sent, 2);
+    let source = ipv4::Packet::parse(&bench.sent[0].2).unwrap();
+    assert_eq!((IpAddr::V4(source.source), IpAddr::V4(source.destination)), (ME, OTHER));
+    bench.hear(OTHER, 200);
+    assert_eq!(bench.router().counters().rejected.of(Reject::Multicast), 1);
+}
+
+/// Each reason once, in both states that listen: a counter goes up, and nothing else changes.
+#[test]
+fn every_refused_packet_touches_its_counter_and_nothing_else() {
+    let bytes = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut message = Bench::advert(200);
+        change(&mut message);
+        message[6..8].fill(0);
+        let checksum = crate::wire::checksum::Sum::default().bytes(&message).finish().to_be_bytes();
+        message[6..8].copy_from_slice(&checksum);
+        message
+    };
+    let good = bytes(&|_| {});
+    let cases: Vec<(Reject, IpAddr, IpAddr, u8, Vec<u8>)> = vec![
+        (Reject::OwnSource, ME, GROUP, 255, good.clone()),
+        (Reject::Ttl, OTHER, GROUP, 254, good.clone()),
+        (Reject::Version, OTHER, GROUP, 255, bytes(&|m| m[0] = 0x31)),
+        (Reject::PacketType, OTHER, GROUP, 255, bytes(&|m| m[0] = 0x22)),
+        (Reject::Length, OTHER, GROUP, 255, bytes(&|m| m[3] = 200)),
+        (Reject::Length, OTHER, GROUP, 255, bytes(&|m| m.truncate(12))),
+        (Reject::Checksum, OTHER, GROUP, 255, {
+            let mut m = good.clone();
+            m[6] ^= 1;
+            m
+        }),
+        (Reject::Unicast, OTHER, ME, 255, good.clone()),
+        (Reject::AuthenticationType, OTHER, GROUP, 255, bytes(&|m| m[4] = 0)),
+        (Reject::Password, OTHER, GROUP, 255, bytes(&|m| m[19] = b'4')),
+        (Reject::Interval, OTHER, GROUP, 255, bytes(&|m| m[5] = 2)),
+        (Reject::Addresses, OTHER, GROUP, 255, bytes(&|m| m[11] = 249)),
+    ];
+    let backup = || {
+        let mut bench = Bench::start(config(100));
+        bench.hear(LOWER_ADDRESS, 150);
+        bench.until(1_000_000);
+        bench
+    };
+    for make in [&backup as &dyn Fn() -> Bench, &master] {
+        for (reason, source, destination, ttl, message) in &cases {
+            let mut bench = make();
+            bench.lines();
+            let before = (bench.router().timers(), bench.state(), bench.router().heard(), bench.router().second());
+            bench.packet(Received { source: *source, destination: *destination, ttl: *ttl, message });
+            assert_eq!(bench.router().counters().rejected.of(*reason), 1, "{reason:?}");
+            let after = (bench.router().timers(), bench.state(), bench.router().heard(), bench.router().second());
+            assert_eq!(before, after, "{reason:?}");
+            let lines = bench.lines();
+            assert!(lines.iter().all(|line| line.starts_with("Rejected")), "{reason:?}: {lines:?}");
+        }
+    }
+}
+
+#[test]
+fn packets_for_nobody_are_counted_at_the_interface() {
+    let mut bench = master();
+    let mut message = Bench::advert(100);
+    message[1] = 77;
+    for _ in 0..3 {
+        bench.packet(Received { source: OTHER, destination: GROUP, ttl: 255, message: &message });
+    }
+    bench.packet(Received { source: OTHER, destination: GROUP, ttl: 255, message: &message[..7] });
+    assert_eq!(bench.lines(), ["foreign 77 from 172.20.45.132"]);
+    let rejected = bench.set.interface(ETH0).unwrap().rejected();
+    assert_eq!((rejected.of(Reject::UnknownVrid), rejected.of(Reject::Malformed)), (3, 1));
+}
+
+#[test]
+fn an_owner_obeys_nobody_but_tells_of_a_second_one() {
+    let mut bench = Bench::start(config(255));
+    bench.lines();
+    bench.hear(OTHER, 255);
+    assert_eq!(bench.state(), State::Master);
+    assert!(bench.lines().contains(&"SecondMaster { source: 172.20.45.132, priority: 255 }".into()));
+}
+
+#[test]
+fn a_shared_address_is_enough_to_be_of_the_group() {
+    let mut bench = master();
+    let more = [VIPS[0], OTHER];
+    let mut buffer = [0; 64];
+    let advert = Advertisement {
+        version: Version::V2,
+        vrid: 45,
+        priority: 200,
+        advert_interval_cs: 100,
+        password: Some(Password::new(b"admin123")),
+        addresses: &more,
+    };
+    let message = advert.emit(&mut buffer, OTHER, GROUP).unwrap();
+    bench.packet(Received { source: OTHER, destination: GROUP, ttl: 255, message });
+    assert_eq!(bench.state(), State::Backup);
+    assert!(bench.lines()[0].starts_with("AddressesDiffer"));
+}
+
+#[test]
+fn impossible_configurations_come_back() {
+    let mut bench = master();
+    let v6 = [IpAddr::V6("2001:db8::1".parse().unwrap())];
+    let v6: &'static [IpAddr] = std::boxed::Box::leak(std::boxed::Box::new(v6));
+    let other = |vrid: u8| Config { vrid: NonZeroU8::new(vrid).unwrap(), ..config(100) };
+    let none: &'static [Peer] = &[];
+    for (error, config) in [
+        (ConfigError::Duplicate, other(45)),
+        (ConfigError::Interval, Config { advert_interval_cs: 50, ..other(1) }),
+        (ConfigError::Interval, Config { advert_interval_cs: 0, version: Version::V3, password: None, ..other(1) }),
+        (ConfigError::Addresses, Config { addresses: v6, ..other(1) }),
+        (ConfigError::Version, Config { family: Family::Ipv6, ..other(1) }),
+        (ConfigError::Password, Config { version: Version::V3, ..other(1) }),
+        (
+            ConfigError::Transport,
+            Config { transport: Transport::Unicast { peers: none, ttl: 255, check_source: false }, ..other(1) },
+        ),
+        (ConfigError::Interface, Config { interface: InterfaceId(9), ..other(1) }),
+    ] {
+        let (refused, _) = bench.set.insert(bench.now, config, Some(ME), false).unwrap_err();
+        assert_eq!(refused, error);
+    }
+    for vrid in 1..=3 {
+        bench.set.insert(bench.now, other(vrid), Some(ME), false).unwrap();
+        bench.drain();
+    }
+    assert_eq!(bench.set.insert(bench.now, other(4), Some(ME), false).unwrap_err().0, ConfigError::Full);
+}
+
+#[test]
+fn a_stopped_router_can_be_removed_and_its_place_used_again() {
+    let mut bench = master();
+    assert!(bench.set.remove(bench.id).is_none(), "not while it holds addresses");
+    bench.set.handle_stop(bench.now, bench.id);
+    bench.drain();
+    bench.until(bench.now.us() + 2_000_000);
+    assert!(bench.set.remove(bench.id).is_some());
+    bench.drain();
+    assert_eq!(bench.set.deadline(), None);
+    bench.hear(OTHER, 100);
+    assert_eq!(bench.set.interface(ETH0).unwrap().rejected().of(Reject::UnknownVrid), 1);
+    bench.set.insert(bench.now, config(100), Some(ME), false).unwrap();
+    bench.drain();
+}
+
+/// Two sets on one wire, at adverts of 10 ms (version 3): the better one ends up master, and nothing is lost or doubled
+/// while a million other inputs would be waiting.
+#[test]
+fn ten_millisecond_adverts_are_on_time() {
+    let fast = |priority| Config { version: Version::V3, password: None, advert_interval_cs: 1, ..config(priority) };
+    let mut bench = Bench::start(fast(200));
+    bench.until(10_000_000);
+    let times = bench.times("advert 200");
+    let gaps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps.iter().all(|gap| *gap == 10_000), "{gaps:?}");
+    assert!(times.len() > 990);
+}
+
+#[test]
+fn a_router_with_eight_peers_fits_in_a_kibibyte() {
+    let size = size_of::<VirtualRouter<Borrowed<'static>>>();
+    println!("{size} bytes");
+    assert!(size <= 1024, "{size} bytes");
+    assert!(size_of::<Slot<Borrowed<'static>>>() <= 1024 + 32);
+}
+
+#[test]
+fn causes_survive_a_round_through_words() {
+    // The words are what a technician reads; this holds the ones that no other test shows.
+    assert_eq!(
+        Cause::PreemptedBy { by: OTHER, priority: 200 }.to_string(),
+        "preempted by 172.20.45.132 (priority 200)"
+    );
+    assert_eq!(Cause::Blocked { block: Block::Configuration }.to_string(), "configuration error");
+}
