@@ -1,0 +1,56 @@
+//! The IPv4 addresses on an interface, as the kernel has them.
+
+use std::net::Ipv4Addr;
+
+use serde_json::Value;
+
+use crate::command::try_tool;
+
+/// An address on an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressEntry {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Its prefix length.
+    pub prefix: u8,
+    /// Its label, which is the interface's name unless one was given.
+    pub label: String,
+}
+
+/// The IPv4 addresses on `interface` in `namespace`; none if there is no such interface.
+pub(crate) fn addresses(namespace: &str, interface: &str) -> Vec<AddressEntry> {
+    // A missing interface is an answer here, not a failure.
+    let Ok(json) = try_tool("ip", &["-n", namespace, "-j", "-4", "addr", "show", "dev", interface]) else {
+        return Vec::new();
+    };
+    parse(&json)
+}
+
+fn parse(json: &str) -> Vec<AddressEntry> {
+    let interfaces: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("ip said {json}: {error}"));
+    let entries = interfaces.as_array().into_iter().flatten().filter_map(|interface| interface["addr_info"].as_array());
+    entries.flatten().filter_map(entry).collect()
+}
+
+fn entry(info: &Value) -> Option<AddressEntry> {
+    Some(AddressEntry {
+        address: info["local"].as_str()?.parse().ok()?,
+        prefix: u8::try_from(info["prefixlen"].as_u64()?).ok()?,
+        label: info["label"].as_str().unwrap_or_default().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_ip_prints() {
+        let json = r#"[{},{"ifname":"eth0","addr_info":[
+            {"family":"inet","local":"172.20.45.131","prefixlen":24,"label":"eth0"},
+            {"family":"inet","local":"172.20.45.248","prefixlen":32,"label":"eth0:0"}]}]"#;
+        let vip = AddressEntry { address: Ipv4Addr::new(172, 20, 45, 248), prefix: 32, label: "eth0:0".into() };
+        assert_eq!(parse(json).get(1), Some(&vip));
+        assert_eq!(parse("[]"), []);
+    }
+}

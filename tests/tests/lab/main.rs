@@ -1,0 +1,36 @@
+//! The service in the lab. One behaviour a module, named as the behaviour.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "these are tests, and the harness wants them outside cfg(test)"
+)]
+
+use std::time::Duration;
+
+mod scenario_1_unicast;
+
+/// More than a takeover takes at an interval of 1 s (3.7 s), with the start of a daemon on a busy machine before it.
+const TAKEOVER_MAX: Duration = Duration::from_secs(12);
+
+/// The tests of `$behaviour(a, b)`: locum with itself, and with keepalived in both roles.
+macro_rules! each_pair {
+    ($behaviour:ident) => {
+        #[test]
+        fn locum_with_locum() {
+            $behaviour(locum_tests::Daemon::Locum, locum_tests::Daemon::Locum);
+        }
+
+        #[test]
+        fn locum_with_keepalived() {
+            $behaviour(locum_tests::Daemon::Locum, locum_tests::Daemon::Keepalived);
+        }
+
+        #[test]
+        fn keepalived_with_locum() {
+            $behaviour(locum_tests::Daemon::Keepalived, locum_tests::Daemon::Locum);
+        }
+    };
+}
+pub(crate) use each_pair;
