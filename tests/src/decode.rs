@@ -239,8 +239,8 @@ mod tests {
     use super::*;
 
     /// An advert that Debian's keepalived 2.2.7 sent in the lab.
-    const KEEPALIVED: &str = "020000000084 020000000083 0800 45c00028000100 00ff70 71f4 ac142d83 ac142d84 \
-         21 2d 64 01 01 01 0d9b ac142df8 61646d696e313233";
+    const KEEPALIVED: &str = "020000000084 020000000083 0800 45c0 0028 0001 0000 ff70 0775 ac142d83 ac142d84 \
+         21 2d 64 01 01 01 3091 ac142df8 61646d696e313233";
 
     fn bytes(hex: &str) -> Vec<u8> {
         let digits: Vec<u32> = hex.chars().filter_map(|digit| digit.to_digit(16)).collect();
@@ -280,7 +280,8 @@ mod tests {
 
     #[test]
     fn tells_gratuitous_arp_from_an_answer() {
-        let announcement = "ffffffffffff 020000000083 0806 0001 0800 06 04 0001 020000000083 ac142df8 000000000000 ac142df8";
+        let announcement =
+            "ffffffffffff 020000000083 0806 0001 0800 06 04 0001 020000000083 ac142df8 000000000000 ac142df8";
         let Frame::Arp(arp) = decode(&bytes(announcement)) else { panic!("not ARP") };
         assert_eq!((arp.kind, arp.sender), (ArpKind::Gratuitous, Ipv4Addr::new(172, 20, 45, 248)));
         let answer = "0200000000c8 020000000083 0806 0001 0800 06 04 0002 020000000083 ac142df8 0200000000c8 ac142dc8";

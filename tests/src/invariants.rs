@@ -147,7 +147,12 @@ fn each_transition_has_a_cause(router: &Router) {
         let history = router.history(&status.name);
         let told: Vec<_> = history.iter().map(|it| format!("{} -> {}: {}", it.from, it.to, it.text)).collect();
         let whole = |pair: &[TransitionRecord]| pair[0].to == pair[1].from && pair[0].at_unix_ms <= pair[1].at_unix_ms;
-        assert!(history.windows(2).all(whole), "{}: the history of {} has a hole: {told:#?}", router.node(), status.name);
+        assert!(
+            history.windows(2).all(whole),
+            "{}: the history of {} has a hole: {told:#?}",
+            router.node(),
+            status.name
+        );
         assert!(history.iter().all(|it| !it.text.is_empty() && it.from != it.to), "{}: {told:#?}", router.node());
         assert_eq!(history.last().map(|it| it.to), Some(status.state), "{}: {told:#?}", router.node());
     }

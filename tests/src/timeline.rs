@@ -134,12 +134,9 @@ impl Timeline {
                     current.until = advert.at;
                     current.left = !advert.what.claims();
                 }
-                None if advert.what.claims() => masterships.push(Mastership {
-                    node: advert.from,
-                    from: advert.at,
-                    until: advert.at,
-                    left: false,
-                }),
+                None if advert.what.claims() => {
+                    masterships.push(Mastership { node: advert.from, from: advert.at, until: advert.at, left: false })
+                }
                 None => {}
             }
         }
@@ -187,9 +184,8 @@ impl Timeline {
     }
 
     fn pick<'a, T>(&'a self, wanted: impl Fn(&'a Frame) -> Option<&'a T>) -> Vec<Sighting<'a, T>> {
-        let sighting = |record: &'a Record| {
-            wanted(&record.frame).map(|what| Sighting { at: record.at, from: record.from, what })
-        };
+        let sighting =
+            |record: &'a Record| wanted(&record.frame).map(|what| Sighting { at: record.at, from: record.from, what });
         self.records.iter().filter_map(sighting).collect()
     }
 }

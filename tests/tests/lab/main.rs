@@ -10,6 +10,9 @@
 use std::time::Duration;
 
 mod scenario_1_unicast;
+mod scenario_2_two_masters;
+mod scenario_3_no_preemption;
+mod scenario_5_three_nodes;
 
 /// More than a takeover takes at an interval of 1 s (3.7 s), with the start of a daemon on a busy machine before it.
 const TAKEOVER_MAX: Duration = Duration::from_secs(12);
