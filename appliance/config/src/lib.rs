@@ -1,1 +1,137 @@
-//! placeholder
+//! keepalived.conf for locum: read without loss, checked against the language as data, explained, and turned into plain
+//! values for the service.
+//!
+//! A configuration is read in this order, each step in a module of its own: bytes ([`source`]), words (`lex`),
+//! statements with conditions, definitions and includes put in place (`reading`), values by the [`schema`], the [`model`]
+//! with its defaults, and checks over all of it (`lint`). What is wrong anywhere is a [`Diagnostic`].
+//!
+//! No input makes it panic, and all it takes is bounded by [`source::limits`].
+
+pub mod diagnostic;
+pub mod files;
+pub mod model;
+pub mod schema;
+pub mod source;
+
+mod around;
+mod lex;
+mod lint;
+mod reading;
+
+use std::path::Path;
+
+pub use self::around::{ScriptFile, Surroundings};
+pub use self::diagnostic::{Code, Diagnostic, Report, Severity, Style};
+pub use self::files::LoadError;
+use self::model::{Family, Version};
+pub use self::model::{Instance, Model, Secret};
+use self::source::{Sources, Span};
+
+/// The protocol versions and families that the service speaks. An instance of another one is held in FAULT.
+pub(crate) const SUPPORTED_VERSIONS: &[(Version, Family)] = &[(Version::V2, Family::V4)];
+
+/// A configuration, read and checked.
+#[derive(Debug)]
+pub struct Configuration {
+    sources: Sources,
+    model: Model,
+    diagnostics: Vec<Diagnostic>,
+    secrets: Vec<Span>,
+}
+
+/// Reads and checks the configuration file at `path` and the files that it includes.
+///
+/// # Errors
+///
+/// When the file itself cannot be read. What is wrong inside it is found in [`Configuration::diagnostics`].
+pub fn load(path: &Path, around: &Surroundings<'_>) -> Result<Configuration, LoadError> {
+    let bytes = files::read(path, source::limits::TOTAL_BYTES)?;
+    let mut sources = Sources::default();
+    sources.add(path.display().to_string(), Some(path.to_owned()), &bytes);
+    Ok(Configuration::read(sources, around))
+}
+
+/// Checks a text as if it were the configuration file `name`. Does no I/O, so includes are not followed.
+#[must_use]
+pub fn check(name: &str, text: &[u8], around: &Surroundings<'_>) -> Configuration {
+    let mut sources = Sources::default();
+    sources.add(name.to_owned(), None, text);
+    Configuration::read(sources, around)
+}
+
+impl Configuration {
+    fn read(sources: Sources, around: &Surroundings<'_>) -> Self {
+        let outcome = reading::read(&sources, &reading::Includes::new(), around, diagnostic::Diagnostics::default());
+        Self { sources, model: outcome.model, diagnostics: outcome.diagnostics, secrets: outcome.secrets }
+    }
+
+    /// What it says. Instances with an error are in it, marked [`Instance::broken`].
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The files it was read from.
+    #[must_use]
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// What was found, in the order of the text.
+    #[must_use]
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// The errors because of which an instance is held in FAULT.
+    pub fn causes<'a>(&'a self, instance: &'a str) -> impl Iterator<Item = &'a Diagnostic> + 'a {
+        self.diagnostics.iter().filter(move |found| {
+            found.severity() == Severity::Error && found.instances.iter().any(|name| name == instance)
+        })
+    }
+
+    /// Whether the structure of the file cannot be told apart, so that nothing may start with it.
+    #[must_use]
+    pub fn refuses_start(&self) -> bool {
+        self.diagnostics.iter().any(|found| found.refuses_start)
+    }
+
+    /// Whether there are errors. A reload is refused then.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.has(Severity::Error)
+    }
+
+    /// Whether there are warnings.
+    #[must_use]
+    pub fn has_warnings(&self) -> bool {
+        self.has(Severity::Warning)
+    }
+
+    fn has(&self, severity: Severity) -> bool {
+        self.diagnostics.iter().any(|found| found.severity() == severity)
+    }
+
+    /// One diagnostic for a log or a cause: `file:line:column: message [code]`, on one line.
+    #[must_use]
+    pub fn one_line(&self, found: &Diagnostic) -> String {
+        format!("{}: {} [{}]", self.sources.place(found.at), found.message, found.code.id)
+    }
+
+    /// All diagnostics as text, with the lines in question. Passwords in them are shown as asterisks.
+    #[must_use]
+    pub fn render_text(&self, style: Style) -> String {
+        let mut text = String::new();
+        for found in &self.diagnostics {
+            text.push_str(&diagnostic::render::text(&self.sources, &self.secrets, found, style));
+            text.push_str("\n\n");
+        }
+        text
+    }
+
+    /// All diagnostics as a value to serialise.
+    #[must_use]
+    pub fn report(&self) -> Report<'_> {
+        diagnostic::render::report(&self.sources, &self.diagnostics)
+    }
+}

@@ -1,0 +1,40 @@
+//! What the checks may know about the machine.
+
+use std::path::Path;
+
+/// What there is on the machine, as far as the caller knows. What is `None` is not checked.
+#[derive(Default)]
+pub struct Surroundings<'a> {
+    /// Names of the interfaces that exist.
+    pub interfaces: Option<Vec<String>>,
+    /// What `@NAME` lines compare with: the part of the node name before the first dot, or `--config-id`.
+    pub config_id: Option<String>,
+    /// The environment, for `${_ENV NAME}`.
+    pub environment: Option<&'a dyn Fn(&str) -> Option<String>>,
+    /// Looks at a script file. [`crate::files::script_file`] asks the file system.
+    pub script_file: Option<&'a dyn Fn(&Path) -> ScriptFile>,
+}
+
+impl std::fmt::Debug for Surroundings<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings")
+            .field("interfaces", &self.interfaces)
+            .field("config_id", &self.config_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What stands at the path of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScriptFile {
+    /// An executable file that only root can write.
+    Executable,
+    /// An executable file that others than root can write.
+    WritableByOthers,
+    /// A file without execute permission.
+    NotExecutable,
+    /// Something that is not a file.
+    NotAFile,
+    /// Nothing.
+    Missing,
+}

@@ -1,0 +1,116 @@
+//! Addresses that locum puts on interfaces.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::Setting;
+use crate::source::Span;
+
+/// A line of `virtual_ipaddress` or `virtual_ipaddress_excluded`, as `ip address add` would take it.
+#[derive(Clone, Debug)]
+pub struct VirtualAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// Prefix length; 32 or 128 when the line has none.
+    pub prefix_len: u8,
+    /// Whether the line has one.
+    pub prefix_written: bool,
+    /// `dev`; without it the instance's interface is meant.
+    pub interface: Option<Setting<String>>,
+    /// `brd`
+    pub broadcast: Option<Broadcast>,
+    /// `scope`
+    pub scope: Option<Scope>,
+    /// `label`
+    pub label: Option<Setting<String>>,
+    /// `peer`: the other end and its prefix length.
+    pub peer: Option<(IpAddr, u8)>,
+    /// `home`
+    pub home: bool,
+    /// `-nodad`: duplicate address detection stays on.
+    pub detect_duplicates: bool,
+    /// `mngtmpaddr`
+    pub manage_temporary: bool,
+    /// `noprefixroute`
+    pub no_prefix_route: bool,
+    /// `autojoin`
+    pub autojoin: bool,
+    /// `no_track`
+    pub no_track: bool,
+    /// `use_vmac`
+    pub virtual_mac: bool,
+    /// `preferred_lft`; without it 0 for an IPv6 /128 and for ever otherwise.
+    pub preferred_lifetime: Lifetime,
+    /// Where it stands.
+    pub at: Span,
+}
+
+/// Where it stands does not count.
+impl PartialEq for VirtualAddress {
+    fn eq(&self, other: &Self) -> bool {
+        let key = |a: &Self| {
+            (
+                (a.address, a.prefix_len, a.broadcast, a.scope, a.peer, a.preferred_lifetime),
+                (
+                    a.home,
+                    a.detect_duplicates,
+                    a.manage_temporary,
+                    a.no_prefix_route,
+                    a.autojoin,
+                    a.no_track,
+                    a.virtual_mac,
+                ),
+            )
+        };
+        key(self) == key(other) && self.interface == other.interface && self.label == other.label
+    }
+}
+
+impl Eq for VirtualAddress {}
+
+/// `brd`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broadcast {
+    /// This address.
+    Address(Ipv4Addr),
+    /// `+`: all host bits set.
+    HostBitsSet,
+    /// `-`: all host bits clear.
+    HostBitsClear,
+}
+
+/// `scope`, as the kernel numbers it (rtnetlink(7), `rtm_scope`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope(pub u8);
+
+impl Scope {
+    /// The scope that a word names.
+    #[must_use]
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Some(Self(match word {
+            "global" => 0,
+            "site" => 200,
+            "link" => 253,
+            "host" => 254,
+            "nowhere" => 255,
+            number => number.parse().ok()?,
+        }))
+    }
+}
+
+/// `preferred_lft`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// No end.
+    Forever,
+    /// Seconds; 0 means that the kernel does not choose the address as a source.
+    Seconds(u32),
+}
+
+/// A line of `static_ipaddress`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaticAddress {
+    /// The address and its options.
+    pub address: VirtualAddress,
+    /// `track_group`
+    pub track_group: Option<Setting<String>>,
+}

@@ -1,0 +1,479 @@
+//! From the bytes of the files to statements: conditions, definitions, sequences and includes put in place
+//! (keepalived.conf(5), "ADVANCED CONFIGURATION").
+//!
+//! Everything here is a loop over a stack of its own, and what it may write is bounded by [`limits`].
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::sequence::{self, Sequence};
+use super::statement::{Builder, Outcome, Statement, Word};
+use crate::diagnostic::{Diagnostic, Diagnostics, code};
+use crate::lex::{self, Lexer, TokenKind};
+use crate::source::{FileId, SUBSTITUTE, Sources, Span, limits, offset};
+
+/// Which files stand in place of an `include` line: by the file and the offset of the line's first word.
+pub(crate) type Includes = HashMap<(FileId, u32), Vec<FileId>>;
+
+/// What the language can ask for beside the files.
+pub(crate) struct Setting<'a> {
+    pub(crate) includes: &'a Includes,
+    /// What `@NAME` lines compare with and `${_INSTANCE}` becomes.
+    pub(crate) config_id: Option<&'a str>,
+    pub(crate) environment: Option<&'a dyn Fn(&str) -> Option<String>>,
+}
+
+/// Reads all files and hands each statement outside all blocks to `sink`.
+pub(crate) fn run<'s>(
+    sources: &'s Sources,
+    setting: &Setting<'_>,
+    recover: bool,
+    sink: impl FnMut(Statement<'s>),
+) -> (Outcome, Diagnostics) {
+    let mut expander = Expander {
+        sources,
+        setting,
+        builder: Builder::new(recover, sink),
+        definitions: HashMap::new(),
+        diagnostics: Diagnostics::default(),
+        expanded_bytes: 0,
+        exhausted: false,
+    };
+    if sources.len() > 0 {
+        expander.files();
+    }
+    (expander.builder.finish(), expander.diagnostics)
+}
+
+struct Expander<'s, 'a, F> {
+    sources: &'s Sources,
+    setting: &'a Setting<'a>,
+    builder: Builder<'s, F>,
+    definitions: HashMap<String, Definition>,
+    diagnostics: Diagnostics,
+    expanded_bytes: usize,
+    /// A bound was met; nothing more is put in place.
+    exhausted: bool,
+}
+
+/// The value of a `$NAME`: its lines.
+struct Definition {
+    lines: Vec<String>,
+}
+
+/// How far a file is read.
+struct Cursor<'s> {
+    file: FileId,
+    lexer: Lexer<'s>,
+    at: usize,
+    /// Says once per file that a comment is not UTF-8.
+    comment_reported: bool,
+}
+
+impl<'s, 'a, F: FnMut(Statement<'s>)> Expander<'s, 'a, F> {
+    fn files(&mut self) {
+        let mut stack = vec![self.cursor(FileId(0))];
+        while let Some(mut cursor) = stack.pop() {
+            if let Some(included) = self.file(&mut cursor) {
+                stack.push(cursor);
+                stack.extend(included.iter().rev().map(|file| self.cursor(*file)));
+            }
+        }
+    }
+
+    fn cursor(&self, file: FileId) -> Cursor<'s> {
+        let text = self.sources.file(file).map_or("", |source| source.text());
+        Cursor { file, lexer: Lexer::new(text), at: 0, comment_reported: false }
+    }
+
+    /// Reads on in a file, to its end or to a line that includes others.
+    fn file(&mut self, cursor: &mut Cursor<'s>) -> Option<&'a [FileId]> {
+        let mut words: Vec<Word<'s>> = Vec::new();
+        let mut after_word = false;
+        while let Some(token) = cursor.lexer.next() {
+            let at = Span::new(cursor.file, offset(cursor.at), offset(cursor.at + token.text.len()));
+            cursor.at += token.text.len();
+            let follows_word = std::mem::replace(&mut after_word, false);
+            match token.kind {
+                TokenKind::Blank => {}
+                TokenKind::Comment => {
+                    if follows_word {
+                        self.glued_comment(words.last(), at);
+                    }
+                    self.comment(cursor, token.text, at);
+                }
+                TokenKind::LineEnd => self.builder.statement(std::mem::take(&mut words)),
+                TokenKind::Open => {
+                    self.builder.statement(std::mem::take(&mut words));
+                    self.builder.open(at);
+                }
+                TokenKind::Close => {
+                    self.builder.statement(std::mem::take(&mut words));
+                    self.builder.close(at);
+                }
+                TokenKind::Definition => self.definition(cursor, token.text),
+                TokenKind::Word | TokenKind::OpenQuote => {
+                    after_word = true;
+                    let first = words.is_empty();
+                    if token.kind == TokenKind::OpenQuote {
+                        self.open_quote(at);
+                    }
+                    if first && token.text.starts_with('@') {
+                        if !self.condition_holds(token.text) {
+                            skip_line(cursor);
+                        }
+                    } else if (first && token.text.starts_with("~")) || token.text.contains('$') {
+                        let start = words.first().map_or(at, |word| word.at);
+                        words.clear();
+                        let end = rest_of_line(cursor);
+                        self.expand_line(Span { end: offset(end), ..start });
+                    } else if first && is_include(token.text) {
+                        skip_line(cursor);
+                        let setting = self.setting;
+                        if let Some(files) = setting.includes.get(&(cursor.file, at.start)) {
+                            return Some(files);
+                        }
+                    } else {
+                        self.check_utf8(token.text, at);
+                        words.push(Word { text: lex::unquote(token.text), raw: Cow::Borrowed(token.text), at });
+                    }
+                }
+            }
+        }
+        self.builder.statement(words);
+        None
+    }
+
+    fn check_utf8(&mut self, text: &str, at: Span) {
+        if text.contains(SUBSTITUTE) && self.sources.file(at.file).is_some_and(|file| !file.is_utf8()) {
+            self.diagnostics.push(
+                Diagnostic::new(&code::E007_NOT_UTF8, at, "this word is not UTF-8")
+                    .label("bytes outside UTF-8, shown as `?`")
+                    .fix("save the file as UTF-8"),
+            );
+        }
+    }
+
+    fn comment(&mut self, cursor: &mut Cursor<'s>, text: &str, at: Span) {
+        let latin = text.contains(SUBSTITUTE) && self.sources.file(at.file).is_some_and(|file| !file.is_utf8());
+        if latin && !std::mem::replace(&mut cursor.comment_reported, true) {
+            self.diagnostics.push(
+                Diagnostic::new(&code::W015_COMMENT_NOT_UTF8, at, "a comment is not UTF-8")
+                    .why("The service does not mind; the console will not edit the file as it is.")
+                    .fix("save the file as UTF-8"),
+            );
+        }
+    }
+
+    /// `auth_pass ab#cd`: the value ends at the `#`.
+    fn glued_comment(&mut self, word: Option<&Word<'_>>, at: Span) {
+        let Some(word) = word else { return };
+        self.diagnostics.push(
+            Diagnostic::new(
+                &code::W020_GLUED_COMMENT,
+                word.at.to(Span { end: at.start + 1, ..at }),
+                "a comment starts inside a word",
+            )
+            .label("what follows this word is a comment")
+            .fix("if it belongs to the value, put the value in double quotes; else put a blank before it"),
+        );
+    }
+
+    fn open_quote(&mut self, at: Span) {
+        self.diagnostics.push(
+            Diagnostic::new(&code::E006_QUOTE, at, "a double quote is not closed")
+                .label("opened in this word")
+                .fix("close it before the end of the line"),
+        );
+    }
+
+    /// `@NAME` holds where the configuration id is NAME, `@^NAME` everywhere else.
+    fn condition_holds(&self, word: &str) -> bool {
+        let (negated, name) = match word.strip_prefix("@^") {
+            Some(name) => (true, name),
+            None => (false, word.strip_prefix('@').unwrap_or(word)),
+        };
+        (self.setting.config_id == Some(name)) != negated
+    }
+
+    /// `$NAME=…` and its further lines.
+    fn definition(&mut self, cursor: &mut Cursor<'s>, first: &str) {
+        let Some(name) = lex::definition_name(first) else { return };
+        let value = first.get(name.len() + 2..).unwrap_or_default();
+        let mut lines = Vec::new();
+        let mut push = |text: &str| -> bool {
+            let continues = text.ends_with('\\');
+            let line = text.strip_suffix('\\').unwrap_or(text).trim();
+            if !line.is_empty() || !continues {
+                lines.push(line.to_owned());
+            }
+            continues
+        };
+        let mut continues = push(value);
+        while continues {
+            // Blanks, the line end, then the next line's part.
+            let mut ahead = cursor.lexer.clone();
+            let mut len = 0;
+            let next = ahead.find(|token| {
+                len += token.text.len();
+                !matches!(token.kind, TokenKind::Blank | TokenKind::LineEnd)
+            });
+            match next {
+                Some(token) if token.kind == TokenKind::Definition => {
+                    cursor.at += len;
+                    cursor.lexer = ahead;
+                    continues = push(token.text);
+                }
+                _ => break,
+            }
+        }
+        self.definitions.insert(name.to_owned(), Definition { lines });
+    }
+
+    /// Puts in place what a line asks for, and reads the outcome. All of it counts as standing at `at`.
+    fn expand_line(&mut self, at: Span) {
+        let mut pending = vec![Pending::Line(self.sources.text(at).to_owned())];
+        while let Some(next) = pending.pop() {
+            let line = match next {
+                Pending::Line(line) => line,
+                Pending::Sequence(mut sequence) => {
+                    let Some(values) = sequence.next() else { continue };
+                    for (name, value) in values {
+                        self.definitions.insert(name, Definition { lines: vec![value] });
+                    }
+                    let line = sequence.body().to_owned();
+                    pending.push(Pending::Sequence(sequence));
+                    line
+                }
+            };
+            self.expanded_bytes += line.len() + 1;
+            if self.expanded_bytes > limits::EXPANDED_BYTES
+                || line.len() > limits::LINE_BYTES
+                || pending.len() > limits::REPLACEMENTS_PER_LINE
+            {
+                self.exhaust(at);
+            }
+            if self.exhausted {
+                return;
+            }
+            self.expand_one(line.trim(), at, &mut pending);
+        }
+    }
+
+    fn expand_one(&mut self, line: &str, at: Span, pending: &mut Vec<Pending>) {
+        if line.starts_with('@') {
+            let (condition, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+            if self.condition_holds(condition) {
+                pending.push(Pending::Line(rest.to_owned()));
+            }
+        } else if let Some(name) = lex::definition_name(line) {
+            let value = line.get(name.len() + 2..).unwrap_or_default().trim();
+            self.definitions.insert(name.to_owned(), Definition { lines: vec![value.to_owned()] });
+        } else if line.starts_with("~SEQ") || line.starts_with("~LST") {
+            match sequence::parse(line) {
+                Ok(sequence) => pending.push(Pending::Sequence(sequence)),
+                Err(message) => self.diagnostics.push(
+                    Diagnostic::new(&code::E009_SUBSTITUTION, at, message)
+                        .fix("write ~SEQ(NAME, FIRST, LAST), ~SEQ(NAME, FIRST, STEP, LAST) or ~LST(NAME, A, B, …)"),
+                ),
+            }
+        } else {
+            match self.substitute(line, at, pending) {
+                Some(replaced) if replaced.starts_with(['@', '$', '~']) => pending.push(Pending::Line(replaced)),
+                Some(replaced) => self.emit(&replaced, at),
+                None => self.emit(line, at),
+            }
+        }
+    }
+
+    /// The line with its parameters replaced; `None` when there are none. Further lines of a definition go to `pending`.
+    fn substitute(&mut self, line: &str, at: Span, pending: &mut Vec<Pending>) -> Option<String> {
+        let mut text = line.to_owned();
+        let mut from = 0;
+        let mut replaced = false;
+        for _ in 0..limits::REPLACEMENTS_PER_LINE {
+            let Some(dollar) = text.get(from..).and_then(|rest| rest.find('$')).map(|at| from + at) else {
+                return replaced.then_some(text);
+            };
+            let Some(reference) = text.get(dollar..).and_then(Reference::parse) else {
+                from = dollar + 1;
+                continue;
+            };
+            let end = dollar + reference.len;
+            if let Some(value) = self.predefined(&reference, at) {
+                text.replace_range(dollar..end, &value);
+                from = dollar + value.len();
+                replaced = true;
+                continue;
+            }
+            let last_on_line = end == text.len();
+            match self.definitions.get(reference.name) {
+                Some(definition) if definition.lines.len() <= 1 => {
+                    let value = definition.lines.first().map_or("", String::as_str);
+                    text.replace_range(dollar..end, value);
+                    from = dollar;
+                }
+                Some(definition) if last_on_line => {
+                    pending.extend(definition.lines.iter().skip(1).rev().cloned().map(Pending::Line));
+                    let first = definition.lines.first().map_or("", String::as_str);
+                    text.replace_range(dollar..end, first);
+                    from = dollar;
+                }
+                Some(_) | None => {
+                    self.undefined(&text, dollar, &reference, at);
+                    from = end;
+                    continue;
+                }
+            }
+            replaced = true;
+            if text.len() > limits::LINE_BYTES {
+                break;
+            }
+        }
+        self.diagnostics.push(
+            Diagnostic::new(&code::E009_SUBSTITUTION, at, "the parameters on this line never come to an end").why(
+                format!(
+                    "More than {} replacements, or more than {} bytes: a definition probably names itself.",
+                    limits::REPLACEMENTS_PER_LINE,
+                    limits::LINE_BYTES
+                ),
+            ),
+        );
+        None
+    }
+
+    fn predefined(&self, reference: &Reference<'_>, at: Span) -> Option<String> {
+        Some(match reference.name {
+            "_HASH" => "\\#".to_owned(),
+            "_BANG" => "\\!".to_owned(),
+            "_INSTANCE" => self.setting.config_id?.to_owned(),
+            "_PWD" => self.sources.file(at.file)?.path()?.parent()?.to_str()?.to_owned(),
+            "_ENV" => (self.setting.environment?)(reference.arguments.trim())?,
+            _ => return None,
+        })
+    }
+
+    fn undefined(&mut self, text: &str, dollar: usize, reference: &Reference<'_>, at: Span) {
+        // In a script, `$NAME` is the shell's business.
+        let quoted = text.get(..dollar).is_some_and(|before| before.matches('"').count() % 2 == 1);
+        if quoted {
+            return;
+        }
+        let name = reference.name;
+        let diagnostic = Diagnostic::new(&code::W026_UNDEFINED_PARAMETER, at, format!("`${name}` is not defined here"));
+        let near = super::suggest::closest(name, self.definitions.keys().map(String::as_str));
+        self.diagnostics.push(match (name, near) {
+            ("_RANDOM", _) => diagnostic.why("`${_RANDOM}` is not supported: a configuration that differs at each start cannot be compared or reloaded."),
+            ("_ENV", _) => diagnostic.why("There is no such environment variable."),
+            (_, Some(near)) => diagnostic.fix(format!("did you mean `${near}`?")),
+            (_, None) => diagnostic.fix(format!("define it before this line: `${name}=…`")),
+        });
+    }
+
+    /// Reads a line that has been put in place.
+    fn emit(&mut self, line: &str, at: Span) {
+        let mut words: Vec<Word<'s>> = Vec::new();
+        for token in Lexer::new(line) {
+            match token.kind {
+                TokenKind::Blank | TokenKind::Comment | TokenKind::LineEnd | TokenKind::Definition => {}
+                TokenKind::Open => {
+                    self.builder.statement(std::mem::take(&mut words));
+                    self.builder.open(at);
+                }
+                TokenKind::Close => {
+                    self.builder.statement(std::mem::take(&mut words));
+                    self.builder.close(at);
+                }
+                TokenKind::Word | TokenKind::OpenQuote => {
+                    if token.kind == TokenKind::OpenQuote {
+                        self.open_quote(at);
+                    }
+                    self.check_utf8(token.text, at);
+                    words.push(Word {
+                        text: Cow::Owned(lex::unquote(token.text).into_owned()),
+                        raw: Cow::Owned(token.text.to_owned()),
+                        at,
+                    });
+                }
+            }
+        }
+        self.builder.statement(words);
+    }
+
+    fn exhaust(&mut self, at: Span) {
+        if !std::mem::replace(&mut self.exhausted, true) {
+            let message = format!(
+                "definitions and sequences write more than {} MiB, or a line of more than {} bytes",
+                limits::EXPANDED_BYTES >> 20,
+                limits::LINE_BYTES
+            );
+            self.diagnostics
+                .push(Diagnostic::new(&code::E005_BOUND, at, message).label("the bound was met here").refuse_start());
+        }
+    }
+}
+
+/// What is still to be put in place for a line.
+enum Pending {
+    Line(String),
+    Sequence(Sequence),
+}
+
+/// `$NAME`, `${NAME}` or `${NAME arguments}` at the start of a text.
+struct Reference<'t> {
+    name: &'t str,
+    arguments: &'t str,
+    /// Bytes, with the dollar sign and the braces.
+    len: usize,
+}
+
+impl<'t> Reference<'t> {
+    fn parse(text: &'t str) -> Option<Self> {
+        let rest = text.strip_prefix('$')?;
+        if let Some(len) = lex::reference_len(rest) {
+            let inner = rest.get(1..len - 1)?;
+            let (name, arguments) = inner.split_at_checked(lex::name_len(inner)?)?;
+            return Some(Self { name, arguments, len: len + 1 });
+        }
+        let len = lex::name_len(rest)?;
+        let ends = rest.get(len..)?.chars().next().is_none_or(|c| matches!(c, ' ' | '\t' | ',' | ')'));
+        ends.then_some(Self { name: rest.get(..len)?, arguments: "", len: len + 1 })
+    }
+}
+
+/// `include` and its variants, which say what counts as an error.
+pub(crate) fn is_include(word: &str) -> bool {
+    matches!(word, "include" | "includer" | "includem" | "includew" | "includeb" | "includea")
+}
+
+/// Passes over the rest of a line, and over the further lines of a definition on it.
+fn skip_line(cursor: &mut Cursor<'_>) {
+    loop {
+        let mut ahead = cursor.lexer.clone();
+        match ahead.next() {
+            Some(token) if token.kind != TokenKind::LineEnd || ahead.is_in_definition() => {
+                cursor.at += token.text.len();
+                cursor.lexer = ahead;
+            }
+            _ => return,
+        }
+    }
+}
+
+/// Passes over the rest of a line and gives the offset where its last word or brace ends.
+fn rest_of_line(cursor: &mut Cursor<'_>) -> usize {
+    let mut end = cursor.at;
+    loop {
+        let mut ahead = cursor.lexer.clone();
+        match ahead.next() {
+            Some(token) if !matches!(token.kind, TokenKind::LineEnd | TokenKind::Comment) => {
+                cursor.at += token.text.len();
+                cursor.lexer = ahead;
+                if token.kind != TokenKind::Blank {
+                    end = cursor.at;
+                }
+            }
+            _ => return end,
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Did you mean …?
+
+/// The candidate that differs least from `text`, if it is close enough to be meant.
+pub(crate) fn closest<'c>(text: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+    // Edit distance is quadratic; nobody mistypes a keyword by this much.
+    if text.len() > 64 {
+        return None;
+    }
+    let lower = text.to_lowercase();
+    let close_enough = 1 + lower.chars().count() / 4;
+    candidates
+        .filter(|candidate| candidate.len().abs_diff(text.len()) <= close_enough)
+        .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, _)| *distance <= close_enough)
+        .min_by_key(|(distance, candidate)| (*distance, *candidate))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typing_errors_are_recognised() {
+        let words = ["MASTER", "BACKUP"];
+        assert_eq!(closest("MASTRE", words.into_iter()), Some("MASTER"));
+        assert_eq!(closest("bakcup", words.into_iter()), Some("BACKUP"));
+        assert_eq!(closest("FAULT", words.into_iter()), None);
+        assert_eq!(closest(&"M".repeat(1000), words.into_iter()), None);
+    }
+}

@@ -1,0 +1,317 @@
+//! `vrrp_sync_group`, `vrrp_script`, `track_file`, `vrrp_track_process`, `interface_up_down_delays` and the
+//! `track_…` lists of instances and groups.
+
+use super::global::{integer, millis};
+use super::statement::Statement;
+use super::values::{self, Value};
+use super::{Reader, shorten};
+use crate::diagnostic::{Diagnostic, code};
+use crate::model::{
+    Notify, Setting, SyncGroup, TrackFile, TrackProcess, TrackedBy, Tracks, UpDownDelay, VrrpScript, Weight,
+};
+use crate::schema::{Keyword, Kind, Place, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS};
+
+impl Reader<'_> {
+    pub(super) fn sync_group(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
+        let mark = self.diagnostics.len();
+        let Some(name) = self.name(keyword, statement) else { return };
+        let mut group = SyncGroup {
+            name,
+            broken: false,
+            members: Vec::new(),
+            tracks: Tracks::default(),
+            notify: Notify::default(),
+            smtp_alert: self.model.global.instance_defaults.smtp_alert.unwrap_or_default(),
+            tracking_weight: Setting::implied(false),
+        };
+        for line in statement.statements() {
+            let Some(keyword) = self.keyword(&SYNC_GROUP, line) else { continue };
+            match keyword.name {
+                "group" => {
+                    let members = line.statements().iter().flat_map(|line| &line.words);
+                    group.members.extend(members.map(|word| Setting::written(word.text.clone().into_owned(), word.at)));
+                }
+                "smtp_alert" => group.smtp_alert = self.switch(keyword, line),
+                "sync_group_tracking_weight" => group.tracking_weight = Setting::written(true, line.at()),
+                "notify_priority_changes" => group.notify.priority_changes = self.switch(keyword, line),
+                name if name.starts_with("notify") => self.notify(&mut group.notify, keyword, line),
+                _ => self.tracks(&mut group.tracks, keyword, line),
+            }
+        }
+        group.broken = self.failed_since(mark);
+        self.model.sync_groups.push(group);
+    }
+
+    fn switch(&mut self, keyword: &'static Keyword, line: &Statement<'_>) -> Setting<bool> {
+        match self.values(keyword, line).as_deref() {
+            Some([Value::Switch(on), ..]) => Setting::written(*on, line.whole()),
+            Some(_) => Setting::written(true, line.whole()),
+            None => Setting::implied(false),
+        }
+    }
+
+    /// A `track_…` list.
+    pub(super) fn tracks(&mut self, tracks: &mut Tracks, keyword: &'static Keyword, line: &Statement<'_>) {
+        let Some(place) = keyword.block else { return };
+        for entry in line.statements() {
+            let Some((Value::Text(name), options)) = self.entry(place, entry) else { continue };
+            let name = Setting::written(name.to_owned(), entry.at());
+            let weight =
+                options.iter().find(|(option, _, _)| option.name == "weight").map(|(_, values, _)| weight(values));
+            let list = match keyword.name {
+                "track_interface" => &mut tracks.interfaces,
+                "track_script" => &mut tracks.scripts,
+                "track_file" => &mut tracks.files,
+                "track_process" => &mut tracks.processes,
+                _ => continue, // track_bfd: said to be outside.
+            };
+            if let Some(before) = list.iter().find(|known| known.name == name) {
+                let first = before.name.at.unwrap_or(entry.at());
+                self.diagnostics.push(
+                    Diagnostic::new(
+                        &code::W017_DUPLICATE_ENTRY,
+                        entry.whole(),
+                        format!("`{}` stands twice in `{}`", shorten(&name), keyword.name),
+                    )
+                    .label("again here")
+                    .related(first, "first here")
+                    .why("The first one counts.")
+                    .fix("take one of them away"),
+                );
+                continue;
+            }
+            list.push(TrackedBy { name, weight });
+        }
+    }
+
+    pub(super) fn script(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
+        let mark = self.diagnostics.len();
+        let Some(name) = self.name(keyword, statement) else { return };
+        let mut script = VrrpScript {
+            name,
+            broken: false,
+            command: None,
+            interval_ms: Setting::implied(1_000),
+            timeout_ms: Setting::implied(0),
+            weight: Weight::default(),
+            rise: Setting::implied(1),
+            fall: Setting::implied(1),
+            starts_failed: Setting::implied(false),
+        };
+        let mut user = None;
+        self.lines(&SCRIPT, statement, |reader, keyword, line| {
+            if keyword.name == "script" {
+                script.command = reader.command(keyword, line);
+                return;
+            }
+            let Some(values) = reader.values(keyword, line) else { return };
+            let at = line.whole();
+            match keyword.name {
+                "interval" => script.interval_ms = millis(&values, at),
+                "timeout" => script.timeout_ms = millis(&values, at),
+                "weight" => script.weight = weight(&values),
+                "rise" => script.rise = integer(&values, at).unwrap_or(script.rise),
+                "fall" => script.fall = integer(&values, at).unwrap_or(script.fall),
+                "user" => {
+                    user = Some(line.args().iter().map(|word| word.text.clone().into_owned()).collect::<Vec<_>>())
+                }
+                _ => script.starts_failed = Setting::written(true, at),
+            }
+        });
+        if !script.timeout_ms.is_written() {
+            script.timeout_ms = Setting::implied(script.interval_ms.value);
+        }
+        if let (Some(command), Some(user)) = (&mut script.command, user) {
+            let mut names = user.into_iter();
+            command.value.user = names.next();
+            command.value.group = names.next();
+        }
+        if script.command.is_none() && !self.failed_since(mark) {
+            self.diagnostics.push(
+                Diagnostic::new(
+                    &code::E012_MISSING_VALUE,
+                    statement.whole(),
+                    format!("`vrrp_script {}` has no script", shorten(&script.name)),
+                )
+                .label("nothing to run")
+                .fix("add `script \"/path/to/script\"`"),
+            );
+        }
+        script.broken = self.failed_since(mark);
+        self.model.scripts.push(script);
+    }
+
+    pub(super) fn track_file(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
+        let mark = self.diagnostics.len();
+        let Some(name) = self.name(keyword, statement) else { return };
+        let mut file =
+            TrackFile { name, broken: false, path: None, weight: Weight { value: 1, reverse: false }, initial: None };
+        self.lines(&TRACK_FILE, statement, |reader, keyword, line| {
+            let Some(values) = reader.values(keyword, line) else { return };
+            match (keyword.name, values.as_slice()) {
+                ("file", [Value::Text(path), ..]) => {
+                    file.path = Some(Setting::written((*path).to_owned(), line.whole()))
+                }
+                ("weight", values) => file.weight = weight(values),
+                ("init_file", values) => file.initial = reader.initial_value(values, line),
+                _ => {}
+            }
+        });
+        if file.path.is_none() && !self.failed_since(mark) {
+            self.diagnostics.push(
+                Diagnostic::new(
+                    &code::E012_MISSING_VALUE,
+                    statement.whole(),
+                    format!("`track_file {}` names no file", shorten(&file.name)),
+                )
+                .label("nothing to read")
+                .fix("add `file \"/path/to/file\"`"),
+            );
+        }
+        file.broken = self.failed_since(mark);
+        self.model.track_files.push(file);
+    }
+
+    /// `init_file [VALUE] [overwrite]`
+    fn initial_value(&mut self, values: &[Value<'_>], line: &Statement<'_>) -> Option<Setting<(i64, bool)>> {
+        let mut value = 0;
+        let mut overwrite = false;
+        for (given, word) in values.iter().zip(line.args()) {
+            match given {
+                Value::Choice(_) => overwrite = true,
+                Value::Text("overwrite") => overwrite = true,
+                Value::Text(text) => match text.parse::<i64>() {
+                    Ok(number) => value = number,
+                    Err(_) => {
+                        self.diagnostics.push(
+                            Diagnostic::new(
+                                &code::E014_NOT_A_NUMBER,
+                                word.at,
+                                format!("`{}` is no value for `init_file`", shorten(text)),
+                            )
+                            .label("expected a whole number, or `overwrite`"),
+                        );
+                        return None;
+                    }
+                },
+                _ => {}
+            }
+        }
+        Some(Setting::written((value, overwrite), line.whole()))
+    }
+
+    pub(super) fn track_process(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
+        let mark = self.diagnostics.len();
+        let Some(name) = self.name(keyword, statement) else { return };
+        let mut process = TrackProcess {
+            name,
+            broken: false,
+            command: Vec::new(),
+            match_arguments: None,
+            full_command: Setting::implied(false),
+            weight: Weight::default(),
+            quorum: Setting::implied(1),
+            quorum_max: None,
+            fork_delay_ms: Setting::implied(0),
+            terminate_delay_ms: Setting::implied(0),
+        };
+        self.lines(&TRACK_PROCESS, statement, |reader, keyword, line| {
+            let Some(values) = reader.values(keyword, line) else { return };
+            let at = line.whole();
+            match keyword.name {
+                "process" => process.command = line.args().iter().map(|word| word.text.clone().into_owned()).collect(),
+                "param_match" => {
+                    if let Some(Value::Choice(how)) = values.first() {
+                        process.match_arguments = Some(Setting::written((*how).to_owned(), at));
+                    }
+                }
+                "weight" => process.weight = weight(&values),
+                "quorum" => process.quorum = integer(&values, at).unwrap_or(process.quorum),
+                "quorum_max" => process.quorum_max = integer(&values, at),
+                "fork_delay" => process.fork_delay_ms = millis(&values, at),
+                "terminate_delay" => process.terminate_delay_ms = millis(&values, at),
+                "delay" => {
+                    process.fork_delay_ms = millis(&values, at);
+                    process.terminate_delay_ms = process.fork_delay_ms;
+                }
+                _ => process.full_command = Setting::written(true, at),
+            }
+        });
+        if process.command.is_empty() && !self.failed_since(mark) {
+            self.diagnostics.push(
+                Diagnostic::new(
+                    &code::E012_MISSING_VALUE,
+                    statement.whole(),
+                    format!("`vrrp_track_process {}` names no process", shorten(&process.name)),
+                )
+                .label("nothing to look for")
+                .fix("add `process NAME`"),
+            );
+        }
+        process.broken = self.failed_since(mark);
+        self.model.track_processes.push(process);
+    }
+
+    /// `interface_up_down_delays { INTERFACE DOWN [UP] }`, in seconds up to 255.
+    pub(super) fn up_down_delays(&mut self, statement: &Statement<'_>) {
+        const DELAY: Kind = Kind::Decimal { min_millionths: 0, max_millionths: 255_000_000, unit: "s" };
+        for line in statement.statements() {
+            let mut delays = Vec::new();
+            for word in line.args() {
+                match values::read(word, DELAY) {
+                    Ok(values::Read { value: Value::Millionths(us), .. }) => {
+                        delays.push(u32::try_from(us / 1_000).unwrap_or(u32::MAX))
+                    }
+                    Ok(_) => {}
+                    Err(refusal) => self.diagnostics.push(
+                        Diagnostic::new(refusal.code, word.at, format!("`{}` is no delay", shorten(&word.text)))
+                            .label(format!("expected {}", refusal.expected))
+                            .fix(refusal.fix),
+                    ),
+                }
+            }
+            match *delays.as_slice() {
+                [down_ms] => self.up_down_delay(line, down_ms, down_ms),
+                [down_ms, up_ms, ..] => self.up_down_delay(line, down_ms, up_ms),
+                [] => self.diagnostics.push(
+                    Diagnostic::new(&code::E012_MISSING_VALUE, line.whole(), "no delay for this interface")
+                        .fix("write `INTERFACE DOWN_SECONDS [UP_SECONDS]`"),
+                ),
+            }
+        }
+    }
+
+    fn up_down_delay(&mut self, line: &Statement<'_>, down_ms: u32, up_ms: u32) {
+        let interface = line.keyword().to_owned();
+        self.model.up_down_delays.push(UpDownDelay { interface, down_ms, up_ms, at: line.whole() });
+    }
+
+    /// Walks the lines of a block of plain keywords.
+    fn lines(
+        &mut self,
+        place: &'static Place,
+        statement: &Statement<'_>,
+        mut act: impl FnMut(&mut Self, &'static Keyword, &Statement<'_>),
+    ) {
+        let mut seen: Vec<(&'static str, crate::source::Span)> = Vec::new();
+        for line in statement.statements() {
+            let Some(keyword) = self.keyword(place, line) else { continue };
+            match seen.iter().find(|(name, _)| *name == keyword.name) {
+                Some((_, before)) => self.repeated(keyword, line.whole(), *before, "The last one counts."),
+                None => seen.push((keyword.name, line.whole())),
+            }
+            act(self, keyword, line);
+        }
+    }
+}
+
+/// `weight N [reverse]`
+fn weight(values: &[Value<'_>]) -> Weight {
+    Weight {
+        value: match values.first() {
+            Some(Value::Integer(weight)) => i32::try_from(*weight).unwrap_or(0),
+            _ => 0,
+        },
+        reverse: values.get(1) == Some(&Value::Choice("reverse")),
+    }
+}

@@ -1,0 +1,206 @@
+//! What instances follow: scripts, files, processes, BFD sessions, and the groups that tie them together.
+
+use super::Status;
+use super::{
+    Arg, Keyword, Kind, NONE, Place, SCRIPT_ARGS, SWITCH, any, decimal_seconds, int, keyword, not_yet, one, optional,
+    outside, supported,
+};
+
+/// `vrrp_script NAME { … }`
+pub static SCRIPT: Place = Place::new(
+    "vrrp_script",
+    &[
+        supported("script", "1.1.13", SCRIPT_ONLY, "The command; exit status 0 is success."),
+        supported("interval", "1.1.13", &[one("SECONDS", decimal_seconds(1_000, 1_000_000))], "Time between two runs.")
+            .default("1"),
+        supported(
+            "timeout",
+            "1.2.6",
+            &[one("SECONDS", decimal_seconds(1_000, 1_000_000))],
+            "How long a run may take before it counts as failed.",
+        )
+        .default("the interval"),
+        supported("weight", "1.1.13", WEIGHT_253, WEIGHT_HELP).default("0"),
+        supported("rise", "1.1.18", &[one("COUNT", int(1, i32::MAX as i64))], "Successes in a row that make it good.")
+            .default("1"),
+        supported("fall", "1.1.18", &[one("COUNT", int(1, i32::MAX as i64))], "Failures in a row that make it bad.")
+            .default("1"),
+        supported("user", "1.3.0", USER, "User and group that it runs as.").default("global_defs script_user"),
+        supported("init_fail", "1.3.2", NONE, "It counts as failed until its first success."),
+    ],
+);
+
+/// `track_file NAME { … }`
+pub static TRACK_FILE: Place = Place::new(
+    "track_file",
+    &[
+        supported("file", "2.0.0", &[one("PATH", Kind::Word)], "The file; it holds a number."),
+        supported(
+            "weight",
+            "2.0.0",
+            &[one("WEIGHT", int(-2_147_483_647, 2_147_483_647)), REVERSE],
+            "Its number times this is added to the priority; 0: any number but 0 means FAULT.",
+        )
+        .default("1"),
+        supported(
+            "init_file",
+            "2.0.0",
+            &[optional("VALUE", Kind::Word), optional("overwrite", Kind::Choice(&["overwrite"]))],
+            "Writes VALUE to the file at start when it does not exist, or always with `overwrite`.",
+        ),
+    ],
+);
+
+/// `vrrp_track_process NAME { … }`
+pub static TRACK_PROCESS: Place = Place::new(
+    "vrrp_track_process",
+    &[
+        supported(
+            "process",
+            "2.0.11",
+            &[one("COMMAND", Kind::Word), any("ARGUMENT", Kind::Word)],
+            "The process to look for.",
+        ),
+        supported(
+            "param_match",
+            "2.0.16",
+            &[one("initial|partial", Kind::Choice(&["initial", "partial"]))],
+            "How far its arguments must agree.",
+        ),
+        supported("weight", "2.0.11", WEIGHT_254, WEIGHT_HELP).default("0"),
+        supported("quorum", "2.0.11", &[one("COUNT", int(1, 65_535))], "Fewest processes that count as good.")
+            .default("1"),
+        supported("quorum_max", "2.0.16", &[one("COUNT", int(0, 65_535))], "Most processes that count as good.")
+            .default("no limit"),
+        supported(
+            "fork_delay",
+            "2.0.16",
+            &[one("SECONDS", decimal_seconds(0, 3_600))],
+            "Wait before it counts as good.",
+        )
+        .default("0"),
+        supported(
+            "terminate_delay",
+            "2.0.16",
+            &[one("SECONDS", decimal_seconds(0, 3_600))],
+            "Wait before it counts as bad.",
+        )
+        .default("0"),
+        supported("delay", "2.0.11", &[one("SECONDS", decimal_seconds(0, 3_600))], "Both delays at once."),
+        supported("full_command", "2.0.11", NONE, "Looks at the whole command line, not at the process's name."),
+    ],
+);
+
+/// `bfd_instance NAME { … }`
+pub(super) static BFD: Place = Place::new(
+    "bfd_instance",
+    &[
+        supported("neighbor_ip", "2.0.0", &[one("ADDRESS", Kind::Address)], "The other end."),
+        supported("neighbour_ip", "2.0.0", &[one("ADDRESS", Kind::Address)], "The other end."),
+        supported("source_ip", "2.0.0", &[one("ADDRESS", Kind::Address)], "Our end."),
+        supported("min_rx", "2.0.0", MILLISECONDS, "Interval wanted from the other end.").default("10"),
+        supported("min_tx", "2.0.0", MILLISECONDS, "Interval offered.").default("10"),
+        supported("idle_tx", "2.0.0", MILLISECONDS, "Interval while the session is down.").default("1000"),
+        supported("multiplier", "2.0.0", &[one("COUNT", int(1, 255))], "Packets missed before the session is down.")
+            .default("5"),
+        supported("passive", "2.0.0", NONE, "Waits for the other end to start."),
+        supported("ttl", "2.0.0", &[one("TTL", int(1, 255))], "TTL sent.").default("255"),
+        supported("hoplimit", "2.0.0", &[one("HOPS", int(1, 255))], "Hop limit sent.").default("64"),
+        supported("max_hops", "2.0.0", &[one("HOPS", int(0, 255))], "Hops allowed.").default("0"),
+        supported("multihop", "2.4.0", SWITCH, "Uses the port of RFC 5883."),
+        supported("weight", "2.0.0", WEIGHT_253, WEIGHT_HELP).default("0"),
+        supported("vrrp", "2.0.0", NONE, "Only instances are told."),
+        supported("checker", "2.0.0", NONE, "Only checkers are told."),
+    ],
+);
+
+/// `vrrp_sync_group NAME { … }`
+pub static SYNC_GROUP: Place = Place::new(
+    "vrrp_sync_group",
+    &[
+        supported("group", "0.6.4", NONE, "The instances that change state together.").opens(&MEMBERS),
+        not_yet("track_interface", "2.0.0", NONE, "Interfaces that all members follow.", TRACK_INSTEAD)
+            .opens(&TRACK_INTERFACE_LIST),
+        not_yet("track_script", "2.0.0", NONE, "vrrp_script blocks that all members follow.", TRACK_INSTEAD)
+            .opens(&TRACK_SCRIPT_LIST),
+        not_yet("track_file", "2.0.0", NONE, "track_file blocks that all members follow.", TRACK_INSTEAD)
+            .opens(&TRACK_FILE_LIST),
+        not_yet("track_process", "2.0.11", NONE, "vrrp_track_process blocks that all members follow.", TRACK_INSTEAD)
+            .opens(&TRACK_PROCESS_LIST),
+        outside("track_bfd", "2.0.0", NONE, "BFD sessions that all members follow.", TRACK_INSTEAD)
+            .opens(&TRACK_BFD_LIST),
+        not_yet("notify_master", "0.6.4", SCRIPT_ARGS, "Run when the group becomes MASTER.", NOTIFY_INSTEAD),
+        not_yet("notify_backup", "0.6.4", SCRIPT_ARGS, "Run when the group becomes BACKUP.", NOTIFY_INSTEAD),
+        not_yet("notify_fault", "0.6.4", SCRIPT_ARGS, "Run when the group enters FAULT.", NOTIFY_INSTEAD),
+        not_yet("notify_stop", "2.0.0", SCRIPT_ARGS, "Run when the service stops.", NOTIFY_INSTEAD),
+        not_yet(
+            "notify",
+            "1.1.2",
+            SCRIPT_ARGS,
+            "Run on every transition, with GROUP, the name, the state and the priority added.",
+            NOTIFY_INSTEAD,
+        ),
+        not_yet(
+            "notify_priority_changes",
+            "2.2.0",
+            SWITCH,
+            "Reports changes of the priority on the notify FIFOs.",
+            "there are no notify FIFOs",
+        ),
+        not_yet("smtp_alert", "1.0.0", SWITCH, "Mails each transition.", "no mail is sent"),
+        keyword("global_tracking", "1.2.3", NONE, Status::Renamed("sync_group_tracking_weight"), "Deprecated."),
+        not_yet("sync_group_tracking_weight", "2.0.0", NONE, "Members may have trackers with weights.", TRACK_INSTEAD),
+    ],
+);
+
+/// `track_group NAME { … }`
+pub(super) static TRACK_GROUP: Place =
+    Place::new("track_group", &[supported("group", "2.0.3", NONE, "The instances of the group.").opens(&MEMBERS)]);
+
+/// `garp_group { … }`
+pub(super) static GARP_GROUP: Place = Place::new(
+    "garp_group",
+    &[
+        supported(
+            "garp_interval",
+            "1.2.21",
+            &[one("SECONDS", decimal_seconds(0, 1))],
+            "Least time between two gratuitous ARP packets.",
+        )
+        .default("0"),
+        supported(
+            "gna_interval",
+            "1.2.21",
+            &[one("SECONDS", decimal_seconds(0, 1))],
+            "Least time between two unsolicited neighbour advertisements.",
+        )
+        .default("0"),
+        supported("interface", "1.2.21", &[one("INTERFACE", Kind::Interface)], "The interface that this holds for."),
+        supported("interfaces", "1.2.21", NONE, "Interfaces that share the limit.").opens(&INTERFACES),
+    ],
+);
+
+static MEMBERS: Place = Place::names("group", any("INSTANCE", Kind::Word));
+static INTERFACES: Place = Place::names("interfaces", any("INTERFACE", Kind::Interface));
+
+pub(super) static TRACK_INTERFACE_LIST: Place =
+    Place::list("track_interface", one("INTERFACE", Kind::Interface), TRACK_OPTIONS);
+pub(super) static TRACK_SCRIPT_LIST: Place = Place::list("track_script", one("SCRIPT", Kind::Word), TRACK_OPTIONS);
+pub(super) static TRACK_FILE_LIST: Place = Place::list("track_file", one("FILE", Kind::Word), TRACK_FILE_OPTIONS);
+pub(super) static TRACK_PROCESS_LIST: Place =
+    Place::list("track_process", one("PROCESS", Kind::Word), TRACK_FILE_OPTIONS);
+pub(super) static TRACK_BFD_LIST: Place = Place::list("track_bfd", one("BFD", Kind::Word), TRACK_OPTIONS);
+
+static TRACK_OPTIONS: &[Keyword] = &[supported("weight", "1.0.1", WEIGHT_253, WEIGHT_HELP)];
+static TRACK_FILE_OPTIONS: &[Keyword] = &[supported("weight", "2.0.0", WEIGHT_254, WEIGHT_HELP)];
+
+const SCRIPT_ONLY: &[Arg] = &[one("COMMAND", Kind::Script)];
+const USER: &[Arg] = &[one("USER", Kind::Word), optional("GROUP", Kind::Word)];
+const MILLISECONDS: &[Arg] =
+    &[one("MILLISECONDS", Kind::Decimal { min_millionths: 1_000, max_millionths: 4_294_967_000_000, unit: "ms" })];
+const REVERSE: Arg = optional("reverse", Kind::Choice(&["reverse", "noreverse"]));
+const WEIGHT_253: &[Arg] = &[one("WEIGHT", int(-253, 253)), REVERSE];
+const WEIGHT_254: &[Arg] = &[one("WEIGHT", int(-254, 254)), REVERSE];
+const WEIGHT_HELP: &str = "Above 0: added to the priority while it is good. Below 0: taken off while it is bad. 0: bad means FAULT. `reverse` turns the sign of what is added.";
+const TRACK_INSTEAD: &str = "the members do not follow it";
+const NOTIFY_INSTEAD: &str = "the script is not run; `locum watch` shows each transition";

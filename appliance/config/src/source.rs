@@ -1,0 +1,251 @@
+//! The text of the configuration and where in it something stands.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What the reader takes on at most. A file beyond a bound is refused with a message that names the bound; nothing is
+/// cut off silently.
+pub mod limits {
+    /// Bytes of all files of a configuration together. 10,000 instances take about 4 MB.
+    pub const TOTAL_BYTES: usize = 16 * 1024 * 1024;
+    /// Bytes of one line. keepalived ignores lines beyond 1,024.
+    pub const LINE_BYTES: usize = 16 * 1024;
+    /// Blocks inside blocks. The language needs three; LVS blocks, which are skipped, need four.
+    pub const BLOCK_DEPTH: usize = 32;
+    /// Files included by files that are included, and so on.
+    pub const INCLUDE_DEPTH: usize = 16;
+    /// Files of one configuration.
+    pub const FILES: usize = 1024;
+    /// Bytes that definitions and sequences may write when they are put in place.
+    pub const EXPANDED_BYTES: usize = 64 * 1024 * 1024;
+    /// Replacements inside one line, so that a definition which names itself ends.
+    pub const REPLACEMENTS_PER_LINE: usize = 1000;
+    /// Diagnostics kept; a last one counts what was dropped.
+    pub const DIAGNOSTICS: usize = 1000;
+}
+
+/// One file of the configuration, by its order of opening. 0 is the file that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(pub(crate) u16);
+
+/// Bytes `start..end` of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    pub(crate) const fn new(file: FileId, start: u32, end: u32) -> Self {
+        Self { file, start, end }
+    }
+
+    /// From the start of `self` to the end of `other`, where both stand in one file.
+    #[must_use]
+    pub(crate) fn to(self, other: Self) -> Self {
+        if self.file == other.file && other.end > self.start { Self { end: other.end, ..self } } else { self }
+    }
+}
+
+/// A place as people and editors count: from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+/// The files of a configuration, every byte of them.
+#[derive(Debug, Default)]
+pub struct Sources {
+    files: Vec<Source>,
+}
+
+/// One file.
+#[derive(Debug)]
+pub struct Source {
+    name: String,
+    path: Option<PathBuf>,
+    bytes: Box<[u8]>,
+    /// `bytes`, with each byte that is not part of UTF-8 replaced by SUBSTITUTE, so that offsets are the same in both.
+    /// `None` when the bytes are UTF-8 as they stand.
+    patched: Option<Box<str>>,
+    /// Offsets of the first byte of each line.
+    line_starts: Vec<u32>,
+}
+
+/// Stands in the text for a byte that is not UTF-8 (ASCII SUB).
+pub(crate) const SUBSTITUTE: char = '\u{1a}';
+
+impl Sources {
+    /// Takes a file in. The caller has checked the number and size of the files against [`limits`].
+    pub(crate) fn add(&mut self, name: String, path: Option<PathBuf>, bytes: &[u8]) -> FileId {
+        let id = FileId(u16::try_from(self.files.len()).unwrap_or(u16::MAX));
+        self.files.push(Source::new(name, path, bytes));
+        id
+    }
+
+    /// The files in order of opening.
+    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.files.iter()
+    }
+
+    /// The file of a span of this configuration. A span of another configuration may have none.
+    #[must_use]
+    pub fn file(&self, id: FileId) -> Option<&Source> {
+        self.files.get(usize::from(id.0))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Bytes of all files together.
+    #[must_use]
+    pub fn total_bytes(&self) -> usize {
+        self.files.iter().map(|file| file.bytes.len()).sum()
+    }
+
+    /// The text that a span covers; empty when the span is not of this configuration.
+    #[must_use]
+    pub fn text(&self, span: Span) -> &str {
+        self.file(span.file)
+            .and_then(|file| file.text().get(span.start as usize..span.end as usize))
+            .unwrap_or_default()
+    }
+
+    /// Where a span starts.
+    #[must_use]
+    pub fn position(&self, span: Span) -> Position {
+        self.file(span.file).map_or(Position { line: 1, column: 1 }, |file| file.position(span.start))
+    }
+
+    /// `file:line:column`, as compilers write it and editors understand it.
+    #[must_use]
+    pub fn place(&self, span: Span) -> impl fmt::Display + '_ {
+        let Position { line, column } = self.position(span);
+        let name = self.file(span.file).map_or("?", Source::name);
+        Place { name, line, column }
+    }
+}
+
+struct Place<'a> {
+    name: &'a str,
+    line: u32,
+    column: u32,
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.name, self.line, self.column)
+    }
+}
+
+impl Source {
+    fn new(name: String, path: Option<PathBuf>, bytes: &[u8]) -> Self {
+        let patched = match std::str::from_utf8(bytes) {
+            Ok(_) => None,
+            Err(_) => Some(patch(bytes)),
+        };
+        let line_starts = std::iter::once(0)
+            .chain(bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| offset(at + 1)))
+            .collect();
+        Self { name, path, bytes: bytes.into(), patched, line_starts }
+    }
+
+    /// The name as it was given or written in the `include` line: what diagnostics call the file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it was read, when it came from a file.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The bytes as they were read.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether all bytes are UTF-8.
+    #[must_use]
+    pub fn is_utf8(&self) -> bool {
+        self.patched.is_none()
+    }
+
+    /// The text. Bytes that are not UTF-8 stand in it as U+001A, so that offsets are those of [`Self::bytes`].
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.patched.as_deref().unwrap_or_else(|| std::str::from_utf8(&self.bytes).unwrap_or_default())
+    }
+
+    /// Line and column of a byte offset.
+    #[must_use]
+    pub fn position(&self, at: u32) -> Position {
+        let line = self.line_index(at);
+        let start = self.line_starts.get(line).copied().unwrap_or_default();
+        let before = self.text().get(start as usize..at as usize).unwrap_or_default();
+        Position { line: offset(line + 1), column: offset(before.chars().count() + 1) }
+    }
+
+    /// Byte range of the line that `at` stands in, without its line end.
+    pub(crate) fn line_range(&self, at: u32) -> std::ops::Range<usize> {
+        let line = self.line_index(at);
+        let start = self.line_starts.get(line).copied().unwrap_or_default() as usize;
+        let end = self.line_starts.get(line + 1).map_or(self.bytes.len(), |next| *next as usize);
+        let text = self.text().get(start..end).unwrap_or_default();
+        start..start + text.trim_end_matches(['\n', '\r']).len()
+    }
+
+    fn line_index(&self, at: u32) -> usize {
+        self.line_starts.partition_point(|start| *start <= at).saturating_sub(1)
+    }
+}
+
+/// Offsets fit: `limits::TOTAL_BYTES` is far below 4 GiB.
+pub(crate) fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+fn patch(bytes: &[u8]) -> Box<str> {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| SUBSTITUTE));
+    }
+    text.into_boxed_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_characters_from_one() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.conf".into(), None, "ä b\r\nc".as_bytes());
+        assert_eq!(sources.position(Span::new(file, 3, 4)), Position { line: 1, column: 3 });
+        assert_eq!(sources.position(Span::new(file, 6, 7)), Position { line: 2, column: 1 });
+        assert_eq!(sources.file(file).unwrap().line_range(1), 0..4);
+        assert_eq!(sources.place(Span::new(file, 6, 7)).to_string(), "a.conf:2:1");
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_keep_their_place() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.conf".into(), None, b"# K\xfcche\nstate");
+        let source = sources.file(file).unwrap();
+        assert!(!source.is_utf8());
+        assert_eq!(source.text().len(), source.bytes().len());
+        assert_eq!(sources.text(Span::new(file, 8, 13)), "state");
+    }
+}
