@@ -274,8 +274,7 @@ where
         self.slots.as_ref().iter().all(|slot| slot.router.as_ref().is_none_or(VirtualRouter::is_stopped))
     }
 
-    /// Adds a router and starts it. `source` is the address to send from, if there is one; `broken` holds it in FAULT
-    /// because its configuration has an error.
+    /// Adds a router and starts it. `source` is the address to send from, if there is one.
     ///
     /// # Errors
     /// Why the configuration cannot be run; it comes back with the error, and nothing has changed.
@@ -284,7 +283,6 @@ where
         now: Instant,
         config: Config<S>,
         source: Option<IpAddr>,
-        broken: bool,
     ) -> Result<RouterId, (ConfigError, Config<S>)> {
         self.assert_drained();
         let (interface, family, vrid) = (config.interface, config.family, config.vrid.get());
@@ -303,12 +301,11 @@ where
         };
         let id = RouterId(index);
         let blocks = [
-            (broken, Block::Configuration),
             (place.link == Link::Missing, Block::InterfaceMissing),
             (place.link == Link::Down, Block::LinkDown),
             (source.is_none(), Block::NoSourceAddress),
         ];
-        let mut held: heapless::Vec<Block, 4> = heapless::Vec::new();
+        let mut held: heapless::Vec<Block, 3> = heapless::Vec::new();
         held.extend(blocks.into_iter().filter_map(|(holds, block)| holds.then_some(block)));
         place.set_router(family, vrid, Some(id));
         let router = slot.router.insert(VirtualRouter::new(now, config, source, &held));

@@ -68,7 +68,8 @@ impl fmt::Display for Family {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Block {
-    /// Its configuration has an error; the diagnostic says which.
+    /// Its configuration has an error; the diagnostic says which. Such an instance never reaches a
+    /// [`RouterSet`](crate::set::RouterSet).
     Configuration,
     /// The interface does not exist.
     InterfaceMissing,

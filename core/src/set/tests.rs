@@ -62,7 +62,7 @@ impl Bench {
         let mut set = Set::new(vec![Slot::default(); 4], vec![Interface::default(); 2]);
         set.handle_link(Instant::ZERO, ETH0, link);
         assert_eq!(set.poll_output(&mut [0; 128]), Output::Timeout(None));
-        let id = set.insert(Instant::ZERO, config, source, false).unwrap();
+        let id = set.insert(Instant::ZERO, config, source).unwrap();
         let mut bench = Self { set, now: Instant::ZERO, id, log: VecDeque::new(), sent: Vec::new() };
         bench.drain();
         bench
@@ -548,14 +548,14 @@ fn impossible_configurations_come_back() {
         ),
         (ConfigError::Interface, Config { interface: InterfaceId(9), ..other(1) }),
     ] {
-        let (refused, _) = bench.set.insert(bench.now, config, Some(ME), false).unwrap_err();
+        let (refused, _) = bench.set.insert(bench.now, config, Some(ME)).unwrap_err();
         assert_eq!(refused, error);
     }
     for vrid in 1..=3 {
-        bench.set.insert(bench.now, other(vrid), Some(ME), false).unwrap();
+        bench.set.insert(bench.now, other(vrid), Some(ME)).unwrap();
         bench.drain();
     }
-    assert_eq!(bench.set.insert(bench.now, other(4), Some(ME), false).unwrap_err().0, ConfigError::Full);
+    assert_eq!(bench.set.insert(bench.now, other(4), Some(ME)).unwrap_err().0, ConfigError::Full);
 }
 
 #[test]
@@ -570,7 +570,7 @@ fn a_stopped_router_can_be_removed_and_its_place_used_again() {
     assert_eq!(bench.set.deadline(), None);
     bench.hear(OTHER, 100);
     assert_eq!(bench.set.interface(ETH0).unwrap().rejected().of(Reject::UnknownVrid), 1);
-    bench.set.insert(bench.now, config(100), Some(ME), false).unwrap();
+    bench.set.insert(bench.now, config(100), Some(ME)).unwrap();
     bench.drain();
 }
 

@@ -1,0 +1,282 @@
+//! What the engine and the service say to each other.
+//!
+//! Orders go through a bounded queue with an event descriptor that wakes the engine. Reports go through a ring without
+//! locks: the engine never waits, and a report that finds the ring full is counted as lost, which the service notices and
+//! mends by asking for views.
+
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::Arc;
+
+use heapless::spsc::{Consumer, Producer, Queue};
+use locum_core::reject::RejectCounters;
+use locum_core::router::{CommandError, Config, ConfigError, Counters, Event, Heard, InterfaceId, Second, Sender, Timers};
+use locum_core::set::{Link, RouterId};
+use locum_core::time::{Duration, Instant};
+use locum_core::vocabulary::{Block, Family, State};
+use nix::errno::Errno;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use super::addresses::AddressPlan;
+use super::storage::Owned;
+use super::wire::Attachment;
+
+/// Reports that can wait. At a thousand instances and an advert a second they fill up in two seconds.
+const REPORTS: usize = 2048;
+
+/// Orders that can wait.
+const ORDERS: usize = 64;
+
+/// An instance as the service knows it: its place in the service's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstanceKey(pub u32);
+
+/// What the service wants.
+#[derive(Debug)]
+pub enum Order {
+    /// Use these sockets for an interface, in place of those before.
+    Attach { interface: InterfaceId, attachment: Box<Attachment> },
+    /// The interface has gone, and its sockets with it.
+    Detach { interface: InterfaceId },
+    /// The link is this now.
+    SetLink { interface: InterfaceId, link: Link },
+    /// Run a router. Answered by [`Report::Inserted`].
+    Insert { key: InstanceKey, config: Box<Config<Owned>>, source: Option<IpAddr>, plan: Box<AddressPlan> },
+    /// Send from this address now.
+    SetSource { router: RouterId, source: Option<IpAddr> },
+    /// The addresses are to be installed in this way now. The old plan comes back by [`Report::Discarded`].
+    SetPlan { router: RouterId, plan: Box<AddressPlan> },
+    /// End the preempt delay. Answered by [`Report::Resumed`].
+    Resume { router: RouterId, ticket: u32 },
+    /// Show these routers, at most as many as `views` has room for. Answered by [`Report::Views`].
+    View { first: usize, views: Vec<RouterView> },
+    /// Stop in order. Answered by [`Report::Stopped`].
+    Shutdown,
+}
+
+/// What the engine tells.
+#[derive(Debug)]
+pub enum Report {
+    /// What became of [`Order::Insert`].
+    Inserted { key: InstanceKey, result: Result<RouterId, ConfigError> },
+    /// Something happened to a router.
+    Event { at: Instant, router: RouterId, event: Event },
+    /// A group that is not ours was heard.
+    Foreign { at: Instant, interface: InterfaceId, family: Family, vrid: u8, source: IpAddr },
+    /// An address is on its interface, or not any more.
+    Address { router: RouterId, index: u16, outcome: AddressOutcome },
+    /// What became of [`Order::Resume`].
+    Resumed { ticket: u32, result: Result<(), CommandError> },
+    /// The views asked for.
+    Views { views: Vec<RouterView>, more_from: Option<usize> },
+    /// A packet could not be sent.
+    SendFailed { router: RouterId, errno: Errno },
+    /// Not needed any more; freed by the service, so that the engine does not have to.
+    Discarded(#[allow(dead_code, reason = "only its drop matters")] Box<AddressPlan>),
+    /// See `Discarded`.
+    Detached(#[allow(dead_code, reason = "only its drop matters")] Box<Attachment>),
+    /// All routers have stopped; the engine's last word.
+    Stopped,
+}
+
+/// What became of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressOutcome {
+    /// It is on its interface, put there by us.
+    Installed,
+    /// It was there already, and stays when we leave: somebody else's.
+    Foreign,
+    /// It is gone.
+    Removed,
+    /// The kernel refused.
+    Failed(Errno),
+}
+
+/// A router as it was at one moment.
+#[derive(Clone, Debug)]
+pub struct RouterView {
+    /// Which.
+    pub router: RouterId,
+    /// Its state.
+    pub state: State,
+    /// Since when.
+    pub since: Instant,
+    /// The address that it sends from.
+    pub source: Option<IpAddr>,
+    /// The priority that counts.
+    pub effective_priority: u8,
+    /// `Skew_Time`.
+    pub skew: Duration,
+    /// `Master_Down_Interval`.
+    pub master_down_interval: Duration,
+    /// Its timers.
+    pub timers: Timers,
+    /// The master heard last.
+    pub heard: Option<Heard>,
+    /// Another master heard while MASTER.
+    pub second: Option<Second>,
+    /// What keeps it in FAULT.
+    pub blocks: heapless::Vec<(Block, Instant), 4>,
+    /// Who was heard.
+    pub senders: heapless::Vec<Sender, { locum_core::router::SENDERS_MAX }>,
+    /// What was counted.
+    pub counters: Counters,
+    /// Announcements sent.
+    pub announcements_sent: u32,
+    /// Packets discarded at its interface before a router was found.
+    pub interface_rejected: RejectCounters,
+}
+
+/// What both sides can see at any time.
+#[derive(Debug)]
+pub struct Shared {
+    to_engine: EventFd,
+    to_service: EventFd,
+    /// Reports lost because the ring was full.
+    lost: AtomicU32,
+    /// The largest lateness of a timer, in microseconds.
+    lateness_max_us: AtomicU32,
+    /// The service has been woken and has not looked yet.
+    woken: AtomicBool,
+}
+
+impl Shared {
+    /// Reports lost so far.
+    pub fn lost(&self) -> u32 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// The largest lateness of a timer so far.
+    pub fn lateness_max_us(&self) -> u32 {
+        self.lateness_max_us.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_lateness(&self, late: Duration) {
+        let late = u32::try_from(late.us()).unwrap_or(u32::MAX);
+        if late > self.lateness_max_us.load(Ordering::Relaxed) {
+            self.lateness_max_us.store(late, Ordering::Relaxed);
+        }
+    }
+
+    /// Readable when the service is to fetch reports.
+    pub fn service_fd(&self) -> BorrowedFd<'_> {
+        self.to_service.as_fd()
+    }
+
+    /// Makes the service's descriptor unreadable again. Called before reports are fetched.
+    pub fn acknowledge(&self) {
+        self.woken.store(false, Ordering::SeqCst);
+        let _ = self.to_service.read(); // fails only when nothing was there
+    }
+}
+
+/// The engine's end.
+pub(super) struct EngineEnd {
+    orders: Receiver<Order>,
+    reports: Producer<'static, Report>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl EngineEnd {
+    pub(super) fn wake_fd(&self) -> BorrowedFd<'_> {
+        self.shared.to_engine.as_fd()
+    }
+
+    pub(super) fn acknowledge(&self) {
+        let _ = self.shared.to_engine.read(); // fails only when nothing was there
+    }
+
+    /// The next order. `Err` when the service has gone.
+    pub(super) fn order(&self) -> Result<Option<Order>, ()> {
+        match self.orders.try_recv() {
+            Ok(order) => Ok(Some(order)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(()),
+        }
+    }
+
+    /// Tells, without waking anybody unless the ring is filling up.
+    pub(super) fn tell_later(&mut self, report: Report) {
+        if self.reports.enqueue(report).is_err() {
+            let lost = self.shared.lost.load(Ordering::Relaxed);
+            self.shared.lost.store(lost.saturating_add(1), Ordering::Relaxed);
+        }
+        if self.reports.len() > REPORTS / 2 {
+            self.wake();
+        }
+    }
+
+    /// Tells, and wakes the service.
+    pub(super) fn tell(&mut self, report: Report) {
+        self.tell_later(report);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if !self.shared.woken.swap(true, Ordering::SeqCst) {
+            let _ = self.shared.to_service.write(1); // fails only when the counter is full, and then it is readable
+        }
+    }
+}
+
+/// The service's end.
+pub struct ServiceEnd {
+    orders: SyncSender<Order>,
+    reports: Consumer<'static, Report>,
+    /// What both sides can see.
+    pub shared: Arc<Shared>,
+}
+
+/// Why an order was not taken.
+#[derive(Debug)]
+pub enum OrderError {
+    /// The queue is full; try again when the engine has had time.
+    Full(Order),
+    /// The engine has ended.
+    Gone,
+}
+
+impl ServiceEnd {
+    /// Gives an order.
+    ///
+    /// # Errors
+    /// [`OrderError`]
+    pub fn order(&self, order: Order) -> Result<(), OrderError> {
+        self.orders.try_send(order).map_err(|error| match error {
+            TrySendError::Full(order) => OrderError::Full(order),
+            TrySendError::Disconnected(_) => OrderError::Gone,
+        })?;
+        let _ = self.shared.to_engine.write(1); // fails only when the counter is full, and then it is readable
+        Ok(())
+    }
+
+    /// The next report.
+    pub fn report(&mut self) -> Option<Report> {
+        self.reports.dequeue()
+    }
+}
+
+/// Both ends.
+///
+/// # Errors
+/// When the kernel gives no event descriptors.
+pub(super) fn link() -> nix::Result<(EngineEnd, ServiceEnd)> {
+    let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
+    let shared = Arc::new(Shared {
+        to_engine: EventFd::from_flags(flags)?,
+        to_service: EventFd::from_flags(flags)?,
+        lost: AtomicU32::new(0),
+        lateness_max_us: AtomicU32::new(0),
+        woken: AtomicBool::new(false),
+    });
+    // The ring lives as long as the process: one service has one engine.
+    let ring: &'static mut Queue<Report, REPORTS> = Box::leak(Box::default());
+    let (producer, consumer) = ring.split();
+    let (sender, receiver) = sync_channel(ORDERS);
+    Ok((
+        EngineEnd { orders: receiver, reports: producer, shared: Arc::clone(&shared) },
+        ServiceEnd { orders: sender, reports: consumer, shared },
+    ))
+}

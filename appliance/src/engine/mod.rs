@@ -1,0 +1,369 @@
+//! The engine: the thread that owns the virtual routers.
+//!
+//! It waits for a packet, an order or a deadline, hands one input to the core, and does what the core says. Nothing on it
+//! may wait for anything else: no file, no name service, no log, no lock; and in the steady state it allocates nothing.
+//!
+//! - [`link`]: what it and the service say to each other.
+//! - [`wire`]: the sockets of an interface.
+//! - [`addresses`]: addresses on and off interfaces, in pieces.
+
+pub mod addresses;
+pub mod link;
+pub mod storage;
+pub mod wire;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::thread::JoinHandle;
+
+use locum_core::router::{Action, InterfaceId, Received, VirtualRouter};
+use locum_core::set::{Interface, Output, RouterId, RouterSet, Slot, Transmit};
+use locum_core::time::{Duration, Instant};
+use locum_core::wire::{ipv4, vrrp};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
+
+use self::addresses::{AddressPlan, JobKind, Jobs};
+use self::link::{EngineEnd, Order, Report, RouterView, ServiceEnd};
+use self::storage::Owned;
+use self::wire::{Attachment, PACKET_BYTES_MAX};
+use crate::clock;
+
+/// Interfaces that one service can use.
+pub const INTERFACES_MAX: usize = 1024;
+
+/// Packets taken from an interface before the others have their turn.
+const RECEIVE_MAX: usize = 256;
+
+/// The same after a stall: everything that can have queued up must be heard before an expired timer counts, or a router
+/// that was only slow would take over from a master that is well.
+const RECEIVE_MAX_AFTER_STALL: usize = 16 * 1024;
+
+/// A timer this late means that the engine did not run for a while.
+const STALL: Duration = Duration::from_ms(5);
+
+/// Orders taken before packets and timers have their turn.
+const ORDERS_MAX: usize = 16;
+
+/// How many of each there can be.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Routers.
+    pub routers: usize,
+    /// Interfaces, at most [`INTERFACES_MAX`].
+    pub interfaces: usize,
+}
+
+type Set = RouterSet<Owned, Vec<Slot<Owned>>, Vec<Interface>>;
+
+/// What the engine keeps for a router beside the router itself.
+#[derive(Default)]
+struct Beside {
+    plan: Option<Box<AddressPlan>>,
+    announcements_sent: u32,
+    /// The error of the last packet that could not be sent; told once until sending works again.
+    send_error: Option<Errno>,
+}
+
+struct Engine {
+    set: Set,
+    beside: Vec<Beside>,
+    attachments: Vec<Option<Box<Attachment>>>,
+    jobs: Jobs,
+    end: EngineEnd,
+    transmit_buffer: Box<[u8; PACKET_BYTES_MAX]>,
+    receive_buffer: Box<[u8; PACKET_BYTES_MAX]>,
+    stopping: bool,
+}
+
+/// Starts the engine's thread.
+///
+/// # Errors
+/// When the kernel gives no descriptors or no thread.
+pub fn start(sizes: Sizes) -> io::Result<(ServiceEnd, JoinHandle<()>)> {
+    let (end, service_end) = link::link()?;
+    let mut engine = Engine::new(sizes, end)?;
+    let thread = std::thread::Builder::new().name("engine".into()).spawn(move || engine.run())?;
+    Ok((service_end, thread))
+}
+
+impl Engine {
+    fn new(sizes: Sizes, end: EngineEnd) -> io::Result<Self> {
+        let interfaces = sizes.interfaces.min(INTERFACES_MAX);
+        let mut attachments = Vec::new();
+        attachments.resize_with(interfaces, || None);
+        let mut beside = Vec::new();
+        beside.resize_with(sizes.routers, Beside::default);
+        Ok(Self {
+            set: Set::new(vec![Slot::default(); sizes.routers], vec![Interface::default(); interfaces]),
+            beside,
+            attachments,
+            jobs: Jobs::new(sizes.routers)?,
+            end,
+            transmit_buffer: Box::new([0; PACKET_BYTES_MAX]),
+            receive_buffer: Box::new([0; PACKET_BYTES_MAX]),
+            stopping: false,
+        })
+    }
+
+    fn run(&mut self) {
+        // Ordinary threads are woken up to 50 µs late, to save power (prctl(2)); adverts are worth the power.
+        let _ = nix::sys::prctl::set_timerslack(1);
+        loop {
+            self.wait();
+            // Packets before timers: what has come in may say that the master is well.
+            self.receive();
+            if self.obey().is_err() {
+                return;
+            }
+            self.expire();
+            self.jobs();
+            if self.stopping && self.set.is_stopped() && self.jobs.is_empty() {
+                self.end.tell(Report::Stopped);
+                return;
+            }
+        }
+    }
+
+    /// Waits for a packet, an order or a deadline; not at all if there is work to go on with.
+    fn wait(&self) {
+        let mut fds: heapless::Vec<PollFd<'_>, { INTERFACES_MAX + 1 }> = heapless::Vec::new();
+        let _ = fds.push(PollFd::new(self.end.wake_fd(), PollFlags::POLLIN));
+        for attachment in self.attachments.iter().flatten() {
+            let _ = fds.push(PollFd::new(attachment.fd(), PollFlags::POLLIN)); // fits: INTERFACES_MAX of them
+        }
+        let timeout = if self.jobs.is_empty() {
+            self.set.deadline().map(|at| at.since(clock::now()))
+        } else {
+            Some(Duration::ZERO)
+        };
+        let timeout = timeout.map(|timeout| TimeSpec::from(std::time::Duration::from_micros(timeout.us())));
+        // An interrupted wait is as good as a finished one: the caller looks at everything.
+        let _ = ppoll(&mut fds, timeout, None);
+    }
+
+    fn receive(&mut self) {
+        let late = self.set.deadline().map_or(Duration::ZERO, |at| clock::now().since(at));
+        let most = if late > STALL { RECEIVE_MAX_AFTER_STALL } else { RECEIVE_MAX };
+        for index in 0..self.attachments.len() {
+            let interface = InterfaceId(u16::try_from(index).unwrap_or(u16::MAX));
+            for _ in 0..most {
+                let Some(Some(attachment)) = self.attachments.get(index) else { break };
+                match attachment.receive(self.receive_buffer.as_mut_slice()) {
+                    Ok(Some(len)) => self.handle_packet(interface, len),
+                    Ok(None) | Err(_) => break, // an error is the interface's, and the link monitor reports that
+                }
+            }
+        }
+    }
+
+    fn handle_packet(&mut self, interface: InterfaceId, len: usize) {
+        let bytes = self.receive_buffer.get(..len).unwrap_or_default();
+        let Some(packet) = ipv4::Packet::parse(bytes).filter(|packet| packet.protocol == vrrp::PROTOCOL) else {
+            self.set.handle_malformed(interface);
+            return;
+        };
+        let received = Received {
+            source: IpAddr::V4(packet.source),
+            destination: IpAddr::V4(packet.destination),
+            ttl: packet.ttl,
+            message: packet.payload,
+        };
+        let now = clock::now();
+        self.set.handle_packet(now, interface, &received);
+        self.drain(now);
+    }
+
+    fn expire(&mut self) {
+        let now = clock::now();
+        if let Some(at) = self.set.deadline().filter(|at| *at <= now) {
+            self.end.shared.note_lateness(now.since(at));
+            self.set.handle_timeout(now);
+            self.drain(now);
+        }
+    }
+
+    /// Does what the core says.
+    fn drain(&mut self, now: Instant) {
+        loop {
+            match self.set.poll_output(self.transmit_buffer.as_mut_slice()) {
+                Output::Timeout(_) => return,
+                Output::Transmit(transmit) => self.transmit(transmit),
+                Output::Action { router, action } => {
+                    let kind = match action {
+                        Action::AddAddresses => JobKind::Add,
+                        Action::RemoveAddresses => JobKind::Remove,
+                        Action::Announce => JobKind::Announce,
+                    };
+                    self.jobs.push(router, kind);
+                }
+                Output::Event { router, event } => {
+                    let report = Report::Event { at: now, router, event };
+                    // The steady stream of adverts can wait until somebody looks; everything else is news.
+                    if matches!(
+                        event,
+                        locum_core::router::Event::Heard { .. } | locum_core::router::Event::Sent { .. }
+                    ) {
+                        self.end.tell_later(report);
+                    } else {
+                        self.end.tell(report);
+                    }
+                }
+                Output::ForeignVrid { interface, family, vrid, source } => {
+                    self.end.tell(Report::Foreign { at: now, interface, family, vrid, source });
+                }
+            }
+        }
+    }
+
+    fn transmit(&mut self, transmit: Transmit) {
+        let attachment = self.attachments.get(usize::from(transmit.interface.0)).and_then(Option::as_ref);
+        let packet = self.transmit_buffer.get(..transmit.len).unwrap_or_default();
+        let result = match (attachment, transmit.destination) {
+            (Some(attachment), IpAddr::V4(destination)) => attachment.send(packet, destination),
+            (None, _) | (_, IpAddr::V6(_)) => Err(io::Error::from_raw_os_error(Errno::ENETDOWN as i32)),
+        };
+        let error = result.err().map(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
+        if let Some(beside) = self.beside.get_mut(transmit.router.index())
+            && beside.send_error != error
+        {
+            beside.send_error = error;
+            if let Some(errno) = error {
+                self.end.tell(Report::SendFailed { router: transmit.router, errno });
+            }
+        }
+    }
+
+    /// Does a piece of the address work that waits.
+    fn jobs(&mut self) {
+        let Self { jobs, beside, attachments, end, .. } = self;
+        let mut announced: Option<(RouterId, u32)> = None;
+        jobs.work(
+            |router| beside.get_mut(router.index())?.plan.as_deref_mut(),
+            |router, interface, address| {
+                let attachment = attachments.get(usize::from(interface.0)).and_then(Option::as_ref);
+                // A frame that is lost here is one of several rounds.
+                if attachment.is_some_and(|attachment| attachment.announce(address).unwrap_or(false)) {
+                    let count = announced.map_or(0, |(_, count)| count);
+                    announced = Some((router, count + 1));
+                }
+            },
+            |router, index, outcome| end.tell(Report::Address { router, index, outcome }),
+        );
+        if let Some((router, count)) = announced
+            && let Some(beside) = self.beside.get_mut(router.index())
+        {
+            beside.announcements_sent = beside.announcements_sent.saturating_add(count);
+        }
+    }
+
+    /// Takes orders. `Err` when the service has gone: then nobody is left to work for.
+    fn obey(&mut self) -> Result<(), ()> {
+        self.end.acknowledge();
+        for _ in 0..ORDERS_MAX {
+            match self.end.order()? {
+                Some(order) => self.handle_order(order),
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_order(&mut self, order: Order) {
+        let now = clock::now();
+        match order {
+            Order::Attach { interface, attachment } => self.attach(interface, Some(attachment)),
+            Order::Detach { interface } => self.attach(interface, None),
+            Order::SetLink { interface, link } => self.set.handle_link(now, interface, link),
+            Order::Insert { key, config, source, plan } => match self.set.insert(now, *config, source) {
+                Ok(router) => {
+                    if let Some(beside) = self.beside.get_mut(router.index()) {
+                        *beside = Beside { plan: Some(plan), ..Beside::default() };
+                    }
+                    // Before the events of its start, which carry the router's number.
+                    self.end.tell(Report::Inserted { key, result: Ok(router) });
+                }
+                Err((error, _)) => self.end.tell(Report::Inserted { key, result: Err(error) }),
+            },
+            Order::SetSource { router, source } => self.set.handle_source(now, router, source),
+            Order::SetPlan { router, plan } => self.set_plan(router, plan),
+            Order::Resume { router, ticket } => {
+                let result = self.set.handle_command(now, router, locum_core::router::Command::Resume);
+                self.drain(now);
+                self.end.tell(Report::Resumed { ticket, result });
+            }
+            Order::View { first, views } => self.view(first, views),
+            Order::Shutdown => {
+                self.stopping = true;
+                self.set.handle_shutdown(now);
+            }
+        }
+        self.drain(now);
+    }
+
+    fn attach(&mut self, interface: InterfaceId, attachment: Option<Box<Attachment>>) {
+        if let Some(slot) = self.attachments.get_mut(usize::from(interface.0)) {
+            let before = std::mem::replace(slot, attachment);
+            if let Some(before) = before {
+                self.end.tell(Report::Detached(before));
+            }
+        }
+    }
+
+    /// A new plan takes over what the old one has installed, as far as it names the same messages.
+    fn set_plan(&mut self, router: RouterId, mut plan: Box<AddressPlan>) {
+        let Some(beside) = self.beside.get_mut(router.index()) else { return };
+        if let Some(before) = beside.plan.take() {
+            for (address, old) in plan.addresses.iter_mut().zip(&before.addresses) {
+                address.installed = old.installed && old.add == address.add;
+            }
+            self.end.tell(Report::Discarded(before));
+        }
+        beside.plan = Some(plan);
+        if self.set.router(router).is_some_and(VirtualRouter::holds_addresses) {
+            self.jobs.push(router, JobKind::Add);
+            self.jobs.push(router, JobKind::Announce);
+        }
+    }
+
+    fn view(&mut self, first: usize, mut views: Vec<RouterView>) {
+        views.clear();
+        let room = views.capacity();
+        let mut more_from = None;
+        for (id, router) in self.set.routers().skip_while(|(id, _)| id.index() < first) {
+            if views.len() == room {
+                more_from = Some(id.index());
+                break;
+            }
+            let announcements_sent = self.beside.get(id.index()).map_or(0, |beside| beside.announcements_sent);
+            let rejected = self.set.interface(router.config().interface).map(|interface| *interface.rejected());
+            views.push(RouterView {
+                router: id,
+                state: router.state(),
+                since: router.since(),
+                source: router.source(),
+                effective_priority: router.effective_priority(),
+                skew: router.skew(),
+                master_down_interval: router.master_down_interval(),
+                timers: router.timers(),
+                heard: router.heard(),
+                second: router.second(),
+                blocks: router.blocks().collect(),
+                senders: router.senders().iter().copied().collect(),
+                counters: *router.counters(),
+                announcements_sent,
+                interface_rejected: rejected.unwrap_or_default(),
+            });
+        }
+        self.end.tell(Report::Views { views, more_from });
+    }
+}
+
+/// The address part of `address`, if it is one that gratuitous ARP can announce.
+pub fn announceable(address: IpAddr) -> Option<Ipv4Addr> {
+    match address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    }
+}
