@@ -10,7 +10,7 @@ pub struct Surroundings<'a> {
     /// What `@NAME` lines compare with: the part of the node name before the first dot, or `--config-id`.
     pub config_id: Option<String>,
     /// The environment, for `${_ENV NAME}`.
-    pub environment: Option<&'a dyn Fn(&str) -> Option<String>>,
+    pub environment: Option<&'a Environment>,
     /// Looks at a script file. [`crate::files::script_file`] asks the file system.
     pub script_file: Option<&'a dyn Fn(&Path) -> ScriptFile>,
 }
@@ -23,6 +23,9 @@ impl std::fmt::Debug for Surroundings<'_> {
             .finish_non_exhaustive()
     }
 }
+
+/// Gives the value of an environment variable.
+pub type Environment = dyn Fn(&str) -> Option<String>;
 
 /// What stands at the path of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -35,6 +35,10 @@ impl LoadError {
         matches!(&self.kind, LoadErrorKind::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
+    pub(crate) fn is_too_large(&self) -> bool {
+        matches!(self.kind, LoadErrorKind::TooLarge)
+    }
+
     /// What can be done about it, where that is known.
     #[must_use]
     pub fn fix(&self) -> Option<&'static str> {
@@ -89,6 +93,12 @@ pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, LoadError> {
     let file = File::open(path).map_err(|error| fail(LoadErrorKind::Io(error)))?;
     file.take(limit).read_to_end(&mut bytes).map_err(|error| fail(LoadErrorKind::Io(error)))?;
     if bytes.len() > most { Err(fail(LoadErrorKind::TooLarge)) } else { Ok(bytes) }
+}
+
+/// The names in a directory; none when it cannot be read.
+pub(crate) fn names_in(path: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
 /// What stands at the path of a script, by asking the file system.

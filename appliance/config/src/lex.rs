@@ -191,10 +191,12 @@ fn word_len(text: &str) -> (usize, bool) {
             }
             '"' => quoted = !quoted,
             // What follows a backslash means itself, except for blanks, line ends and braces.
-            '\\' => {
-                if chars.clone().next().is_some_and(|(_, next)| !next.is_whitespace() && !matches!(next, '{' | '}')) {
-                    chars.next();
-                }
+            '\\' if chars
+                .clone()
+                .next()
+                .is_some_and(|(_, next)| !next.is_whitespace() && !matches!(next, '{' | '}')) =>
+            {
+                chars.next();
             }
             '$' if !quoted => {
                 if let Some(len) = text.get(at + 1..).and_then(reference_len) {

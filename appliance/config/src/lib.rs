@@ -14,17 +14,20 @@ pub mod schema;
 pub mod source;
 
 mod around;
+mod glob;
+mod include;
 mod lex;
 mod lint;
 mod reading;
 
 use std::path::Path;
 
-pub use self::around::{ScriptFile, Surroundings};
+pub use self::around::{Environment, ScriptFile, Surroundings};
 pub use self::diagnostic::{Code, Diagnostic, Report, Severity, Style};
 pub use self::files::LoadError;
 use self::model::{Family, Version};
 pub use self::model::{Instance, Model, Secret};
+use self::reading::Includes;
 use self::source::{Sources, Span};
 
 /// The protocol versions and families that the service speaks. An instance of another one is held in FAULT.
@@ -45,10 +48,8 @@ pub struct Configuration {
 ///
 /// When the file itself cannot be read. What is wrong inside it is found in [`Configuration::diagnostics`].
 pub fn load(path: &Path, around: &Surroundings<'_>) -> Result<Configuration, LoadError> {
-    let bytes = files::read(path, source::limits::TOTAL_BYTES)?;
-    let mut sources = Sources::default();
-    sources.add(path.display().to_string(), Some(path.to_owned()), &bytes);
-    Ok(Configuration::read(sources, around))
+    let (sources, includes) = include::load(path)?;
+    Ok(Configuration::read(sources, &includes, around))
 }
 
 /// Checks a text as if it were the configuration file `name`. Does no I/O, so includes are not followed.
@@ -56,12 +57,12 @@ pub fn load(path: &Path, around: &Surroundings<'_>) -> Result<Configuration, Loa
 pub fn check(name: &str, text: &[u8], around: &Surroundings<'_>) -> Configuration {
     let mut sources = Sources::default();
     sources.add(name.to_owned(), None, text);
-    Configuration::read(sources, around)
+    Configuration::read(sources, &Includes::new(), around)
 }
 
 impl Configuration {
-    fn read(sources: Sources, around: &Surroundings<'_>) -> Self {
-        let outcome = reading::read(&sources, &reading::Includes::new(), around, diagnostic::Diagnostics::default());
+    fn read(sources: Sources, includes: &Includes, around: &Surroundings<'_>) -> Self {
+        let outcome = reading::read(&sources, includes, around, diagnostic::Diagnostics::default());
         Self { sources, model: outcome.model, diagnostics: outcome.diagnostics, secrets: outcome.secrets }
     }
 

@@ -96,6 +96,7 @@ W025_GROUP = "W025", "A sync group is of no use as it stands: it has fewer than 
 W026_UNDEFINED_PARAMETER = "W026", "`$NAME` or `${NAME}` is not defined before this line, so it stays as it is written. If it is meant literally, this can be ignored.";
 W027_CONDITION = "W027", "A line starts with `@` and holds nothing after the condition, so it says nothing.";
 W028_EXCLUDED_ONLY = "W028", "All VIPs are excluded from adverts, so adverts list none.";
+W029_INCLUDE_NOT_READ = "W029", "The text was checked on its own, without the files that it includes. What they say is not part of the verdict; check the file itself to have them read.";
 W034_MORE = "W034", "There are more diagnostics than are kept. Put the first ones right and check again.";
 L001_CASE = "L001", "The word is written in another case than the manual has it. locum takes it as meant; keepalived does not know it and uses its default.";
 L002_NO_EFFECT = "L002", "The keyword is accepted and has no effect here, and none is needed. The message says why.";

@@ -1,6 +1,5 @@
 //! Diagnostics as text for people and as values for programs.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
@@ -201,8 +200,8 @@ fn snippet<'a>(
     snippet
 }
 
-fn some<'a>(label: &'a Cow<'static, str>) -> Option<&'a str> {
-    (!label.is_empty()).then_some(label.as_ref())
+fn some(label: &str) -> Option<&str> {
+    (!label.is_empty()).then_some(label)
 }
 
 /// A span relative to the window, on character boundaries and within one line.

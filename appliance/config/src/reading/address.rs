@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use super::line::{Extra, sentence, shorten};
 use super::statement::{Statement, Word};
 use super::values::{self, Value};
-use super::{Extra, Reader, shorten, suggest};
+use super::{Reader, suggest};
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::{Broadcast, Lifetime, Peer, Scope, Setting, StaticAddress, VirtualAddress};
 use crate::schema::{Entry, Keyword, Place, STATIC_ADDRESSES, Status, UNICAST_PEERS, VIRTUAL_ADDRESSES};
@@ -109,7 +110,7 @@ impl Reader<'_> {
                 Status::Supported | Status::Renamed(_) => {}
                 Status::NoEffect(why) => self.diagnostics.push(
                     Diagnostic::new(&code::L002_NO_EFFECT, word.at, format!("`{}` has no effect here", option.name))
-                        .why(super::sentence(why)),
+                        .why(sentence(why)),
                 ),
                 Status::NotYet(instead) | Status::Outside(instead) => self.diagnostics.push(
                     Diagnostic::new(
@@ -117,7 +118,7 @@ impl Reader<'_> {
                         word.at,
                         format!("`{}` is not acted on by this version", option.name),
                     )
-                    .why(super::sentence(instead)),
+                    .why(sentence(instead)),
                 ),
             }
             match self.read_values(option, after, word.at, Extra::Leave) {

@@ -8,19 +8,27 @@ use std::collections::HashMap;
 
 use super::sequence::{self, Sequence};
 use super::statement::{Builder, Outcome, Statement, Word};
+use crate::around::Environment;
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::lex::{self, Lexer, TokenKind};
 use crate::source::{FileId, SUBSTITUTE, Sources, Span, limits, offset};
 
-/// Which files stand in place of an `include` line: by the file and the offset of the line's first word.
-pub(crate) type Includes = HashMap<(FileId, u32), Vec<FileId>>;
+/// What stands in place of each `include` line, by the file and the offset of the line's first word.
+pub(crate) type Includes = HashMap<(FileId, u32), Included>;
+
+/// The files of an `include` line, or what is wrong with it.
+#[derive(Debug, Default)]
+pub(crate) struct Included {
+    pub(crate) files: Vec<FileId>,
+    pub(crate) problems: Vec<Diagnostic>,
+}
 
 /// What the language can ask for beside the files.
 pub(crate) struct Setting<'a> {
     pub(crate) includes: &'a Includes,
     /// What `@NAME` lines compare with and `${_INSTANCE}` becomes.
     pub(crate) config_id: Option<&'a str>,
-    pub(crate) environment: Option<&'a dyn Fn(&str) -> Option<String>>,
+    pub(crate) environment: Option<&'a Environment>,
 }
 
 /// Reads all files and hands each statement outside all blocks to `sink`.
@@ -130,9 +138,16 @@ impl<'s, 'a, F: FnMut(Statement<'s>)> Expander<'s, 'a, F> {
                     } else if first && is_include(token.text) {
                         skip_line(cursor);
                         let setting = self.setting;
-                        if let Some(files) = setting.includes.get(&(cursor.file, at.start)) {
-                            return Some(files);
+                        if let Some(included) = setting.includes.get(&(cursor.file, at.start)) {
+                            for problem in &included.problems {
+                                self.diagnostics.push(problem.clone());
+                            }
+                            return Some(&included.files);
                         }
+                        self.diagnostics.push(
+                            Diagnostic::new(&code::W029_INCLUDE_NOT_READ, at, "the included files are not read")
+                                .why("Only the text itself is checked here."),
+                        );
                     } else {
                         self.check_utf8(token.text, at);
                         words.push(Word { text: lex::unquote(token.text), raw: Cow::Borrowed(token.text), at });

@@ -60,13 +60,13 @@ impl Global {
             "vrrp_version" => self.version = version(values, at),
             "vrrp_mcast_group4" => match values.first() {
                 Some(Value::Address(IpAddr::V4(group))) if group.is_multicast() => {
-                    self.multicast_group4 = Setting::written(*group, at)
+                    self.multicast_group4 = Setting::written(*group, at);
                 }
                 _ => return Err("expected an IPv4 multicast address, 224.0.0.0 to 239.255.255.255"),
             },
             "vrrp_mcast_group6" => match values.first() {
                 Some(Value::Address(IpAddr::V6(group))) if is_link_local_multicast(group) => {
-                    self.multicast_group6 = Setting::written(*group, at)
+                    self.multicast_group6 = Setting::written(*group, at);
                 }
                 _ => return Err("expected an IPv6 link-local multicast address, ff02::…"),
             },
@@ -111,13 +111,11 @@ impl Global {
             "vrrp_garp_master_refresh_repeat" => defaults.garp_refresh_repeat = integer(values, at),
             "vrrp_garp_lower_prio_repeat" => defaults.garp_lower_priority_repeat = integer(values, at),
             "vrrp_garp_lower_prio_delay" => defaults.garp_lower_priority_delay_s = integer(values, at),
-            "vrrp_min_garp" => {
-                if switch().value {
-                    defaults.garp_master_repeat = Some(Setting::written(1, at));
-                    defaults.garp_master_delay_s = Some(Setting::written(0, at));
-                    defaults.garp_lower_priority_repeat = Some(Setting::written(1, at));
-                    defaults.garp_lower_priority_delay_s = Some(Setting::written(0, at));
-                }
+            "vrrp_min_garp" if switch().value => {
+                defaults.garp_master_repeat = Some(Setting::written(1, at));
+                defaults.garp_master_delay_s = Some(Setting::written(0, at));
+                defaults.garp_lower_priority_repeat = Some(Setting::written(1, at));
+                defaults.garp_lower_priority_delay_s = Some(Setting::written(0, at));
             }
             "vrrp_down_timer_adverts" => defaults.down_timer_adverts = integer(values, at),
             "vrrp_lower_prio_no_advert" => defaults.lower_priority_no_advert = Some(switch()),

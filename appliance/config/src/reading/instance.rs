@@ -3,33 +3,34 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::Reader;
 use super::global::{integer, is_link_local_multicast, millis, version};
 use super::statement::{Statement, Word};
-use super::values::{Value, millionths};
-use super::{Reader, shorten};
+use super::values::Value;
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::{
-    Authentication, Defaults, Family, GratuitousArp, Instance, Notify, Secret, Setting, StartState, Tracks, Version,
-    VirtualMac,
+    Authentication, Family, GratuitousArp, Instance, Notify, Secret, Setting, StartState, Tracks, Version, VirtualMac,
 };
 use crate::schema::{AUTHENTICATION, INSTANCE, Keyword};
 use crate::source::Span;
 
 /// An instance as far as its own block tells; `global_defs` may follow after it.
 pub(super) struct Draft {
-    instance: Instance,
+    pub(super) instance: Instance,
     /// `advert_int` in microseconds.
-    advert_interval_us: Setting<u32>,
-    auth_type: Option<Setting<&'static str>>,
-    auth_pass: Option<Setting<Secret>>,
-    native_ipv6: Option<Span>,
-    no_addresses_meant: bool,
+    pub(super) advert_interval_us: Setting<u32>,
+    pub(super) auth_type: Option<Setting<&'static str>>,
+    pub(super) auth_pass: Option<Setting<Secret>>,
+    pub(super) native_ipv6: Option<Span>,
+    pub(super) no_addresses_meant: bool,
+    /// A line with an address was refused, which has been said.
+    pub(super) address_refused: bool,
     /// A setting that only unicast has.
-    unicast_setting: Option<Span>,
+    pub(super) unicast_setting: Option<Span>,
     /// Each keyword's first place.
-    seen: HashMap<&'static str, Span>,
+    pub(super) seen: HashMap<&'static str, Span>,
     /// Its diagnostics start here.
-    diagnostics: Vec<Diagnostic>,
+    pub(super) diagnostics: Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
@@ -68,6 +69,7 @@ impl Reader<'_> {
         match keyword.name {
             "virtual_ipaddress" => {
                 let addresses = self.virtual_addresses(line);
+                draft.address_refused |= addresses.len() < line.statements().len();
                 draft.instance.addresses.extend(addresses);
             }
             "virtual_ipaddress_excluded" => {
@@ -107,10 +109,10 @@ impl Reader<'_> {
                 self.authentication(draft, keyword, line);
             }
             name if name.starts_with("track_") && keyword.block.is_some() => {
-                self.tracks(&mut draft.instance.tracks, keyword, line)
+                self.tracks(&mut draft.instance.tracks, keyword, line);
             }
             name if name.starts_with("notify") && name != "notify_priority_changes" => {
-                self.notify(&mut draft.instance.notify, keyword, line)
+                self.notify(&mut draft.instance.notify, keyword, line);
             }
             _ => {
                 let Some(values) = self.values(keyword, line) else { return };
@@ -160,374 +162,6 @@ impl Reader<'_> {
         };
         *slot = Some(script);
     }
-
-    /// Completes an instance with what `global_defs` says, and checks what its values say together.
-    pub(super) fn finish_instance(&mut self, draft: Draft) {
-        let mark = self.diagnostics.len();
-        let Draft {
-            mut instance,
-            advert_interval_us,
-            auth_type,
-            auth_pass,
-            native_ipv6,
-            no_addresses_meant,
-            unicast_setting,
-            seen: _,
-            diagnostics,
-        } = draft;
-        for diagnostic in diagnostics {
-            self.diagnostics.push(diagnostic);
-        }
-        let name = instance.name.value.clone();
-        take_defaults(&mut instance, &self.model.global.instance_defaults);
-        self.settle_family(&mut instance, native_ipv6);
-        self.settle_version(&mut instance);
-        self.settle_interval(&mut instance, advert_interval_us);
-        self.settle_authentication(&mut instance, auth_type, auth_pass);
-        self.settle_unicast(&mut instance, unicast_setting);
-        self.settle_start(&mut instance);
-        let at = instance.at;
-        if instance.vrid.value == 0 && !self.diagnostics.since(mark).iter().any(|d| self_vrid(d, &name)) {
-            self.diagnostics.push(
-                Diagnostic::new(&code::E021_NO_VRID, at, format!("`{}` has no virtual_router_id", shorten(&name)))
-                    .label("this instance")
-                    .fix("add `virtual_router_id N`, 1 to 255, the same on all routers of the group and used by no other group on the network"),
-            );
-        }
-        if instance.interface.is_none() {
-            let default = self.model.global.default_interface.clone();
-            if instance.peers.is_empty() {
-                match default {
-                    Some(default) => instance.interface = Some(default),
-                    None => self.diagnostics.push(
-                        Diagnostic::new(&code::E020_NO_INTERFACE, at, format!("`{}` has no interface", shorten(&name)))
-                            .label("this instance")
-                            .fix("add `interface NAME`"),
-                    ),
-                }
-            }
-        }
-        if instance.addresses.is_empty() && !no_addresses_meant {
-            self.no_addresses(&instance);
-        }
-        if self.failed_since(mark) {
-            instance.broken = true;
-        }
-        for diagnostic in self.diagnostics.since(mark) {
-            if !diagnostic.instances.contains(&name) {
-                diagnostic.instances.push(name.clone());
-            }
-        }
-        self.model.instances.push(instance);
-    }
-
-    fn no_addresses(&mut self, instance: &Instance) {
-        let at = instance.at;
-        let name = shorten(&instance.name.value);
-        let fix = "add `virtual_ipaddress { … }`, or `no_virtual_ipaddress` if that is meant";
-        self.diagnostics.push(if instance.version.value == Version::V3 || instance.strict.value {
-            Diagnostic::new(&code::E026_NO_VIP_V3, at, format!("`{name}` has no VIP"))
-                .label("this instance")
-                .why("A VRRPv3 advert, or one in strict mode, lists at least one address.")
-                .fix(fix)
-        } else if instance.excluded_addresses.is_empty() {
-            Diagnostic::new(&code::W009_NO_VIP, at, format!("`{name}` has no VIP"))
-                .label("this instance")
-                .why("It elects a master of nothing.")
-                .fix(fix)
-        } else {
-            Diagnostic::new(&code::W028_EXCLUDED_ONLY, at, format!("`{name}` only has VIPs that adverts do not list"))
-                .label("this instance")
-                .fix("move at least one of them to `virtual_ipaddress`")
-        });
-    }
-
-    fn settle_family(&mut self, instance: &mut Instance, native_ipv6: Option<Span>) {
-        let first = instance.addresses.first().map(|address| (Family::of(address.address), address.at));
-        let by_router = || {
-            let peer = instance.peers.first().map(|peer| (peer.address, peer.at));
-            let source = instance.source_address.map(|source| (source.value, source.at));
-            peer.or(source).map(|(address, at)| (Family::of(address), at.unwrap_or(instance.at)))
-        };
-        let native = native_ipv6.map(|at| (Family::V6, at));
-        let (family, because) = native.or(first).or_else(by_router).unwrap_or((Family::V4, instance.at));
-        instance.family = family;
-        let addresses = instance.addresses.iter().map(|address| (address.address, address.at));
-        let peers = instance.peers.iter().map(|peer| (peer.address, peer.at.unwrap_or(instance.at)));
-        let source = instance.source_address.iter().map(|source| (source.value, source.at.unwrap_or(instance.at)));
-        let others: Vec<(IpAddr, Span)> =
-            addresses.chain(peers).chain(source).filter(|(address, _)| Family::of(*address) != family).collect();
-        for (address, at) in others {
-            self.diagnostics.push(
-                Diagnostic::new(&code::E024_FAMILIES, at, format!("`{address}` is {}, the instance is {family}", Family::of(address)))
-                    .label(format!("{} here", Family::of(address)))
-                    .related(because, format!("makes it an {family} instance"))
-                    .fix(format!("put it into an instance of its own; a VIP may also go into virtual_ipaddress_excluded of this {family} one")),
-            );
-        }
-        instance.multicast_group = match (instance.multicast_group.at, family) {
-            (Some(at), _) if Family::of(instance.multicast_group.value) != family => {
-                self.diagnostics.push(Diagnostic::new(
-                    &code::E024_FAMILIES,
-                    at,
-                    format!("mcast_dst_ip is {}, the instance is {family}", Family::of(instance.multicast_group.value)),
-                ));
-                instance.multicast_group
-            }
-            (Some(_), _) => instance.multicast_group,
-            (None, Family::V4) => Setting { value: IpAddr::V4(self.model.global.multicast_group4.value), at: None },
-            (None, Family::V6) => Setting { value: IpAddr::V6(self.model.global.multicast_group6.value), at: None },
-        };
-    }
-
-    fn settle_version(&mut self, instance: &mut Instance) {
-        let written = instance.version.at;
-        if instance.family == Family::V6 {
-            if let (Version::V2, Some(at)) = (instance.version.value, written) {
-                self.diagnostics.push(
-                    Diagnostic::new(&code::E024_FAMILIES, at, "VRRPv2 knows IPv4 only")
-                        .label("the instance has IPv6 addresses")
-                        .fix("write `version 3`, or take the line away"),
-                );
-            }
-            instance.version = Setting { value: Version::V3, at: written };
-        } else if written.is_none() {
-            instance.version = Setting::implied(self.model.global.version.map_or(Version::V2, |version| version.value));
-        }
-        if !crate::SUPPORTED_VERSIONS.contains(&(instance.version.value, instance.family)) {
-            self.diagnostics.push(
-                Diagnostic::new(
-                    &code::E027_UNSUPPORTED,
-                    written.unwrap_or(instance.at),
-                    format!(
-                        "{} over {} is not supported by this version of locum",
-                        instance.version.value, instance.family
-                    ),
-                )
-                .why("The routers of its group could not understand each other."),
-            );
-        }
-    }
-
-    /// RFC 3768 section 5.3.7: whole seconds in 8 bits. RFC 9568 section 5.2.7: hundredths in 12 bits.
-    fn settle_interval(&mut self, instance: &mut Instance, interval_us: Setting<u32>) {
-        const CS_US: u32 = 10_000;
-        const SECOND_US: u32 = 1_000_000;
-        let us = interval_us.value;
-        let at = interval_us.at;
-        let written = millionths(i64::from(us));
-        let cs = match instance.version.value {
-            Version::V2 => {
-                let seconds = ((us + SECOND_US / 2) / SECOND_US).max(1);
-                if let Some(at) = at.filter(|_| us % SECOND_US != 0) {
-                    self.diagnostics.push(
-                        Diagnostic::new(&code::W007_FRACTIONAL_V2, at, format!("VRRPv2 cannot carry an interval of {written} s"))
-                            .label(format!("rounded to {seconds} s"))
-                            .why("An advert of version 2 has whole seconds. Routers of a group that round differently discard each other's adverts.")
-                            .fix(format!("write `advert_int {seconds}`, or `version 3` on all routers of the group")),
-                    );
-                }
-                seconds * 100
-            }
-            Version::V3 => {
-                let cs = (us / CS_US).clamp(1, 4095);
-                if let Some(at) = at.filter(|_| us > 4095 * CS_US) {
-                    self.diagnostics.push(
-                        Diagnostic::new(
-                            &code::E015_RANGE,
-                            at,
-                            format!("VRRPv3 cannot carry an interval of {written} s"),
-                        )
-                        .label("40.95 s at most")
-                        .fix("choose a shorter interval"),
-                    );
-                } else if let Some(at) = at.filter(|_| us % CS_US != 0) {
-                    self.diagnostics.push(
-                        Diagnostic::new(
-                            &code::L007_INTERVAL,
-                            at,
-                            format!("VRRPv3 carries hundredths of a second, not {written} s"),
-                        )
-                        .label(format!("cut to {} s", millionths(i64::from(cs) * 10_000))),
-                    );
-                }
-                cs
-            }
-        };
-        instance.advert_interval_cs = Setting { value: u16::try_from(cs).unwrap_or(u16::MAX), at };
-    }
-
-    fn settle_authentication(
-        &mut self,
-        instance: &mut Instance,
-        kind: Option<Setting<&'static str>>,
-        pass: Option<Setting<Secret>>,
-    ) {
-        if instance.version.value == Version::V3 {
-            if let Some(at) = kind.and_then(|kind| kind.at).or_else(|| pass.as_ref().and_then(|pass| pass.at)) {
-                self.diagnostics.push(
-                    Diagnostic::new(&code::W021_AUTHENTICATION, at, "VRRPv3 has no authentication")
-                        .label("ignored")
-                        .why("It was removed from the protocol (RFC 9568 section 9); the password is not sent and not asked for.")
-                        .fix("take `authentication` away"),
-                );
-            }
-            return;
-        }
-        match (kind, pass) {
-            (None, None) => {}
-            (Some(Setting { value: "AH", at }), pass) => {
-                self.diagnostics.push(
-                    Diagnostic::new(
-                        &code::E027_UNSUPPORTED,
-                        at.unwrap_or(instance.at),
-                        "auth_type AH (IPsec) is not supported",
-                    )
-                    .why(
-                        "It was removed from the protocol in 2004. Peers with AH would discard what this router sends.",
-                    )
-                    .fix("use `auth_type PASS` on all routers of the group, or unicast peers"),
-                );
-                instance.authentication = Authentication::AuthenticationHeader(pass);
-            }
-            (Some(kind), None) => self.diagnostics.push(
-                Diagnostic::new(
-                    &code::W021_AUTHENTICATION,
-                    kind.at.unwrap_or(instance.at),
-                    "auth_type without auth_pass",
-                )
-                .label("no password follows")
-                .why("Without a password there is no authentication, as in keepalived.")
-                .fix("add `auth_pass PASSWORD`"),
-            ),
-            (kind, Some(pass)) => {
-                let at = pass.at.unwrap_or(instance.at);
-                if kind.is_none() {
-                    self.diagnostics.push(
-                        Diagnostic::new(&code::W021_AUTHENTICATION, at, "auth_pass without auth_type")
-                            .label("read as `auth_type PASS`")
-                            .fix("add `auth_type PASS`"),
-                    );
-                }
-                if pass.reveal().len() > 8 {
-                    self.diagnostics.push(
-                        Diagnostic::new(&code::W006_LONG_PASSWORD, at, "the password is longer than 8 characters")
-                            .label("only the first 8 are sent")
-                            .why("A VRRPv2 advert has room for 8 bytes. Passwords that only differ after them are the same.")
-                            .fix("shorten it to 8 characters on all routers of the group; that changes nothing on the wire"),
-                    );
-                }
-                instance.authentication = Authentication::Password(pass);
-            }
-        }
-    }
-
-    fn settle_unicast(&mut self, instance: &mut Instance, setting: Option<Span>) {
-        if instance.strict.at.is_none() && self.model.global.strict.value {
-            instance.strict = self.model.global.strict;
-        }
-        let own = instance.source_address.map(|source| source.value);
-        let (selves, others): (Vec<_>, Vec<_>) =
-            instance.peers.iter().copied().partition(|peer| Some(peer.address) == own);
-        for peer in selves {
-            let at = peer.at.unwrap_or(instance.at);
-            let (code, why) = if others.is_empty() {
-                (&code::E029_OWN_ADDRESS, "It is the only peer: the adverts would reach nobody.")
-            } else {
-                (&code::W013_PEER_IS_SELF, "The router would send adverts to itself, so the line is ignored.")
-            };
-            let diagnostic = Diagnostic::new(code, at, "this peer is the router itself")
-                .label("the same as the source address")
-                .why(why)
-                .fix("put the address of the other router here");
-            self.diagnostics.push(match instance.source_address.and_then(|source| source.at) {
-                Some(source) => diagnostic.related(source, "the source address"),
-                None => diagnostic,
-            });
-        }
-        if !others.is_empty() {
-            instance.peers.retain(|peer| Some(peer.address) != own);
-        }
-        if instance.peers.iter().any(|peer| peer.min_ttl.is_some() || peer.max_ttl.is_some()) {
-            instance.check_unicast_source.value = true;
-        }
-        if !instance.check_unicast_source.is_written() && self.model.global.check_unicast_source.value {
-            instance.check_unicast_source.value = true;
-        }
-        if let (Some(at), false) = (setting, instance.is_unicast()) {
-            self.diagnostics.push(
-                Diagnostic::new(&code::W012_UNICAST_WITHOUT_PEER, at, "unicast is asked for, and there is no peer")
-                    .label("has no effect without peers")
-                    .why("As in keepalived, the instance uses multicast then.")
-                    .fix("list the other routers in `unicast_peer { … }`; or, if multicast is meant, take this away (`mcast_src_ip` sets the source address)"),
-            );
-        }
-        if let (true, true, Some(at)) = (instance.strict.value, instance.is_unicast(), instance.strict.at) {
-            let peer = instance.peers.first().and_then(|peer| peer.at).unwrap_or(instance.at);
-            self.diagnostics.push(
-                Diagnostic::new(&code::E023_STRICT_UNICAST, peer, "unicast peers in strict mode")
-                    .label("strict mode knows no unicast")
-                    .related(at, "strict mode is asked for here")
-                    .why("The RFC knows multicast adverts only, so the two contradict each other.")
-                    .fix("take vrrp_strict or strict_mode away, or the unicast peers"),
-            );
-        }
-    }
-
-    fn settle_start(&mut self, instance: &mut Instance) {
-        let master = instance.start_state.value == StartState::Master;
-        let owner = instance.priority.value == 255;
-        if !instance.preempt.value && master && !owner {
-            let at = instance.preempt.at.unwrap_or(instance.at);
-            let diagnostic = Diagnostic::new(&code::W005_NOPREEMPT_MASTER, at, "`nopreempt` needs `state BACKUP`")
-                .label("leaves a present master alone")
-                .why("The instance is started as BACKUP, so that nopreempt holds. keepalived would drop nopreempt instead.")
-                .fix("write `state BACKUP` on all routers of the group; the priority decides who becomes MASTER first");
-            self.diagnostics.push(match instance.start_state.at {
-                Some(state) => diagnostic.related(state, "asks to be MASTER from the start"),
-                None => diagnostic,
-            });
-            instance.start_state.value = StartState::Backup;
-        }
-        if let Some(at) = instance.preempt_delay_ms.at.filter(|_| instance.preempt_delay_ms.value > 0) {
-            if !instance.preempt.value {
-                self.diagnostics.push(
-                    Diagnostic::new(
-                        &code::W016_PREEMPT_DELAY,
-                        at,
-                        "`preempt_delay` has no effect together with `nopreempt`",
-                    )
-                    .fix("take one of them away"),
-                );
-            } else if master && !owner {
-                self.diagnostics.push(
-                    Diagnostic::new(&code::W016_PREEMPT_DELAY, at, "`preempt_delay` with `state MASTER`")
-                        .why("At the start nothing is delayed then; a later return is.")
-                        .fix("write `state BACKUP`"),
-                );
-            }
-        }
-        if owner {
-            if let Some(at) = instance.start_state.at.filter(|_| !master) {
-                self.diagnostics.push(
-                    Diagnostic::new(&code::L009_OWNER_STATE, at, "`state BACKUP` with priority 255")
-                        .why("Priority 255 owns the addresses and takes over at once."),
-                );
-            }
-            if let Some(at) = instance.preempt.at.filter(|_| !instance.preempt.value) {
-                self.diagnostics.push(
-                    Diagnostic::new(&code::W022_OWNER, at, "`nopreempt` with priority 255")
-                        .why("Priority 255 owns the addresses and always takes over.")
-                        .fix("choose a priority of 254 at most, or take `nopreempt` away"),
-                );
-            }
-        }
-    }
-}
-
-/// The VRID is missing because its value was refused: that has been said.
-fn self_vrid(diagnostic: &Diagnostic, _instance: &str) -> bool {
-    diagnostic.message.contains("`virtual_router_id`")
 }
 
 impl Draft {
@@ -586,6 +220,7 @@ impl Draft {
             auth_pass: None,
             native_ipv6: None,
             no_addresses_meant: false,
+            address_refused: false,
             unicast_setting: None,
             seen: HashMap::new(),
             diagnostics: Vec::new(),
@@ -702,28 +337,4 @@ fn multicast(address: Option<Setting<IpAddr>>) -> Result<Setting<IpAddr>, &'stat
         Some(group) if matches!(group.value, IpAddr::V6(v6) if is_link_local_multicast(&v6)) => Ok(group),
         _ => Err("expected a multicast address: 224.0.0.0 to 239.255.255.255, or IPv6 link-local ff02::…"),
     }
-}
-
-/// What the instance does not say itself, `global_defs` may say.
-fn take_defaults(instance: &mut Instance, defaults: &Defaults) {
-    fn take<T: Copy>(slot: &mut Setting<T>, default: Option<Setting<T>>) {
-        if let (false, Some(default)) = (slot.is_written(), default) {
-            *slot = default;
-        }
-    }
-    let garp = &mut instance.garp;
-    take(&mut garp.master_repeat, defaults.garp_master_repeat);
-    take(&mut garp.master_delay_s, defaults.garp_master_delay_s);
-    take(&mut garp.refresh_s, defaults.garp_refresh_s);
-    take(&mut garp.refresh_repeat, defaults.garp_refresh_repeat);
-    // In keepalived the instance's own garp_master_… do not reach the rounds for a lower priority; those of global_defs do.
-    take(&mut garp.lower_priority_repeat, defaults.garp_lower_priority_repeat.or(defaults.garp_master_repeat));
-    take(&mut garp.lower_priority_delay_s, defaults.garp_lower_priority_delay_s.or(defaults.garp_master_delay_s));
-    take(&mut instance.down_timer_adverts, defaults.down_timer_adverts);
-    take(&mut instance.lower_priority_no_advert, defaults.lower_priority_no_advert);
-    take(&mut instance.higher_priority_send_advert, defaults.higher_priority_send_advert);
-    take(&mut instance.owner_ignore_adverts, defaults.owner_ignore_adverts);
-    take(&mut instance.skip_check_advert_addresses, defaults.skip_check_advert_addresses);
-    take(&mut instance.v3_checksum_as_v2, defaults.v3_checksum_as_v2);
-    take(&mut instance.smtp_alert, defaults.smtp_alert_vrrp.or(defaults.smtp_alert));
 }

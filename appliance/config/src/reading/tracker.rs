@@ -113,7 +113,7 @@ impl Reader<'_> {
                 "rise" => script.rise = integer(&values, at).unwrap_or(script.rise),
                 "fall" => script.fall = integer(&values, at).unwrap_or(script.fall),
                 "user" => {
-                    user = Some(line.args().iter().map(|word| word.text.clone().into_owned()).collect::<Vec<_>>())
+                    user = Some(line.args().iter().map(|word| word.text.clone().into_owned()).collect::<Vec<_>>());
                 }
                 _ => script.starts_failed = Setting::written(true, at),
             }
@@ -150,7 +150,7 @@ impl Reader<'_> {
             let Some(values) = reader.values(keyword, line) else { return };
             match (keyword.name, values.as_slice()) {
                 ("file", [Value::Text(path), ..]) => {
-                    file.path = Some(Setting::written((*path).to_owned(), line.whole()))
+                    file.path = Some(Setting::written((*path).to_owned(), line.whole()));
                 }
                 ("weight", values) => file.weight = weight(values),
                 ("init_file", values) => file.initial = reader.initial_value(values, line),
@@ -177,24 +177,27 @@ impl Reader<'_> {
         let mut value = 0;
         let mut overwrite = false;
         for (given, word) in values.iter().zip(line.args()) {
-            match given {
-                Value::Choice(_) => overwrite = true,
-                Value::Text("overwrite") => overwrite = true,
-                Value::Text(text) => match text.parse::<i64>() {
-                    Ok(number) => value = number,
-                    Err(_) => {
-                        self.diagnostics.push(
-                            Diagnostic::new(
-                                &code::E014_NOT_A_NUMBER,
-                                word.at,
-                                format!("`{}` is no value for `init_file`", shorten(text)),
-                            )
-                            .label("expected a whole number, or `overwrite`"),
-                        );
-                        return None;
-                    }
-                },
-                _ => {}
+            let Value::Text(text) = given else {
+                overwrite = true;
+                continue;
+            };
+            if *text == "overwrite" {
+                overwrite = true;
+                continue;
+            }
+            match text.parse::<i64>() {
+                Ok(number) => value = number,
+                Err(_) => {
+                    self.diagnostics.push(
+                        Diagnostic::new(
+                            &code::E014_NOT_A_NUMBER,
+                            word.at,
+                            format!("`{}` is no value for `init_file`", shorten(text)),
+                        )
+                        .label("expected a whole number, or `overwrite`"),
+                    );
+                    return None;
+                }
             }
         }
         Some(Setting::written((value, overwrite), line.whole()))
@@ -260,7 +263,7 @@ impl Reader<'_> {
             for word in line.args() {
                 match values::read(word, DELAY) {
                     Ok(values::Read { value: Value::Millionths(us), .. }) => {
-                        delays.push(u32::try_from(us / 1_000).unwrap_or(u32::MAX))
+                        delays.push(u32::try_from(us / 1_000).unwrap_or(u32::MAX));
                     }
                     Ok(_) => {}
                     Err(refusal) => self.diagnostics.push(

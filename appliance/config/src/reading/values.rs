@@ -63,18 +63,11 @@ pub(crate) fn read<'w>(word: &'w Word<'_>, kind: Kind) -> Result<Read<'w>, Refus
         Kind::Decimal { min_millionths, max_millionths, unit } => {
             Value::Millionths(decimal(text, min_millionths, max_millionths, unit)?)
         }
-        Kind::Switch => match text {
-            "on" | "true" | "yes" => Value::Switch(true),
-            "off" | "false" | "no" => Value::Switch(false),
-            _ => {
-                return choice(text, &["on", "off", "true", "false", "yes", "no"]).map(|read| match read.value {
-                    Value::Choice(word @ ("on" | "true" | "yes" | "off" | "false" | "no")) => {
-                        Read { value: Value::Switch(matches!(word, "on" | "true" | "yes")), ..read }
-                    }
-                    other => Read { value: other, ..read },
-                });
-            }
-        },
+        Kind::Switch => {
+            let read = choice(text, SWITCH)?;
+            let on = matches!(read.value, Value::Choice("on" | "true" | "yes"));
+            return Ok(Read { value: Value::Switch(on), ..read });
+        }
         Kind::Choice(words) => return choice(text, words),
         Kind::Interface => Value::Text(interface(text)?),
         Kind::Address => Value::Address(address(text)?),
@@ -93,6 +86,9 @@ pub(crate) fn read<'w>(word: &'w Word<'_>, kind: Kind) -> Result<Read<'w>, Refus
     };
     Ok(Read { value, other_case: None })
 }
+
+/// keepalived.conf(5), "PARAMETER SYNTAX".
+const SWITCH: &[&str] = &["on", "off", "true", "false", "yes", "no"];
 
 /// What a kind is called in messages.
 pub(crate) fn describe(kind: Kind) -> Cow<'static, str> {

@@ -25,6 +25,7 @@ const PEER: &[Arg] = &[one("ADDRESS[/PREFIX]", Kind::Network)];
 const LIFETIME: &[Arg] = &[one("SECONDS|forever", Kind::Word)];
 const LIFETIME_HELP: &str = "Preferred lifetime; 0 keeps the kernel from using the address as a source.";
 
+#[rustfmt::skip] // a row a keyword
 static VIRTUAL_OPTIONS: &[Keyword] = &[
     supported("dev", "0.6.4", DEV, "The interface that gets the address.").default("the instance's interface"),
     supported("brd", "1.1.8", BROADCAST, BROADCAST_HELP),
@@ -38,32 +39,14 @@ static VIRTUAL_OPTIONS: &[Keyword] = &[
     supported("noprefixroute", "1.3.0", NONE, "No route for the address's prefix is added."),
     supported("autojoin", "1.3.0", NONE, "The kernel joins the multicast groups of the address."),
     supported("preferred_lft", "2.0.17", LIFETIME, LIFETIME_HELP).default("forever; 0 for an IPv6 /128"),
-    not_yet(
-        "no_track",
-        "2.0.3",
-        NONE,
-        "The instance does not react when somebody deletes the address.",
-        "a VIP that was deleted is put back",
-    ),
-    not_yet(
-        "use_vmac",
-        "2.2.0",
-        NONE,
-        "Puts the address on a macvlan with the virtual router's MAC address.",
-        "the address goes on the interface itself, with the interface's own MAC address",
-    ),
-    no_effect(
-        "track_group",
-        "2.0.3",
-        &[one("GROUP", Kind::Word)],
-        "Only for static addresses.",
-        "an instance always tracks its own VIPs",
-    ),
+    not_yet("no_track", "2.0.3", NONE, "The instance does not react when somebody deletes the address.", "a VIP that was deleted is put back"),
+    not_yet("use_vmac", "2.2.0", NONE, "Puts the address on a macvlan with the virtual router's MAC address.", "the address goes on the interface itself, with the interface's own MAC address"),
+    no_effect("track_group", "2.0.3", &[one("GROUP", Kind::Word)], "Only for static addresses.", "an instance always tracks its own VIPs"),
 ];
 
+#[rustfmt::skip] // a row a keyword
 static STATIC_OPTIONS: &[Keyword] = &[
-    supported("dev", "1.1.0", DEV, "The interface that gets the address.")
-        .default("global_defs default_interface, else eth0"),
+    supported("dev", "1.1.0", DEV, "The interface that gets the address.").default("global_defs default_interface, else eth0"),
     supported("brd", "1.1.8", BROADCAST, BROADCAST_HELP),
     supported("broadcast", "1.1.8", BROADCAST, BROADCAST_HELP),
     supported("scope", "1.1.0", SCOPE, SCOPE_HELP).default("global"),
@@ -75,26 +58,12 @@ static STATIC_OPTIONS: &[Keyword] = &[
     supported("noprefixroute", "1.3.0", NONE, "No route for the address's prefix is added."),
     supported("autojoin", "1.3.0", NONE, "The kernel joins the multicast groups of the address."),
     supported("preferred_lft", "2.0.17", LIFETIME, LIFETIME_HELP).default("forever; 0 for an IPv6 /128"),
-    supported(
-        "track_group",
-        "2.0.3",
-        &[one("GROUP", Kind::Word)],
-        "The instances of this track_group go to FAULT when the address is lost.",
-    ),
+    supported("track_group", "2.0.3", &[one("GROUP", Kind::Word)], "The instances of this track_group go to FAULT when the address is lost."),
     supported("no_track", "2.0.3", NONE, "Nobody reacts when the address is lost."),
 ];
 
+#[rustfmt::skip] // a row a keyword
 static PEER_OPTIONS: &[Keyword] = &[
-    supported(
-        "min_ttl",
-        "2.1.0",
-        &[one("TTL", int(0, 255))],
-        "Adverts from this peer with a smaller TTL are discarded.",
-    ),
-    supported(
-        "max_ttl",
-        "2.1.0",
-        &[one("TTL", int(0, 255))],
-        "Adverts from this peer with a larger TTL are discarded.",
-    ),
+    supported("min_ttl", "2.1.0", &[one("TTL", int(0, 255))], "Adverts from this peer with a smaller TTL are discarded."),
+    supported("max_ttl", "2.1.0", &[one("TTL", int(0, 255))], "Adverts from this peer with a larger TTL are discarded."),
 ];

@@ -11,6 +11,7 @@ use super::{
 pub static INSTANCE: Place = Place::new("vrrp_instance", KEYWORDS);
 
 /// `authentication { … }`
+#[rustfmt::skip] // a row a keyword
 pub static AUTHENTICATION: Place = Place::new(
     "authentication",
     &[
@@ -20,38 +21,15 @@ pub static AUTHENTICATION: Place = Place::new(
 );
 
 /// `auth_hmac { … }`
+#[rustfmt::skip] // a row a keyword
 pub static AUTH_HMAC: Place = Place::new(
     "auth_hmac",
     &[
-        supported(
-            "key",
-            "2.4.0",
-            &[one("ID", int(1, 255)), one("KEY", Kind::Secret)],
-            "A signing key: text, hex:… or file:…, 32 to 64 bytes.",
-        )
-        .repeats(),
+        supported("key", "2.4.0", &[one("ID", int(1, 255)), one("KEY", Kind::Secret)], "A signing key: text, hex:… or file:…, 32 to 64 bytes.").repeats(),
         supported("active_key", "2.4.0", &[one("ID", int(1, 255))], "The key that adverts are signed with."),
-        supported(
-            "anti_replay",
-            "2.4.0",
-            &[one("MODE", Kind::Choice(&["time", "monotonic"]))],
-            "How replayed adverts are told.",
-        )
-        .default("time"),
-        supported(
-            "time_window",
-            "2.4.0",
-            &[one("SECONDS", seconds(1, 300))],
-            "How far the clocks of the routers may differ.",
-        )
-        .default("3 advert intervals, at least 5 s"),
-        supported(
-            "mode",
-            "2.4.0",
-            &[one("MODE", Kind::Choice(&["enforce", "permissive", "receive-only"]))],
-            "Whether unsigned adverts are taken, for rolling it out.",
-        )
-        .default("enforce"),
+        supported("anti_replay", "2.4.0", &[one("MODE", Kind::Choice(&["time", "monotonic"]))], "How replayed adverts are told.").default("time"),
+        supported("time_window", "2.4.0", &[one("SECONDS", seconds(1, 300))], "How far the clocks of the routers may differ.").default("3 advert intervals, at least 5 s"),
+        supported("mode", "2.4.0", &[one("MODE", Kind::Choice(&["enforce", "permissive", "receive-only"]))], "Whether unsigned adverts are taken, for rolling it out.").default("enforce"),
     ],
 );
 
@@ -72,6 +50,7 @@ const VMAC_INSTEAD: &str = "the VIPs go on the interface itself, and gratuitous 
 const NOTIFY_INSTEAD: &str = "the script is not run; `locum watch` shows each transition";
 const TRACK_INSTEAD: &str = "the priority and state of the instance do not follow it";
 
+#[rustfmt::skip] // a row a keyword
 static KEYWORDS: &[Keyword] = &[
     // Who and where.
     supported("state", "0.5.3", &[one("MASTER|BACKUP", Kind::Choice(&["MASTER", "BACKUP"]))], "The state to start in. With priority 255 and MASTER the instance starts as MASTER at once; otherwise it listens first.").default("BACKUP"),

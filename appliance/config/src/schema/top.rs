@@ -16,158 +16,34 @@ const LVS_INSTEAD: &str = "the block is passed over; run keepalived or another l
 /// A block of another project's realm, whose content is passed over.
 static LVS: Place = Place::list("LVS", any("…", Kind::Word), &[]);
 static LINKBEAT: Place = Place::list("linkbeat_interfaces", any("INTERFACE [MII|ETHTOOL|IOCTL]", Kind::Word), &[]);
+#[rustfmt::skip] // a row a keyword
 static UP_DOWN_DELAYS: Place =
     Place::list("interface_up_down_delays", any("INTERFACE DOWN_DELAY [UP_DELAY]", Kind::Word), &[]);
 
+#[rustfmt::skip] // a row a keyword
 static KEYWORDS: &[Keyword] = &[
     supported("global_defs", "0.5.3", NONE, "What holds for all instances.").opens(&GLOBAL_DEFS).repeats(),
     supported("vrrp_instance", "0.5.3", NAME, "A virtual router on an interface.").opens(&INSTANCE).repeats(),
-    not_yet(
-        "vrrp_sync_group",
-        "0.6.1",
-        NAME,
-        "Instances that change state together.",
-        "each instance changes state by itself",
-    )
-    .opens(&SYNC_GROUP)
-    .repeats(),
-    not_yet(
-        "vrrp_script",
-        "1.1.13",
-        NAME,
-        "A command, run at intervals, whose outcome instances follow.",
-        "the command is not run",
-    )
-    .opens(&SCRIPT)
-    .repeats(),
-    not_yet("track_file", "2.1.0", NAME, "A file whose content instances follow.", "the file is not read")
-        .opens(&TRACK_FILE)
-        .repeats(),
+    not_yet("vrrp_sync_group", "0.6.1", NAME, "Instances that change state together.", "each instance changes state by itself").opens(&SYNC_GROUP).repeats(),
+    not_yet("vrrp_script", "1.1.13", NAME, "A command, run at intervals, whose outcome instances follow.", "the command is not run").opens(&SCRIPT).repeats(),
+    not_yet("track_file", "2.1.0", NAME, "A file whose content instances follow.", "the file is not read").opens(&TRACK_FILE).repeats(),
     renamed("vrrp_track_file", "2.0.0", "track_file").repeats(),
-    not_yet(
-        "vrrp_track_process",
-        "2.0.11",
-        NAME,
-        "A process whose presence instances follow.",
-        "the process is not looked for",
-    )
-    .opens(&TRACK_PROCESS)
-    .repeats(),
-    outside(
-        "bfd_instance",
-        "2.0.0",
-        NAME,
-        "A BFD session (RFC 5880).",
-        "no session is set up; run another BFD daemon and a vrrp_script that asks it",
-    )
-    .opens(&BFD)
-    .repeats(),
-    not_yet(
-        "garp_group",
-        "1.2.21",
-        NONE,
-        "Limits the rate of gratuitous ARP on interfaces.",
-        "vrrp_garp_interval of global_defs holds for all interfaces",
-    )
-    .opens(&GARP_GROUP)
-    .repeats(),
-    not_yet(
-        "interface_up_down_delays",
-        "2.2.3",
-        NONE,
-        "How long an interface must be up or down before that counts.",
-        "a change of the link counts at once",
-    )
-    .opens(&UP_DOWN_DELAYS)
-    .repeats(),
-    no_effect(
-        "linkbeat_interfaces",
-        "2.0.13",
-        NONE,
-        "Interfaces whose link state is polled.",
-        "the kernel reports link changes by netlink",
-    )
-    .opens(&LINKBEAT)
-    .repeats(),
-    no_effect(
-        "linkbeat_use_polling",
-        "1.1.18",
-        NONE,
-        "Polls the link state of all interfaces.",
-        "the kernel reports link changes by netlink",
-    ),
-    not_yet(
-        "static_ipaddress",
-        "1.1.0",
-        NONE,
-        "Addresses that are there whatever the state.",
-        "they are not set; set them with the system's own network configuration",
-    )
-    .opens(&STATIC_ADDRESSES)
-    .repeats(),
-    outside(
-        "static_routes",
-        "1.0.1",
-        NONE,
-        "Routes that are there whatever the state.",
-        "they are not set; set them with the system's own network configuration",
-    )
-    .opens(&ROUTES)
-    .repeats(),
-    outside(
-        "static_rules",
-        "1.2.20",
-        NONE,
-        "Policy rules that are there whatever the state.",
-        "they are not set; set them with the system's own network configuration",
-    )
-    .opens(&RULES)
-    .repeats(),
-    outside(
-        "track_group",
-        "2.0.3",
-        NAME,
-        "Instances that go to FAULT when a static address or route is lost.",
-        "nothing follows it",
-    )
-    .opens(&TRACK_GROUP)
-    .repeats(),
-    outside(
-        "net_namespace",
-        "1.2.24",
-        NAME,
-        "The network namespace to run in.",
-        "locum runs in the namespace that it is started in (`ip netns exec NAME locum run`)",
-    ),
-    outside(
-        "net_namespace_ipvs",
-        "2.1.0",
-        &[any("NAME", Kind::Word)],
-        "The network namespace of IPVS.",
-        "IPVS is left alone",
-    ),
+    not_yet("vrrp_track_process", "2.0.11", NAME, "A process whose presence instances follow.", "the process is not looked for").opens(&TRACK_PROCESS).repeats(),
+    outside("bfd_instance", "2.0.0", NAME, "A BFD session (RFC 5880).", "no session is set up; run another BFD daemon and a vrrp_script that asks it").opens(&BFD).repeats(),
+    not_yet("garp_group", "1.2.21", NONE, "Limits the rate of gratuitous ARP on interfaces.", "vrrp_garp_interval of global_defs holds for all interfaces").opens(&GARP_GROUP).repeats(),
+    not_yet("interface_up_down_delays", "2.2.3", NONE, "How long an interface must be up or down before that counts.", "a change of the link counts at once").opens(&UP_DOWN_DELAYS).repeats(),
+    no_effect("linkbeat_interfaces", "2.0.13", NONE, "Interfaces whose link state is polled.", "the kernel reports link changes by netlink").opens(&LINKBEAT).repeats(),
+    no_effect("linkbeat_use_polling", "1.1.18", NONE, "Polls the link state of all interfaces.", "the kernel reports link changes by netlink"),
+    not_yet("static_ipaddress", "1.1.0", NONE, "Addresses that are there whatever the state.", "they are not set; set them with the system's own network configuration").opens(&STATIC_ADDRESSES).repeats(),
+    outside("static_routes", "1.0.1", NONE, "Routes that are there whatever the state.", "they are not set; set them with the system's own network configuration").opens(&ROUTES).repeats(),
+    outside("static_rules", "1.2.20", NONE, "Policy rules that are there whatever the state.", "they are not set; set them with the system's own network configuration").opens(&RULES).repeats(),
+    outside("track_group", "2.0.3", NAME, "Instances that go to FAULT when a static address or route is lost.", "nothing follows it").opens(&TRACK_GROUP).repeats(),
+    outside("net_namespace", "1.2.24", NAME, "The network namespace to run in.", "locum runs in the namespace that it is started in (`ip netns exec NAME locum run`)"),
+    outside("net_namespace_ipvs", "2.1.0", &[any("NAME", Kind::Word)], "The network namespace of IPVS.", "IPVS is left alone"),
     no_effect("namespace_with_ipsets", "1.3.0", NONE, "ipsets in a network namespace.", "locum uses no ipsets"),
-    no_effect(
-        "instance",
-        "1.2.24",
-        NAME,
-        "Tells several keepalived processes apart.",
-        "several locum processes are told apart by --socket and --run-dir",
-    ),
-    no_effect(
-        "use_pid_dir",
-        "1.2.24",
-        NONE,
-        "Where pid files stand.",
-        "locum locks its run directory instead of writing a pid file",
-    ),
-    no_effect(
-        "child_wait_time",
-        "2.0.0",
-        &[one("SECONDS", seconds(0, 1_000))],
-        "How long keepalived waits for its own processes at the end.",
-        "locum is one process",
-    ),
+    no_effect("instance", "1.2.24", NAME, "Tells several keepalived processes apart.", "several locum processes are told apart by --socket and --run-dir"),
+    no_effect("use_pid_dir", "1.2.24", NONE, "Where pid files stand.", "locum locks its run directory instead of writing a pid file"),
+    no_effect("child_wait_time", "2.0.0", &[one("SECONDS", seconds(0, 1_000))], "How long keepalived waits for its own processes at the end.", "locum is one process"),
     outside("virtual_server", "0.5.3", WORDS, "IPVS load balancing.", LVS_INSTEAD).opens(&LVS).repeats(),
     outside("virtual_server_group", "0.6.10", WORDS, "IPVS load balancing.", LVS_INSTEAD).opens(&LVS).repeats(),
     outside("real_server", "0.5.3", WORDS, "IPVS load balancing.", LVS_INSTEAD).opens(&LVS).repeats(),

@@ -7,91 +7,51 @@ use super::{
 };
 
 /// `vrrp_script NAME { … }`
+#[rustfmt::skip] // a row a keyword
 pub static SCRIPT: Place = Place::new(
     "vrrp_script",
     &[
         supported("script", "1.1.13", SCRIPT_ONLY, "The command; exit status 0 is success."),
-        supported("interval", "1.1.13", &[one("SECONDS", decimal_seconds(1_000, 1_000_000))], "Time between two runs.")
-            .default("1"),
-        supported(
-            "timeout",
-            "1.2.6",
-            &[one("SECONDS", decimal_seconds(1_000, 1_000_000))],
-            "How long a run may take before it counts as failed.",
-        )
-        .default("the interval"),
+        supported("interval", "1.1.13", &[one("SECONDS", decimal_seconds(1_000, 1_000_000))], "Time between two runs.").default("1"),
+        supported("timeout", "1.2.6", &[one("SECONDS", decimal_seconds(1_000, 1_000_000))], "How long a run may take before it counts as failed.").default("the interval"),
         supported("weight", "1.1.13", WEIGHT_253, WEIGHT_HELP).default("0"),
-        supported("rise", "1.1.18", &[one("COUNT", int(1, i32::MAX as i64))], "Successes in a row that make it good.")
-            .default("1"),
-        supported("fall", "1.1.18", &[one("COUNT", int(1, i32::MAX as i64))], "Failures in a row that make it bad.")
-            .default("1"),
+        supported("rise", "1.1.18", &[one("COUNT", int(1, i32::MAX as i64))], "Successes in a row that make it good.").default("1"),
+        supported("fall", "1.1.18", &[one("COUNT", int(1, i32::MAX as i64))], "Failures in a row that make it bad.").default("1"),
         supported("user", "1.3.0", USER, "User and group that it runs as.").default("global_defs script_user"),
         supported("init_fail", "1.3.2", NONE, "It counts as failed until its first success."),
     ],
 );
 
 /// `track_file NAME { … }`
+#[rustfmt::skip] // a row a keyword
 pub static TRACK_FILE: Place = Place::new(
     "track_file",
     &[
         supported("file", "2.0.0", &[one("PATH", Kind::Word)], "The file; it holds a number."),
-        supported(
-            "weight",
-            "2.0.0",
-            &[one("WEIGHT", int(-2_147_483_647, 2_147_483_647)), REVERSE],
-            "Its number times this is added to the priority; 0: any number but 0 means FAULT.",
-        )
-        .default("1"),
-        supported(
-            "init_file",
-            "2.0.0",
-            &[optional("VALUE", Kind::Word), optional("overwrite", Kind::Choice(&["overwrite"]))],
-            "Writes VALUE to the file at start when it does not exist, or always with `overwrite`.",
-        ),
+        supported("weight", "2.0.0", &[one("WEIGHT", int(-2_147_483_647, 2_147_483_647)), REVERSE], "Its number times this is added to the priority; 0: any number but 0 means FAULT.").default("1"),
+        supported("init_file", "2.0.0", &[optional("VALUE", Kind::Word), optional("overwrite", Kind::Choice(&["overwrite"]))], "Writes VALUE to the file at start when it does not exist, or always with `overwrite`."),
     ],
 );
 
 /// `vrrp_track_process NAME { … }`
+#[rustfmt::skip] // a row a keyword
 pub static TRACK_PROCESS: Place = Place::new(
     "vrrp_track_process",
     &[
-        supported(
-            "process",
-            "2.0.11",
-            &[one("COMMAND", Kind::Word), any("ARGUMENT", Kind::Word)],
-            "The process to look for.",
-        ),
-        supported(
-            "param_match",
-            "2.0.16",
-            &[one("initial|partial", Kind::Choice(&["initial", "partial"]))],
-            "How far its arguments must agree.",
-        ),
+        supported("process", "2.0.11", &[one("COMMAND", Kind::Word), any("ARGUMENT", Kind::Word)], "The process to look for."),
+        supported("param_match", "2.0.16", &[one("initial|partial", Kind::Choice(&["initial", "partial"]))], "How far its arguments must agree."),
         supported("weight", "2.0.11", WEIGHT_254, WEIGHT_HELP).default("0"),
-        supported("quorum", "2.0.11", &[one("COUNT", int(1, 65_535))], "Fewest processes that count as good.")
-            .default("1"),
-        supported("quorum_max", "2.0.16", &[one("COUNT", int(0, 65_535))], "Most processes that count as good.")
-            .default("no limit"),
-        supported(
-            "fork_delay",
-            "2.0.16",
-            &[one("SECONDS", decimal_seconds(0, 3_600))],
-            "Wait before it counts as good.",
-        )
-        .default("0"),
-        supported(
-            "terminate_delay",
-            "2.0.16",
-            &[one("SECONDS", decimal_seconds(0, 3_600))],
-            "Wait before it counts as bad.",
-        )
-        .default("0"),
+        supported("quorum", "2.0.11", &[one("COUNT", int(1, 65_535))], "Fewest processes that count as good.").default("1"),
+        supported("quorum_max", "2.0.16", &[one("COUNT", int(0, 65_535))], "Most processes that count as good.").default("no limit"),
+        supported("fork_delay", "2.0.16", &[one("SECONDS", decimal_seconds(0, 3_600))], "Wait before it counts as good.").default("0"),
+        supported("terminate_delay", "2.0.16", &[one("SECONDS", decimal_seconds(0, 3_600))], "Wait before it counts as bad.").default("0"),
         supported("delay", "2.0.11", &[one("SECONDS", decimal_seconds(0, 3_600))], "Both delays at once."),
         supported("full_command", "2.0.11", NONE, "Looks at the whole command line, not at the process's name."),
     ],
 );
 
 /// `bfd_instance NAME { … }`
+#[rustfmt::skip] // a row a keyword
 pub(super) static BFD: Place = Place::new(
     "bfd_instance",
     &[
@@ -101,8 +61,7 @@ pub(super) static BFD: Place = Place::new(
         supported("min_rx", "2.0.0", MILLISECONDS, "Interval wanted from the other end.").default("10"),
         supported("min_tx", "2.0.0", MILLISECONDS, "Interval offered.").default("10"),
         supported("idle_tx", "2.0.0", MILLISECONDS, "Interval while the session is down.").default("1000"),
-        supported("multiplier", "2.0.0", &[one("COUNT", int(1, 255))], "Packets missed before the session is down.")
-            .default("5"),
+        supported("multiplier", "2.0.0", &[one("COUNT", int(1, 255))], "Packets missed before the session is down.").default("5"),
         supported("passive", "2.0.0", NONE, "Waits for the other end to start."),
         supported("ttl", "2.0.0", &[one("TTL", int(1, 255))], "TTL sent.").default("255"),
         supported("hoplimit", "2.0.0", &[one("HOPS", int(1, 255))], "Hop limit sent.").default("64"),
@@ -115,38 +74,22 @@ pub(super) static BFD: Place = Place::new(
 );
 
 /// `vrrp_sync_group NAME { … }`
+#[rustfmt::skip] // a row a keyword
 pub static SYNC_GROUP: Place = Place::new(
     "vrrp_sync_group",
     &[
         supported("group", "0.6.4", NONE, "The instances that change state together.").opens(&MEMBERS),
-        not_yet("track_interface", "2.0.0", NONE, "Interfaces that all members follow.", TRACK_INSTEAD)
-            .opens(&TRACK_INTERFACE_LIST),
-        not_yet("track_script", "2.0.0", NONE, "vrrp_script blocks that all members follow.", TRACK_INSTEAD)
-            .opens(&TRACK_SCRIPT_LIST),
-        not_yet("track_file", "2.0.0", NONE, "track_file blocks that all members follow.", TRACK_INSTEAD)
-            .opens(&TRACK_FILE_LIST),
-        not_yet("track_process", "2.0.11", NONE, "vrrp_track_process blocks that all members follow.", TRACK_INSTEAD)
-            .opens(&TRACK_PROCESS_LIST),
-        outside("track_bfd", "2.0.0", NONE, "BFD sessions that all members follow.", TRACK_INSTEAD)
-            .opens(&TRACK_BFD_LIST),
+        not_yet("track_interface", "2.0.0", NONE, "Interfaces that all members follow.", TRACK_INSTEAD).opens(&TRACK_INTERFACE_LIST),
+        not_yet("track_script", "2.0.0", NONE, "vrrp_script blocks that all members follow.", TRACK_INSTEAD).opens(&TRACK_SCRIPT_LIST),
+        not_yet("track_file", "2.0.0", NONE, "track_file blocks that all members follow.", TRACK_INSTEAD).opens(&TRACK_FILE_LIST),
+        not_yet("track_process", "2.0.11", NONE, "vrrp_track_process blocks that all members follow.", TRACK_INSTEAD).opens(&TRACK_PROCESS_LIST),
+        outside("track_bfd", "2.0.0", NONE, "BFD sessions that all members follow.", TRACK_INSTEAD).opens(&TRACK_BFD_LIST),
         not_yet("notify_master", "0.6.4", SCRIPT_ARGS, "Run when the group becomes MASTER.", NOTIFY_INSTEAD),
         not_yet("notify_backup", "0.6.4", SCRIPT_ARGS, "Run when the group becomes BACKUP.", NOTIFY_INSTEAD),
         not_yet("notify_fault", "0.6.4", SCRIPT_ARGS, "Run when the group enters FAULT.", NOTIFY_INSTEAD),
         not_yet("notify_stop", "2.0.0", SCRIPT_ARGS, "Run when the service stops.", NOTIFY_INSTEAD),
-        not_yet(
-            "notify",
-            "1.1.2",
-            SCRIPT_ARGS,
-            "Run on every transition, with GROUP, the name, the state and the priority added.",
-            NOTIFY_INSTEAD,
-        ),
-        not_yet(
-            "notify_priority_changes",
-            "2.2.0",
-            SWITCH,
-            "Reports changes of the priority on the notify FIFOs.",
-            "there are no notify FIFOs",
-        ),
+        not_yet("notify", "1.1.2", SCRIPT_ARGS, "Run on every transition, with GROUP, the name, the state and the priority added.", NOTIFY_INSTEAD),
+        not_yet("notify_priority_changes", "2.2.0", SWITCH, "Reports changes of the priority on the notify FIFOs.", "there are no notify FIFOs"),
         not_yet("smtp_alert", "1.0.0", SWITCH, "Mails each transition.", "no mail is sent"),
         keyword("global_tracking", "1.2.3", NONE, Status::Renamed("sync_group_tracking_weight"), "Deprecated."),
         not_yet("sync_group_tracking_weight", "2.0.0", NONE, "Members may have trackers with weights.", TRACK_INSTEAD),
@@ -158,23 +101,12 @@ pub(super) static TRACK_GROUP: Place =
     Place::new("track_group", &[supported("group", "2.0.3", NONE, "The instances of the group.").opens(&MEMBERS)]);
 
 /// `garp_group { … }`
+#[rustfmt::skip] // a row a keyword
 pub(super) static GARP_GROUP: Place = Place::new(
     "garp_group",
     &[
-        supported(
-            "garp_interval",
-            "1.2.21",
-            &[one("SECONDS", decimal_seconds(0, 1))],
-            "Least time between two gratuitous ARP packets.",
-        )
-        .default("0"),
-        supported(
-            "gna_interval",
-            "1.2.21",
-            &[one("SECONDS", decimal_seconds(0, 1))],
-            "Least time between two unsolicited neighbour advertisements.",
-        )
-        .default("0"),
+        supported("garp_interval", "1.2.21", &[one("SECONDS", decimal_seconds(0, 1))], "Least time between two gratuitous ARP packets.").default("0"),
+        supported("gna_interval", "1.2.21", &[one("SECONDS", decimal_seconds(0, 1))], "Least time between two unsolicited neighbour advertisements.").default("0"),
         supported("interface", "1.2.21", &[one("INTERFACE", Kind::Interface)], "The interface that this holds for."),
         supported("interfaces", "1.2.21", NONE, "Interfaces that share the limit.").opens(&INTERFACES),
     ],
