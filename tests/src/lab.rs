@@ -312,6 +312,17 @@ impl Lab {
         self.mend(node)
     }
 
+    /// Writes a setting of the kernel under `/proc/sys/net` in the node's namespace.
+    ///
+    /// # Panics
+    /// When there is no such setting.
+    #[track_caller]
+    pub fn set_sysctl(&mut self, node: Node, setting: &str, value: &str) {
+        let path = format!("/proc/sys/net/{setting}");
+        let written = self.router(node).namespace().enter(|| fs::write(&path, value));
+        written.unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+
     #[track_caller]
     fn switch_ip(&self, arguments: &str) {
         self.switch.ip(arguments).unwrap_or_else(|error| panic!("{error}"));

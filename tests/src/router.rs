@@ -1,5 +1,6 @@
 //! A router: its namespace, and the daemon that runs in it.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::net::Ipv4Addr;
@@ -123,15 +124,17 @@ impl Router {
     }
 
     /// Asks the daemon to leave in order, and waits until it has.
-    ///
-    /// # Panics
-    /// When it takes longer than [`STOP_MAX`].
     pub(crate) fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::SIGTERM);
-        self.wait_exit()
+        self.wait_end()
     }
 
-    pub(crate) fn wait_exit(&mut self) -> ExitStatus {
+    /// Waits until the daemon has ended.
+    ///
+    /// # Panics
+    /// When it has not within ten seconds.
+    #[track_caller]
+    pub fn wait_end(&mut self) -> ExitStatus {
         let (node, child) = (self.node, self.child.as_mut().expect("a daemon that was started"));
         let status = wait_for(&format!("{node} to end"), STOP_MAX, || child.try_wait().expect("wait for the daemon"));
         self.child = None;
@@ -144,7 +147,7 @@ impl Router {
             // One of them may end when its parent does.
             let _ = kill(pid, Signal::SIGKILL);
         }
-        self.wait_exit();
+        self.wait_end();
     }
 
     /// Sends `signal` to the daemon's first process.
@@ -182,6 +185,14 @@ impl Router {
     #[track_caller]
     pub fn locum(&self, arguments: &[&str]) -> Outcome {
         Outcome::of(Command::new(locum_binary()).args(arguments).arg("--socket").arg(self.socket()))
+    }
+
+    /// Runs the binary under test in this router's namespace, to its end.
+    #[track_caller]
+    pub fn run_in(&self, arguments: &[&OsStr]) -> Outcome {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", self.namespace.name()]).arg(locum_binary()).args(arguments);
+        Outcome::of(&mut command)
     }
 
     /// A connection to its control socket, if it answers.

@@ -135,7 +135,7 @@ impl Timeline {
                     current.left = !advert.what.claims();
                 }
                 None if advert.what.claims() => {
-                    masterships.push(Mastership { node: advert.from, from: advert.at, until: advert.at, left: false })
+                    masterships.push(Mastership { node: advert.from, from: advert.at, until: advert.at, left: false });
                 }
                 None => {}
             }

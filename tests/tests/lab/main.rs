@@ -4,15 +4,25 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
     reason = "these are tests, and the harness wants them outside cfg(test)"
 )]
 
 use std::time::Duration;
 
+mod bad_packets;
+mod causes;
+mod command_line;
+mod configuration;
+mod crash;
+mod faults;
+mod preempt_delay;
 mod scenario_1_unicast;
 mod scenario_2_two_masters;
 mod scenario_3_no_preemption;
 mod scenario_5_three_nodes;
+mod socket;
+mod split;
 
 /// More than a takeover takes at an interval of 1 s (3.7 s), with the start of a daemon on a busy machine before it.
 const TAKEOVER_MAX: Duration = Duration::from_secs(12);
@@ -37,3 +47,9 @@ macro_rules! each_pair {
     };
 }
 pub(crate) use each_pair;
+
+/// A configuration of one instance with another priority.
+fn with_priority(configuration: &str, priority: u8) -> String {
+    assert!(configuration.contains("priority 100"), "{configuration}");
+    configuration.replace("priority 100", &format!("priority {priority}"))
+}
