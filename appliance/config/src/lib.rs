@@ -12,6 +12,7 @@ pub mod files;
 pub mod model;
 pub mod schema;
 pub mod source;
+pub mod syntax;
 
 mod around;
 mod glob;
@@ -28,7 +29,8 @@ pub use self::files::LoadError;
 use self::model::{Family, Version};
 pub use self::model::{Instance, Model, Secret};
 use self::reading::Includes;
-use self::source::{Sources, Span};
+use self::source::{FileId, Sources, Span};
+use self::syntax::SyntaxNode;
 
 /// The protocol versions and families that the service speaks. An instance of another one is held in FAULT.
 pub(crate) const SUPPORTED_VERSIONS: &[(Version, Family)] = &[(Version::V2, Family::V4)];
@@ -76,6 +78,12 @@ impl Configuration {
     #[must_use]
     pub fn sources(&self) -> &Sources {
         &self.sources
+    }
+
+    /// The tree of a file, for edits. `None` when the file is not UTF-8: an edit could not keep every byte of it.
+    #[must_use]
+    pub fn tree(&self, file: FileId) -> Option<SyntaxNode> {
+        self.sources.file(file).filter(|source| source.is_utf8()).map(|source| syntax::parse(source.text()))
     }
 
     /// What was found, in the order of the text.
