@@ -13,7 +13,7 @@ use crate::lab::{Disturbance, Lab};
 use crate::moment::{LOOK_EVERY, Moment};
 use crate::node::Node;
 use crate::router::{Daemon, Router};
-use crate::timeline::{Mastership, Timeline};
+use crate::timeline::{Mastership, Record, Timeline};
 
 /// Longer than the master-down interval at the scenarios' interval of 1 s (RFC 3768 §6.1: three intervals and the skew).
 const MASTER_DOWN_MAX: Duration = Duration::from_secs(4);
@@ -31,8 +31,8 @@ const RECOVERY: Duration = Duration::from_secs(5);
 /// How long address and state may differ while a transition is under way.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// Checks it all.
-pub(crate) fn check(lab: &mut Lab) {
+/// Checks it all; what it says otherwise is what is wrong.
+pub(crate) fn check(lab: &mut Lab) -> Result<(), String> {
     let timeline = lab.timeline();
     let vrids: BTreeSet<u8> = timeline
         .records()
@@ -44,30 +44,34 @@ pub(crate) fn check(lab: &mut Lab) {
         })
         .collect();
     for vrid in vrids {
-        one_master_at_a_time(&timeline, vrid, lab.disturbances());
-        only_masters_answer(&timeline, vrid, lab.disturbances());
+        one_master_at_a_time(&timeline, vrid, lab.disturbances())?;
+        only_masters_answer(&timeline, vrid, lab.disturbances())?;
     }
     for router in lab.routers() {
         if router.daemon() == Daemon::Locum && router.is_running() {
-            addresses_follow_the_state(router);
-            each_transition_has_a_cause(router);
+            addresses_follow_the_state(router)?;
+            each_transition_has_a_cause(router)?;
         }
     }
+    Ok(())
+}
+
+fn must_hold(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(otherwise()) }
 }
 
 /// Never more than one master for longer than a master-down interval, when frames flow.
-fn one_master_at_a_time(timeline: &Timeline, vrid: u8, disturbances: &[Disturbance]) {
+fn one_master_at_a_time(timeline: &Timeline, vrid: u8, disturbances: &[Disturbance]) -> Result<(), String> {
     for (one, other, _) in timeline.masters_overlap(vrid, MASTER_DOWN_MAX) {
         let overlap = (one.from.max(other.from), one.until.min(other.until));
         let theirs = disturbances.iter().filter(|it| it.node == one.node || it.node == other.node);
         let longest = longest_remainder(overlap, theirs);
-        assert!(
-            longest <= MASTER_DOWN_MAX,
-            "{} and {} were both master of VRID {vrid} for {longest:?}: {one:?}, {other:?}",
-            one.node,
-            other.node
-        );
+        must_hold(longest <= MASTER_DOWN_MAX, || {
+            let (a, b) = (one.node, other.node);
+            format!("{a} and {b} were both master of VRID {vrid} for {longest:?}: {one:?}, {other:?}")
+        })?;
     }
+    Ok(())
 }
 
 /// The longest piece of `span` in which there is no disturbance.
@@ -83,7 +87,7 @@ fn longest_remainder<'a>(span: (Moment, Moment), disturbances: impl Iterator<Ite
 }
 
 /// A router answers on a virtual address only while it advertises as its master, or hands it over.
-fn only_masters_answer(timeline: &Timeline, vrid: u8, disturbances: &[Disturbance]) {
+fn only_masters_answer(timeline: &Timeline, vrid: u8, disturbances: &[Disturbance]) -> Result<(), String> {
     let masterships = timeline.masterships(vrid, MASTER_DOWN_MAX);
     let vips: BTreeSet<Ipv4Addr> = timeline
         .adverts(vrid)
@@ -101,14 +105,12 @@ fn only_masters_answer(timeline: &Timeline, vrid: u8, disturbances: &[Disturbanc
         let excused = disturbances
             .iter()
             .any(|it| it.node == record.from && record.at >= it.from && record.at <= it.until + RECOVERY);
-        assert!(
-            !vips.contains(&spoke_for) || is_master || excused,
-            "{} spoke for {spoke_for} at {:?} without being master: {:?}; masterships: {masterships:#?}",
-            record.from,
-            record.at,
-            record.frame
-        );
+        must_hold(!vips.contains(&spoke_for) || is_master || excused, || {
+            let Record { at, from, frame, .. } = record;
+            format!("{from} spoke for {spoke_for} at {at:?} without being master: {frame:?}; {masterships:#?}")
+        })?;
     }
+    Ok(())
 }
 
 fn covers(mastership: &Mastership, node: Node, at: Moment) -> bool {
@@ -116,14 +118,14 @@ fn covers(mastership: &Mastership, node: Node, at: Moment) -> bool {
 }
 
 /// A virtual address is on a node if and only if it says MASTER; a handover is excepted while it lasts.
-fn addresses_follow_the_state(router: &Router) {
+fn addresses_follow_the_state(router: &Router) -> Result<(), String> {
     let deadline = Instant::now() + SETTLE;
     loop {
         let instances = router.instances();
         let present: Vec<String> = router.addresses().iter().map(with_prefix).collect();
-        let Some(status) = instances.iter().find(|status| differs(status, &present)) else { return };
+        let Some(status) = instances.iter().find(|status| differs(status, &present)) else { return Ok(()) };
         let (node, name, state) = (router.node(), &status.name, status.state);
-        assert!(Instant::now() < deadline, "{node} is {state} in {name} and has {present:?}");
+        must_hold(Instant::now() < deadline, || format!("{node} is {state} in {name} and has {present:?}"))?;
         sleep(LOOK_EVERY);
     }
 }
@@ -142,20 +144,20 @@ pub(crate) fn with_prefix(entry: &AddressEntry) -> String {
 }
 
 /// The kept history is whole: each transition begins in the state in which the one before it ended, and says why.
-fn each_transition_has_a_cause(router: &Router) {
+fn each_transition_has_a_cause(router: &Router) -> Result<(), String> {
     for status in router.instances() {
         let history = router.history(&status.name);
-        let told: Vec<_> = history.iter().map(|it| format!("{} -> {}: {}", it.from, it.to, it.text)).collect();
-        let whole = |pair: &[TransitionRecord]| pair[0].to == pair[1].from && pair[0].at_unix_ms <= pair[1].at_unix_ms;
-        assert!(
-            history.windows(2).all(whole),
-            "{}: the history of {} has a hole: {told:#?}",
-            router.node(),
-            status.name
-        );
-        assert!(history.iter().all(|it| !it.text.is_empty() && it.from != it.to), "{}: {told:#?}", router.node());
-        assert_eq!(history.last().map(|it| it.to), Some(status.state), "{}: {told:#?}", router.node());
+        let follows =
+            |pair: &[TransitionRecord]| pair[0].to == pair[1].from && pair[0].at_unix_ms <= pair[1].at_unix_ms;
+        let is_whole = history.windows(2).all(follows)
+            && history.iter().all(|it| !it.text.is_empty() && it.from != it.to)
+            && history.last().map(|it| it.to) == Some(status.state);
+        must_hold(is_whole, || {
+            let told: Vec<_> = history.iter().map(|it| format!("{} -> {}: {}", it.from, it.to, it.text)).collect();
+            format!("{} is {} in {}, and its history has a hole: {told:#?}", router.node(), status.state, status.name)
+        })?;
     }
+    Ok(())
 }
 
 #[cfg(test)]

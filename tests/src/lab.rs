@@ -58,15 +58,30 @@ pub struct Lab {
 /// # Panics
 /// When the test fails.
 pub fn with_lab(daemons: &[Daemon], test: impl FnOnce(&mut Lab)) {
+    let Some(mut lab) = built_or_skipped(daemons) else { return };
+    test(&mut lab);
+    invariants::check(&mut lab).unwrap_or_else(|wrong| panic!("{wrong}"));
+    lab.stop_all();
+}
+
+/// As [`with_lab`], for a test that breaks what must hold in every test: returns what the check says of it, or nothing
+/// where the lab cannot be built.
+///
+/// # Panics
+/// When the test fails, or the check finds nothing.
+pub fn with_broken_lab(daemons: &[Daemon], test: impl FnOnce(&mut Lab)) -> Option<String> {
+    let mut lab = built_or_skipped(daemons)?;
+    test(&mut lab);
+    Some(invariants::check(&mut lab).expect_err("the check overlooks what is wrong"))
+}
+
+fn built_or_skipped(daemons: &[Daemon]) -> Option<Lab> {
     if let Some(lack) = lack(daemons) {
         skip(&lack);
-        return;
+        return None;
     }
     sweep();
-    let mut lab = Lab::new(daemons).unwrap_or_else(|error| panic!("the lab cannot be built: {error}"));
-    test(&mut lab);
-    invariants::check(&mut lab);
-    lab.stop_all();
+    Some(Lab::new(daemons).unwrap_or_else(|error| panic!("the lab cannot be built: {error}")))
 }
 
 /// What the machine lacks to build the lab.
@@ -76,20 +91,15 @@ fn lack(daemons: &[Daemon]) -> Option<String> {
     if let Some(program) = missing {
         return Some(format!("{program} is not installed"));
     }
-    let name = unique_name();
-    let made = try_tool("ip", &["netns", "add", &name]);
-    if made.is_ok() {
-        // The sweep of a later lab gets it if this does not.
-        let _ = try_tool("ip", &["netns", "del", &name]);
-    }
+    let made = Namespace::new(&unique_name(), "try");
     made.err().map(|error| format!("no network namespace can be made ({error}); run it as root, or by tests/run"))
 }
 
 fn skip(reason: &str) {
     let name = thread::current().name().unwrap_or("a test").to_owned();
-    assert!(std::env::var_os("CI").is_none(), "SKIPPED {name}: {reason}");
-    // Written past the harness, which hides what a test that passes prints.
-    let _ = writeln!(io::stderr(), "SKIPPED {name}: {reason}");
+    assert!(std::env::var_os("CI").is_none(), "{name} would be skipped, which CI does not allow: {reason}");
+    // Written past the harness, which hides what a test that passes prints, and clear of a line that it has begun.
+    let _ = write!(io::stderr(), "\nSKIPPED {name}: {reason}\n");
 }
 
 impl Lab {
