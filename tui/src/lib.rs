@@ -1,1 +1,35 @@
-//! placeholder
+//! locum's console: what the routers of a group say to each other, on any terminal.
+//!
+//! Built as model, update and view. [`run`] is the only part that does I/O:
+//!
+//! ```text
+//!  terminal ──► input (bytes → keys) ─┐                        ┌─► view (model → cells) ─► painter ─► terminal
+//!  signals ───────────────────────────┼─► update (model, event)┤
+//!  service ◄──► link (lines → events) ┘                        └─► commands ─► link, terminal
+//! ```
+//!
+//! Three threads (terminal, signals, service) feed one bounded channel; the loop takes what is there, then draws. Nothing
+//! here needs terminfo: [`mod@profile`] says what a terminal may be sent, and [`backend`] sends nothing else.
+
+mod action;
+mod backend;
+mod clock;
+mod console;
+mod input;
+mod key;
+mod link;
+mod model;
+mod options;
+mod pace;
+mod painter;
+mod profile;
+mod terminal;
+mod text;
+mod theme;
+mod update;
+mod view;
+
+pub use console::run;
+pub use options::{
+    AltScreen, Charset, Colour, ConsoleError, Ending, Extra, ExtraAction, Options, Router, Tty, WindowSize,
+};

@@ -1,0 +1,496 @@
+//! The loop: takes what happens, updates the model, draws. The only part that does I/O.
+
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect, Size};
+use ratatui::widgets::Widget;
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH};
+use signal_hook::iterator::{Handle, Signals};
+
+use crate::action;
+use crate::backend::TerminalBackend;
+use crate::input;
+use crate::key::Key;
+use crate::link::{Link, Order, Report};
+use crate::model::{Connection, Model};
+use crate::options::{ConsoleError, Ending, Extra, Options, WindowSize};
+use crate::pace::{Pace, Wish};
+use crate::painter::Painter;
+use crate::profile::{Environment, Profile};
+use crate::terminal::{self, Output, Raw, Terminal};
+use crate::update::{Command, update};
+use crate::view::View;
+
+/// Events that wait for the loop. Beyond that their senders wait, and at last the service, which then drops us.
+const EVENTS_MAX: usize = 1_024;
+/// Orders that wait for the link.
+const ORDERS_MAX: usize = 64;
+/// So many events are taken in before the screen has its turn.
+const EVENTS_PER_TURN_MAX: usize = 4_096;
+/// Relative times tick this often.
+const TICK_US: u64 = 1_000_000;
+/// How long the terminal may take to say where its cursor is.
+const SIZE_ANSWER_US: u64 = 300_000;
+/// An answer that comes later than this is none.
+const SIZE_ANSWER_LATE_US: u64 = 5_000_000;
+const SIZE_DEFAULT: WindowSize = WindowSize { columns: 80, rows: 24 };
+/// More than this is not drawn to, whatever the terminal says of itself.
+const SIZE_MAX: WindowSize = WindowSize { columns: 500, rows: 200 };
+
+/// What happens.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A key was pressed.
+    Key(Key),
+    /// The link has something to say.
+    Link(Report),
+    /// The terminal has this size.
+    Resized(Size),
+    /// The program around the console was asked.
+    Extra {
+        /// What it says about a key.
+        said: Option<String>,
+        /// Its lines of status.
+        status: Vec<String>,
+    },
+    /// Time passed.
+    Tick,
+    /// A signal.
+    Signal(i32),
+    /// The terminal is gone.
+    TerminalLost,
+}
+
+/// Runs the console until the user leaves, a signal ends it or the terminal goes away. The terminal is then as it was.
+///
+/// Takes over SIGINT, SIGTERM, SIGHUP, SIGWINCH and SIGCONT for that time. Afterwards the first three do nothing unless
+/// the caller has a handler for them: it is meant to be the last thing that a program does.
+///
+/// # Errors
+/// [`ConsoleError`] where there is no terminal or the system refuses what is needed. A service that does not answer is no
+/// error: the screen says so, and the console tries again.
+pub fn run(options: Options) -> Result<Ending, ConsoleError> {
+    if options.routers.is_empty() {
+        return Err(ConsoleError::NoRouter);
+    }
+    let extra_actions = options.extra.as_ref().map(|extra| extra.actions()).unwrap_or_default();
+    for (index, extra) in extra_actions.iter().enumerate() {
+        let again = extra_actions.iter().skip(index + 1).any(|other| other.key == extra.key);
+        if again || !action::is_free(extra.key) {
+            return Err(ConsoleError::KeyTaken(extra.key));
+        }
+    }
+    let terminal = Terminal::open(&options.tty)?;
+    let environment = Environment::read();
+    let profile = Profile::choose(&environment, terminal.line(), &options);
+    let (sender, events) = sync_channel(EVENTS_MAX);
+    let stop = Arc::new(AtomicI32::new(0));
+    let raw = terminal.raw()?;
+    let threads = Threads::start(&terminal, &profile, &options, &sender, &stop)?;
+
+    let mut model = Model::new(options.routers, Size::new(SIZE_DEFAULT.columns, SIZE_DEFAULT.rows));
+    model.palette = profile.palette;
+    model.unicode = profile.unicode;
+    model.readonly = options.readonly;
+    model.extra_actions = extra_actions;
+    if let Some(term) = &profile.unknown_term {
+        let term = crate::text::clean(term, 30);
+        model.say(format!("TERM is \"{term}\", which is not known here: drawing as on a vt100"), false);
+    }
+    let output = terminal.output.try_clone().map_err(ConsoleError::Terminal)?;
+    let size = model.size;
+    let mut console = Console {
+        backend: TerminalBackend::new(Output::new(output, Arc::clone(&stop)), &profile, size),
+        painter: Painter::new(size),
+        pace: Pace::new(profile.bytes_per_s, profile.is_slow()),
+        sizing: Sizing { option: options.size, environment, asked_at_us: None, waiting: false },
+        extra: options.extra,
+        started: Instant::now(),
+        tick_at_us: 0,
+        terminal,
+        profile,
+        model,
+        raw,
+        orders: threads.orders.clone(),
+        bell: threads.link_bell.try_clone().map_err(ConsoleError::System)?,
+        stop,
+    };
+    let ending = console.run(&events);
+    drop(threads);
+    drop(console);
+    if terminal::panicked() { Err(ConsoleError::Panicked) } else { ending }
+}
+
+/// The threads that feed the loop. Dropping it tells them to end; none of them is waited for.
+struct Threads {
+    signals: Handle,
+    /// Dropped, it ends the reader of the terminal.
+    _input_bell: UnixStream,
+    link_bell: UnixStream,
+    orders: SyncSender<Order>,
+}
+
+impl Threads {
+    fn start(
+        terminal: &Terminal,
+        profile: &Profile,
+        options: &Options,
+        events: &SyncSender<Event>,
+        stop: &Arc<AtomicI32>,
+    ) -> Result<Self, ConsoleError> {
+        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let built = thread::Builder::new().name(name.to_owned()).spawn(work);
+            built.map(drop).map_err(ConsoleError::System)
+        };
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT]).map_err(ConsoleError::System)?;
+        let handle = signals.handle();
+        let (sender, stop) = (events.clone(), Arc::clone(stop));
+        spawn(
+            "signals",
+            Box::new(move || {
+                for signal in signals.forever() {
+                    if matches!(signal, SIGINT | SIGTERM | SIGHUP) {
+                        stop.store(signal, Ordering::Relaxed);
+                    }
+                    if sender.send(Event::Signal(signal)).is_err() {
+                        return;
+                    }
+                }
+            }),
+        )?;
+        let (input_bell, bell) = UnixStream::pair().map_err(ConsoleError::System)?;
+        let input = terminal.input.try_clone().map_err(ConsoleError::Terminal)?;
+        let (sender, escape_timeout) = (events.clone(), profile.escape_timeout);
+        spawn("terminal", Box::new(move || input::run(input, &bell, escape_timeout, &sender)))?;
+        let (link_bell, bell) = UnixStream::pair().map_err(ConsoleError::System)?;
+        for end in [&link_bell, &bell] {
+            end.set_nonblocking(true).map_err(ConsoleError::System)?;
+        }
+        let (orders, receiver) = sync_channel(ORDERS_MAX);
+        let sockets = options.routers.iter().map(|router| router.socket.clone()).collect();
+        let link = Link { sockets, events: events.clone(), orders: receiver, bell };
+        spawn("link", Box::new(move || link.run()))?;
+        Ok(Self { signals: handle, _input_bell: input_bell, link_bell, orders })
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.signals.close();
+        // The bell has a second handle, so its end has to be said.
+        let _ = self.link_bell.shutdown(std::net::Shutdown::Both);
+    }
+}
+
+/// How the terminal's size is found out.
+struct Sizing {
+    option: Option<WindowSize>,
+    environment: Environment,
+    /// When the terminal was asked for its cursor, and has not answered.
+    asked_at_us: Option<u64>,
+    /// Drawing waits for the answer.
+    waiting: bool,
+}
+
+struct Console {
+    model: Model,
+    backend: TerminalBackend<Output>,
+    painter: Painter,
+    pace: Pace,
+    sizing: Sizing,
+    profile: Profile,
+    extra: Option<Box<dyn Extra + Send>>,
+    started: Instant,
+    tick_at_us: u64,
+    terminal: Terminal,
+    raw: Raw,
+    orders: SyncSender<Order>,
+    bell: UnixStream,
+    /// The signal that ends the console, or 0.
+    stop: Arc<AtomicI32>,
+}
+
+/// Why the loop ended.
+enum Stop {
+    Ending(Ending),
+    Error(ConsoleError),
+}
+
+impl Console {
+    fn run(&mut self, events: &Receiver<Event>) -> Result<Ending, ConsoleError> {
+        let stop = self.work(events);
+        if self.sizing.asked_at_us.is_some() {
+            self.raw.discard_input(&self.terminal.input);
+        }
+        let rows = self.model.size.height;
+        self.raw.set_farewell(terminal::farewell(&self.profile, rows, &last_line(&self.model)));
+        match stop {
+            Stop::Ending(ending) => Ok(ending),
+            Stop::Error(error) => Err(error),
+        }
+    }
+
+    fn work(&mut self, events: &Receiver<Event>) -> Stop {
+        if let Err(stop) = self.begin() {
+            return stop;
+        }
+        loop {
+            let wait = Duration::from_micros(self.wake_at_us().saturating_sub(self.now_us()));
+            let first = match events.recv_timeout(wait) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => None,
+                // Every thread is gone, the reader of the terminal among them.
+                Err(RecvTimeoutError::Disconnected) => return Stop::Ending(Ending::TerminalLost),
+            };
+            if terminal::panicked() {
+                return Stop::Error(ConsoleError::Panicked);
+            }
+            let turn = first.into_iter().chain(events.try_iter()).take(EVENTS_PER_TURN_MAX);
+            for event in turn {
+                if let Err(stop) = self.take(event) {
+                    return stop;
+                }
+            }
+            if let Err(stop) = self.tick().and_then(|()| self.draw()) {
+                return stop;
+            }
+        }
+    }
+
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// When there is something to do even if nothing happens.
+    fn wake_at_us(&self) -> u64 {
+        let mut wake_at_us = self.tick_at_us;
+        if self.sizing.waiting {
+            let patience = self.sizing.asked_at_us.map(|at| at.saturating_add(self.size_patience_us()));
+            wake_at_us = wake_at_us.min(patience.unwrap_or(0));
+        } else if let Some(due_at_us) = self.pace.due_at_us() {
+            wake_at_us = wake_at_us.min(due_at_us);
+        }
+        wake_at_us
+    }
+
+    fn begin(&mut self) -> Result<(), Stop> {
+        self.raw.set_farewell(terminal::farewell(&self.profile, self.model.size.height, ""));
+        self.send(&terminal::greeting(&self.profile))?;
+        self.model.now_us = self.now_us();
+        self.tell_extra(None)?;
+        self.probe()
+    }
+
+    fn take(&mut self, event: Event) -> Result<(), Stop> {
+        self.model.now_us = self.now_us();
+        let wish = match &event {
+            Event::Key(Key::CursorReport { row, column }) => return self.sized(*row, *column),
+            Event::Key(_) | Event::Resized(_) => Wish::Key,
+            Event::Link(_) | Event::Extra { .. } | Event::Tick => Wish::News,
+            Event::Signal(signal) => return self.signal(*signal),
+            Event::TerminalLost => return Err(Stop::Ending(Ending::TerminalLost)),
+        };
+        self.pace.want(wish);
+        for command in update(&mut self.model, event) {
+            self.obey(command)?;
+        }
+        Ok(())
+    }
+
+    fn signal(&mut self, signal: i32) -> Result<(), Stop> {
+        match signal {
+            SIGWINCH => self.probe(),
+            SIGCONT => {
+                self.raw.enter(&self.terminal.input).map_err(Stop::Error)?;
+                self.send(&terminal::greeting(&self.profile))?;
+                self.redraw()
+            }
+            _ => Err(Stop::Ending(Ending::Signal(signal))),
+        }
+    }
+
+    fn obey(&mut self, command: Command) -> Result<(), Stop> {
+        match command {
+            Command::Quit => Err(Stop::Ending(Ending::Quit)),
+            Command::Redraw => self.redraw(),
+            Command::Ask(purpose) => self.order(Order::Ask(purpose)),
+            Command::Attach(router) => self.order(Order::Attach(router)),
+            Command::Extra(key) => {
+                let said = self.extra.as_mut().map(|extra| extra.handle(key));
+                self.tell_extra(said)
+            }
+        }
+    }
+
+    fn order(&mut self, order: Order) -> Result<(), Stop> {
+        // A link that takes no orders is stuck in handing over events; it will ask for everything when it is free again.
+        if self.orders.try_send(order).is_err() {
+            self.model.refresh.asking = false;
+            self.model.refresh.resync = true;
+            return Ok(());
+        }
+        match (&self.bell).write(&[0]) {
+            Ok(_) => Ok(()),
+            // Full of earlier rings: it will wake up.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(Stop::Error(ConsoleError::System(error))),
+        }
+    }
+
+    fn tell_extra(&mut self, said: Option<String>) -> Result<(), Stop> {
+        let Some(extra) = &self.extra else { return Ok(()) };
+        let status = extra.status();
+        self.take(Event::Extra { said, status })
+    }
+
+    fn tick(&mut self) -> Result<(), Stop> {
+        let now_us = self.now_us();
+        if now_us < self.tick_at_us {
+            return Ok(());
+        }
+        self.tick_at_us = now_us.saturating_add(TICK_US);
+        self.tell_extra(None)?;
+        self.take(Event::Tick)
+    }
+
+    /// Draws, if it is time.
+    fn draw(&mut self) -> Result<(), Stop> {
+        let now_us = self.now_us();
+        if self.sizing.waiting {
+            let patience_us = self.size_patience_us();
+            if self.sizing.asked_at_us.is_some_and(|at| now_us < at.saturating_add(patience_us)) {
+                return Ok(());
+            }
+            self.sizing.waiting = false;
+            let (columns, rows) = self.known_size();
+            self.resize(columns.unwrap_or(SIZE_DEFAULT.columns), rows.unwrap_or(SIZE_DEFAULT.rows))?;
+        }
+        if self.pace.due_at_us().is_none_or(|due_at_us| now_us < due_at_us) {
+            return Ok(());
+        }
+        self.model.now_us = now_us;
+        let area = Rect::from((Position::ORIGIN, self.model.size));
+        let mut wanted = Buffer::empty(area);
+        View(&self.model).render(area, &mut wanted);
+        let before = self.backend.written();
+        let painted = self.painter.paint(&mut self.backend, &wanted, self.pace.bytes_max());
+        let all = painted.map_err(|error| self.lost(error))?;
+        self.pace.drawn(now_us, self.backend.written() - before, all);
+        Ok(())
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        self.backend.send(bytes).map_err(|error| self.lost(error))?;
+        let now_us = self.now_us();
+        self.pace.sent(now_us, bytes.len() as u64);
+        Ok(())
+    }
+
+    /// What it means that the terminal takes no more.
+    fn lost(&self, error: io::Error) -> Stop {
+        let gone = matches!(error.raw_os_error(), Some(code) if code == nix::libc::EIO || code == nix::libc::ENXIO)
+            || matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::WriteZero);
+        let signal = self.stop.load(Ordering::Relaxed);
+        if terminal::panicked() {
+            Stop::Error(ConsoleError::Panicked)
+        } else if signal != 0 {
+            Stop::Ending(Ending::Signal(signal))
+        } else if gone {
+            Stop::Ending(Ending::TerminalLost)
+        } else {
+            Stop::Error(ConsoleError::Terminal(error))
+        }
+    }
+
+    fn redraw(&mut self) -> Result<(), Stop> {
+        self.painter.reset(self.model.size);
+        self.pace.want(Wish::Key);
+        self.probe()
+    }
+
+    /// Columns and rows as far as they can be known without asking the terminal.
+    fn known_size(&self) -> (Option<u16>, Option<u16>) {
+        let (columns, rows) = self.terminal.size();
+        let option = self.sizing.option;
+        let known = |count: Option<u16>| count.filter(|count| *count > 0);
+        (
+            columns.or(known(option.map(|size| size.columns))).or(known(self.sizing.environment.columns)),
+            rows.or(known(option.map(|size| size.rows))).or(known(self.sizing.environment.lines)),
+        )
+    }
+
+    /// Finds the size out; where nobody knows it, moves the cursor as far as it goes and asks where it is.
+    fn probe(&mut self) -> Result<(), Stop> {
+        if let (Some(columns), Some(rows)) = self.known_size() {
+            self.sizing.waiting = false;
+            return self.resize(columns, rows);
+        }
+        self.send(b"\x1b[999;999H\x1b[6n")?;
+        self.sizing.asked_at_us = Some(self.now_us());
+        self.sizing.waiting = true;
+        Ok(())
+    }
+
+    /// How long to wait for the answer: on a slow line, question and answer take their time.
+    fn size_patience_us(&self) -> u64 {
+        const BYTES: u64 = 24;
+        let line_us = self.profile.bytes_per_s.map_or(0, |rate| BYTES * 1_000_000 / u64::from(rate.max(1)));
+        SIZE_ANSWER_US + line_us
+    }
+
+    /// The terminal said where its cursor is.
+    fn sized(&mut self, row: u16, column: u16) -> Result<(), Stop> {
+        let now_us = self.now_us();
+        let asked = self.sizing.asked_at_us.take();
+        if asked.is_none_or(|at| now_us > at.saturating_add(SIZE_ANSWER_LATE_US)) {
+            return Ok(());
+        }
+        self.sizing.waiting = false;
+        let (columns, rows) = self.known_size();
+        self.resize(columns.unwrap_or(column), rows.unwrap_or(row))
+    }
+
+    fn resize(&mut self, columns: u16, rows: u16) -> Result<(), Stop> {
+        let size = Size::new(columns.clamp(1, SIZE_MAX.columns), rows.clamp(1, SIZE_MAX.rows));
+        self.backend.resize(size);
+        if size != self.model.size {
+            self.painter.reset(size);
+        }
+        self.raw.set_farewell(terminal::farewell(&self.profile, size.height, ""));
+        self.take(Event::Resized(size))
+    }
+}
+
+/// What stays on the screen when the console has gone.
+fn last_line(model: &Model) -> String {
+    let Some(hello) = &model.replica.hello else { return String::new() };
+    let mut text = format!("{}: ", hello.host);
+    let shown: Vec<String> = model
+        .replica
+        .order
+        .iter()
+        .take(4)
+        .filter_map(|name| model.replica.instances.get(name))
+        .map(|instance| format!("{} {}", instance.status.name, instance.status.state))
+        .collect();
+    text.push_str(&shown.join(", "));
+    let more = model.replica.order.len().saturating_sub(shown.len());
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    if !matches!(model.connection, Connection::Attached) {
+        text.push_str(" (when last heard)");
+    }
+    let text = crate::text::fit(&text, usize::from(model.size.width).saturating_sub(1));
+    if model.unicode {
+        return text.into_owned();
+    }
+    text.chars().map(|letter| if letter.is_ascii() { letter } else { crate::text::ascii(letter) }).collect()
+}

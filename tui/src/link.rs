@@ -1,0 +1,417 @@
+//! The connection to the service: a thread that attaches, asks, reads, and tries again when it is lost.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::time::{Duration, Instant};
+
+use locum_control::{Answer, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Request, Verb};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+
+use crate::console::Event;
+
+/// The pause before the first new attempt; it doubles up to [`BACKOFF_MAX`].
+const BACKOFF_MIN: Duration = Duration::from_millis(250);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How long the server may take to greet, or to go on with an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// So many lines in a row that nobody understands are not a service.
+const ODD_LINES_MAX: u32 = 20;
+/// Requests under way.
+const REQUESTS_MAX: usize = 16;
+/// Bytes that the server does not take.
+const OUTBOX_BYTES_MAX: usize = 64 * 1024;
+
+/// What a request is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Everything, and events from then on.
+    Watch,
+    /// Everything, once.
+    All,
+    /// One instance.
+    One(String),
+    /// To end the preempt delay of an instance.
+    Resume(String),
+}
+
+impl Purpose {
+    fn verb(&self) -> Verb {
+        match self {
+            Self::Watch => Verb::Watch { instance: None, adverts: true },
+            Self::All => Verb::Show { instance: None },
+            Self::One(name) => Verb::Show { instance: Some(name.clone()) },
+            Self::Resume(name) => Verb::Resume { instance: name.clone() },
+        }
+    }
+}
+
+/// What the link does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Ask.
+    Ask(Purpose),
+    /// Attach to the router of this number instead.
+    Attach(usize),
+}
+
+/// What the link has to say.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// It tries to attach to the router of this number.
+    Connecting(usize),
+    /// The server greeted, and [`Purpose::Watch`] is under way.
+    Connected(Hello),
+    /// An answer begins.
+    Begin(Purpose),
+    /// A part of it.
+    Item(Box<Item>),
+    /// It ended; what the server says about it.
+    Done(Purpose, String),
+    /// It was refused.
+    Refused(Purpose, Refusal),
+    /// Something happened.
+    Notice(Box<Notice>),
+    /// Notices were lost on the way.
+    Gap,
+    /// The server sent a line that this version does not know.
+    Odd,
+    /// The connection is lost, or there was none.
+    Lost {
+        /// Why, in words.
+        reason: String,
+        /// Until the next attempt.
+        retry_in: Duration,
+    },
+}
+
+/// The link's end of its ways to the console.
+pub(crate) struct Link {
+    pub(crate) sockets: Vec<PathBuf>,
+    pub(crate) events: SyncSender<Event>,
+    pub(crate) orders: Receiver<Order>,
+    /// A byte here means that there is an order; its end, that the console ended.
+    pub(crate) bell: UnixStream,
+}
+
+/// How a session ended.
+enum End {
+    /// The console ended.
+    Over,
+    Attach(usize),
+    /// The connection is lost; `synced` if there was a whole answer before.
+    Lost {
+        reason: String,
+        synced: bool,
+    },
+}
+
+impl Link {
+    /// Works until the console ends.
+    pub(crate) fn run(mut self) {
+        let mut router = 0;
+        let mut backoff = BACKOFF_MIN;
+        loop {
+            if self.report(Report::Connecting(router)).is_err() {
+                return;
+            }
+            let socket = self.sockets.get(router).cloned().unwrap_or_default();
+            match self.attach(&socket) {
+                End::Over => return,
+                End::Attach(other) => {
+                    router = other;
+                    backoff = BACKOFF_MIN;
+                }
+                End::Lost { reason, synced } => {
+                    if synced {
+                        backoff = BACKOFF_MIN;
+                    }
+                    if self.report(Report::Lost { reason, retry_in: backoff }).is_err() {
+                        return;
+                    }
+                    match self.pause(backoff) {
+                        Some(End::Attach(other)) => {
+                            router = other;
+                            backoff = BACKOFF_MIN;
+                        }
+                        Some(End::Over | End::Lost { .. }) => return,
+                        None => backoff = (backoff * 2).min(BACKOFF_MAX),
+                    }
+                }
+            }
+        }
+    }
+
+    fn report(&self, report: Report) -> Result<(), End> {
+        self.events.send(Event::Link(report)).map_err(|_| End::Over)
+    }
+
+    fn attach(&mut self, socket: &Path) -> End {
+        match connected(socket) {
+            Ok(stream) => Session::new(self, stream).run(),
+            Err(errno) => {
+                let reason = format!("no service answers at {}: {}", socket.display(), errno.desc());
+                End::Lost { reason, synced: false }
+            }
+        }
+    }
+
+    /// Waits before the next attempt. Questions that were meant for the lost connection are dropped.
+    fn pause(&mut self, pause: Duration) -> Option<End> {
+        let until = Instant::now() + pause;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            let mut fds = [PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, timeout(left)) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => return Some(End::Over),
+            }
+            loop {
+                match self.order() {
+                    Ok(Some(Order::Attach(router))) => return Some(End::Attach(router)),
+                    Ok(Some(Order::Ask(_))) => {}
+                    Ok(None) => break,
+                    Err(end) => return Some(end),
+                }
+            }
+        }
+    }
+
+    /// The next order, if there is one.
+    fn order(&mut self) -> Result<Option<Order>, End> {
+        let mut bytes = [0; 64];
+        match self.bell.read(&mut bytes) {
+            Ok(0) => return Err(End::Over),
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => return Err(End::Over),
+        }
+        match self.orders.try_recv() {
+            Ok(order) => Ok(Some(order)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(End::Over),
+        }
+    }
+}
+
+/// One connection.
+struct Session<'a> {
+    link: &'a mut Link,
+    stream: UnixStream,
+    buffer: LineBuffer,
+    outbox: Vec<u8>,
+    requests: VecDeque<Asked>,
+    next_id: u64,
+    next_seq: Option<u64>,
+    greeted: bool,
+    synced: bool,
+    odd_lines: u32,
+    /// When the server has to have said something.
+    deadline: Option<Instant>,
+}
+
+struct Asked {
+    id: u64,
+    purpose: Purpose,
+    begun: bool,
+}
+
+impl<'a> Session<'a> {
+    fn new(link: &'a mut Link, stream: UnixStream) -> Self {
+        Self {
+            link,
+            stream,
+            buffer: LineBuffer::default(),
+            outbox: Vec::new(),
+            requests: VecDeque::new(),
+            next_id: 1,
+            next_seq: None,
+            greeted: false,
+            synced: false,
+            odd_lines: 0,
+            deadline: Some(Instant::now() + ANSWER_TIMEOUT),
+        }
+    }
+
+    fn run(mut self) -> End {
+        loop {
+            if let Err(end) = self.step() {
+                return end;
+            }
+        }
+    }
+
+    fn lost(&self, reason: impl Into<String>) -> End {
+        End::Lost { reason: reason.into(), synced: self.synced }
+    }
+
+    fn step(&mut self) -> Result<(), End> {
+        let wait = match self.deadline {
+            None => PollTimeout::NONE,
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(self.lost(format!("the service has not answered for {} s", ANSWER_TIMEOUT.as_secs())));
+                }
+                timeout(left)
+            }
+        };
+        let interest = if self.outbox.is_empty() { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT };
+        let mut fds =
+            [PollFd::new(self.stream.as_fd(), interest), PollFd::new(self.link.bell.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, wait) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(self.lost(format!("cannot wait for the service: {error}"))),
+        }
+        while let Some(order) = self.link.order()? {
+            match order {
+                Order::Attach(router) => return Err(End::Attach(router)),
+                Order::Ask(purpose) => self.ask(purpose)?,
+            }
+        }
+        self.write()?;
+        self.read()
+    }
+
+    fn ask(&mut self, purpose: Purpose) -> Result<(), End> {
+        // Before the greeting there is nobody to ask; the first answer tells everything anyway.
+        if !self.greeted || self.requests.len() >= REQUESTS_MAX {
+            return Ok(());
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        let request = Request { id, verb: purpose.verb() };
+        let line = serde_json::to_vec(&request).map_err(|error| self.lost(format!("cannot ask: {error}")))?;
+        if self.outbox.len() + line.len() > OUTBOX_BYTES_MAX {
+            return Err(self.lost("the service does not read"));
+        }
+        self.outbox.extend_from_slice(&line);
+        self.outbox.push(b'\n');
+        self.requests.push_back(Asked { id, purpose, begun: false });
+        self.deadline.get_or_insert_with(|| Instant::now() + ANSWER_TIMEOUT);
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<(), End> {
+        while !self.outbox.is_empty() {
+            match (&self.stream).write(&self.outbox) {
+                Ok(0) => return Err(self.lost("the service closed the connection")),
+                Ok(count) => drop(self.outbox.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(self.lost(format!("the connection to the service broke: {error}"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads once; what is left wakes us again.
+    fn read(&mut self) -> Result<(), End> {
+        let mut chunk = [0; 16 * 1024];
+        let count = match (&self.stream).read(&mut chunk) {
+            Ok(0) => return Err(self.lost("the service closed the connection")),
+            Ok(count) => count,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return Ok(()),
+            Err(error) => return Err(self.lost(format!("the connection to the service broke: {error}"))),
+        };
+        self.buffer.extend(chunk.get(..count).unwrap_or_default());
+        while let Some(line) = self.buffer.next_line() {
+            let line = line.map_err(|error| self.lost(format!("this is no locum service: {error}")))?;
+            self.line(&line)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, text: &str) -> Result<(), End> {
+        let Ok(line) = serde_json::from_str::<Line>(text) else {
+            // A newer server may say more than we know; whoever does not even speak JSON is no server.
+            let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok();
+            self.odd_lines += 1;
+            if !is_object || !self.greeted || self.odd_lines > ODD_LINES_MAX {
+                return Err(self.lost("this is no locum service: it says something that makes no sense"));
+            }
+            return self.link.report(Report::Odd);
+        };
+        self.odd_lines = 0;
+        match line {
+            Line::Hello(hello) => self.greeting(hello),
+            _ if !self.greeted => Err(self.lost("this is no locum service: it does not greet")),
+            Line::Answer { id, answer } => self.answer(id, answer),
+            Line::Notice(notice) => {
+                if self.next_seq.is_some_and(|expected| expected != notice.seq) {
+                    self.link.report(Report::Gap)?;
+                }
+                self.next_seq = Some(notice.seq.wrapping_add(1));
+                self.link.report(Report::Notice(Box::new(notice)))
+            }
+        }
+    }
+
+    fn greeting(&mut self, hello: Hello) -> Result<(), End> {
+        if hello.locum != PROTOCOL {
+            let reason = format!(
+                "the service speaks version {} of the control protocol, this console version {PROTOCOL}: use the \
+                 console that came with the service",
+                hello.locum
+            );
+            return Err(self.lost(reason));
+        }
+        if self.greeted {
+            return Err(self.lost("the service greets twice"));
+        }
+        self.greeted = true;
+        self.deadline = None;
+        self.link.report(Report::Connected(hello))?;
+        self.ask(Purpose::Watch)
+    }
+
+    fn answer(&mut self, id: Option<u64>, answer: Answer) -> Result<(), End> {
+        let Some(asked) = self.requests.front_mut() else {
+            return Err(self.lost("the service answers what nobody asked"));
+        };
+        // An answer without an id is to a line that the server could not read: the one that waits longest.
+        if id.is_some_and(|id| id != asked.id) {
+            return Err(self.lost("the service answers out of turn"));
+        }
+        self.deadline = Some(Instant::now() + ANSWER_TIMEOUT);
+        if !asked.begun {
+            asked.begun = true;
+            let begin = Report::Begin(asked.purpose.clone());
+            self.link.report(begin)?;
+        }
+        let report = match answer {
+            Answer::Item(item) => return self.link.report(Report::Item(Box::new(item))),
+            Answer::Done(text) => {
+                self.synced = true;
+                self.requests.pop_front().map(|asked| Report::Done(asked.purpose, text))
+            }
+            Answer::Error(refusal) => self.requests.pop_front().map(|asked| Report::Refused(asked.purpose, refusal)),
+        };
+        if self.requests.is_empty() {
+            self.deadline = None;
+        }
+        report.map_or(Ok(()), |report| self.link.report(report))
+    }
+}
+
+/// Connects without ever waiting: a service whose queue of new connections is full is as good as none.
+fn connected(path: &Path) -> Result<UnixStream, Errno> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let fd: OwnedFd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    connect(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(UnixStream::from(fd))
+}
+
+/// A poll timeout of at least `left`, so that a rest below a millisecond does not make us spin.
+pub(crate) fn timeout(left: Duration) -> PollTimeout {
+    let ms = left.as_micros().div_ceil(1_000);
+    PollTimeout::try_from(ms.min(60_000)).unwrap_or(PollTimeout::MAX)
+}

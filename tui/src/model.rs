@@ -1,0 +1,200 @@
+//! All that the console knows: what the service said ([`Replica`]) and where the user stands.
+
+pub(crate) mod lane;
+pub(crate) mod replica;
+
+use std::collections::BTreeSet;
+
+use locum_control::Role;
+use ratatui::layout::Size;
+
+use crate::action::Context;
+use crate::options::{ExtraAction, Router};
+use crate::theme::Palette;
+
+pub(crate) use lane::Lane;
+pub(crate) use replica::{Instance, Replica};
+
+/// How long a message stays, if no key is pressed meanwhile.
+const MESSAGE_US: u64 = 15_000_000;
+
+/// At most this many lines of an [`crate::Extra`]'s status are shown.
+pub(crate) const STATUS_LINES_MAX: usize = 3;
+
+/// All that the console knows.
+#[derive(Debug)]
+pub(crate) struct Model {
+    /// Our monotonic clock, set before every update.
+    pub(crate) now_us: u64,
+    pub(crate) replica: Replica,
+    pub(crate) connection: Connection,
+    /// What can be attached to.
+    pub(crate) routers: Vec<Router>,
+    /// Which of them is.
+    pub(crate) router: usize,
+    pub(crate) screen: Screen,
+    pub(crate) help: bool,
+    pub(crate) dialog: Option<Dialog>,
+    /// The marked instance, which is also the one that the instance screen shows.
+    pub(crate) selected: Option<String>,
+    /// How far the present screen is scrolled, in lines.
+    pub(crate) scroll: usize,
+    pub(crate) timeline: Timeline,
+    pub(crate) message: Option<Message>,
+    pub(crate) size: Size,
+    pub(crate) palette: Palette,
+    pub(crate) unicode: bool,
+    pub(crate) readonly: bool,
+    pub(crate) extra_actions: Vec<ExtraAction>,
+    pub(crate) extra_status: Vec<String>,
+    pub(crate) refresh: Refresh,
+}
+
+/// How things stand with the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Connection {
+    /// Not attached yet.
+    Connecting,
+    /// Attached; the first answer is under way.
+    Syncing,
+    /// Attached and up to date.
+    Attached,
+    /// Not attached any more, or not at all.
+    Lost {
+        reason: String,
+        /// The next attempt, on our clock.
+        retry_at_us: u64,
+    },
+}
+
+/// What the screen shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Screen {
+    Overview,
+    Instance,
+    /// The history, and whether it was opened from an instance.
+    History {
+        from_instance: bool,
+    },
+}
+
+/// A question to the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Dialog {
+    /// The instance whose preempt delay is to be ended.
+    pub(crate) instance: String,
+    /// What will happen.
+    pub(crate) lines: Vec<String>,
+    /// Whether the button that does it is marked; at first the other one is.
+    pub(crate) yes: bool,
+}
+
+/// How the timeline is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Timeline {
+    /// An index into [`lane::COLUMN_US`]; at first what suits the instance's interval.
+    pub(crate) zoom: Option<usize>,
+    /// The server's time at which it was frozen.
+    pub(crate) frozen_at_us: Option<u64>,
+    /// How many columns it is moved into the past.
+    pub(crate) panned: u64,
+}
+
+/// Something to say in the footer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) text: String,
+    /// It failed or was refused.
+    pub(crate) alert: bool,
+    pub(crate) until_us: u64,
+}
+
+/// What has to be asked again, because only the event was heard and not what followed from it.
+#[derive(Debug, Default)]
+pub(crate) struct Refresh {
+    /// A question is under way; one at a time.
+    pub(crate) asking: bool,
+    /// Events were missed: everything, from the start.
+    pub(crate) resync: bool,
+    pub(crate) instances: BTreeSet<String>,
+    /// The next question at the earliest.
+    pub(crate) not_before_us: u64,
+    /// When the counters are old enough to be fetched again.
+    pub(crate) all_at_us: u64,
+}
+
+impl Model {
+    pub(crate) fn new(routers: Vec<Router>, size: Size) -> Self {
+        Self {
+            now_us: 0,
+            replica: Replica::default(),
+            connection: Connection::Connecting,
+            routers,
+            router: 0,
+            screen: Screen::Overview,
+            help: false,
+            dialog: None,
+            selected: None,
+            scroll: 0,
+            timeline: Timeline::default(),
+            message: None,
+            size,
+            palette: Palette::Mono,
+            unicode: false,
+            readonly: false,
+            extra_actions: Vec::new(),
+            extra_status: Vec::new(),
+            refresh: Refresh::default(),
+        }
+    }
+
+    /// What has the keys.
+    pub(crate) const fn context(&self) -> Context {
+        if self.dialog.is_some() {
+            Context::Dialog
+        } else if self.help {
+            Context::Help
+        } else {
+            match self.screen {
+                Screen::Overview => Context::Overview,
+                Screen::Instance => Context::Instance,
+                Screen::History { .. } => Context::History,
+            }
+        }
+    }
+
+    /// The server's boot-time clock now.
+    pub(crate) const fn server_us(&self) -> u64 {
+        self.replica.clock.boot_us(self.now_us)
+    }
+
+    /// The marked instance, if it is still there.
+    pub(crate) fn selected(&self) -> Option<&Instance> {
+        self.replica.instances.get(self.selected.as_deref()?)
+    }
+
+    /// Where the marked instance stands in the list.
+    pub(crate) fn selected_index(&self) -> usize {
+        let selected = self.selected.as_deref();
+        self.replica.order.iter().position(|name| Some(name.as_str()) == selected).unwrap_or(0)
+    }
+
+    pub(crate) fn say(&mut self, text: impl Into<String>, alert: bool) {
+        let until_us = self.now_us.saturating_add(MESSAGE_US);
+        self.message = Some(Message { text: text.into(), alert, until_us });
+    }
+
+    /// Why the user may not change anything, if so.
+    pub(crate) fn forbidden(&self) -> Option<&'static str> {
+        if self.readonly {
+            return Some("the console was started read-only");
+        }
+        match (&self.connection, self.replica.role()) {
+            (Connection::Attached, Some(Role::Admin)) => None,
+            (Connection::Attached, _) => Some("you may look but not change: that needs root or the admin group"),
+            (Connection::Connecting | Connection::Syncing | Connection::Lost { .. }, _) => {
+                Some("there is no connection to the service")
+            }
+        }
+    }
+}

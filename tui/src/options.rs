@@ -1,0 +1,208 @@
+//! What the caller of the console chooses, and how it ends.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What the console is started with. `Options::new(socket)` is a sensible start.
+pub struct Options {
+    /// The services that can be attached to; the first one is attached at the start. At least one.
+    pub routers: Vec<Router>,
+    /// The terminal.
+    pub tty: Tty,
+    /// Colours.
+    pub colour: Colour,
+    /// Characters.
+    pub charset: Charset,
+    /// Whether the console draws on the terminal's other screen, and so leaves the scrollback as it was.
+    pub alt_screen: AltScreen,
+    /// The size to use where the terminal does not know its own (0×0 on many serial lines).
+    pub size: Option<WindowSize>,
+    /// The speed of the line in bits a second, where the terminal cannot know it (a serial line behind a converter).
+    pub baud: Option<u32>,
+    /// How long a lone Esc waits for the rest of a sequence; by default 50 ms, on serial lines and over SSH 250 ms.
+    pub escape_timeout: Option<Duration>,
+    /// Refuses every action that changes something.
+    pub readonly: bool,
+    /// Actions and status lines of the program around the console.
+    pub extra: Option<Box<dyn Extra + Send>>,
+}
+
+impl Options {
+    /// The console on standard input and output, attached to the service at `socket`.
+    pub fn new(socket: PathBuf) -> Self {
+        Self {
+            routers: vec![Router { label: String::new(), socket }],
+            tty: Tty::Stdio,
+            colour: Colour::Auto,
+            charset: Charset::Auto,
+            alt_screen: AltScreen::Auto,
+            size: None,
+            baud: None,
+            escape_timeout: None,
+            readonly: false,
+            extra: None,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("routers", &self.routers)
+            .field("tty", &self.tty)
+            .field("colour", &self.colour)
+            .field("charset", &self.charset)
+            .field("alt_screen", &self.alt_screen)
+            .field("size", &self.size)
+            .field("baud", &self.baud)
+            .field("escape_timeout", &self.escape_timeout)
+            .field("readonly", &self.readonly)
+            .field("extra", &self.extra.is_some())
+            .finish()
+    }
+}
+
+/// A service that the console can attach to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Router {
+    /// Shown where there are several; may be empty.
+    pub label: String,
+    /// Its control socket.
+    pub socket: PathBuf,
+}
+
+/// Which terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tty {
+    /// Standard output, and standard input if it is a terminal, else `/dev/tty`.
+    Stdio,
+    /// The terminal device at this path, for both directions.
+    Path(PathBuf),
+}
+
+/// Which colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Colour {
+    /// What `TERM` and `COLORTERM` promise; none if `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// None: bold, underline and reverse only.
+    Never,
+    /// The eight colours of the terminal's own palette (with bold: sixteen).
+    Sixteen,
+    /// The 256-colour palette.
+    Indexed,
+}
+
+/// Which characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Charset {
+    /// UTF-8 if `LC_ALL`, `LC_CTYPE` or `LANG` says so, else ASCII.
+    #[default]
+    Auto,
+    /// Only ASCII.
+    Ascii,
+    /// UTF-8.
+    Unicode,
+}
+
+/// Whether to use the terminal's other screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AltScreen {
+    /// Where it is known to work, and not on serial lines.
+    #[default]
+    Auto,
+    /// Never.
+    Never,
+    /// Always.
+    Always,
+}
+
+/// A size in character cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowSize {
+    /// Columns.
+    pub columns: u16,
+    /// Rows.
+    pub rows: u16,
+}
+
+/// What a program around the console adds to it: actions, shown in the footer and the help, and lines of status.
+///
+/// Called from the console's loop: every method must return at once.
+pub trait Extra {
+    /// The actions, the same at every call.
+    fn actions(&self) -> Vec<ExtraAction>;
+
+    /// One of the actions' keys was pressed. Returns what to say about it.
+    fn handle(&mut self, key: char) -> String;
+
+    /// At most three lines, shown above the footer. Asked for once a second and after each action.
+    fn status(&self) -> Vec<String>;
+}
+
+/// An action of an [`Extra`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtraAction {
+    /// A printable character that the console does not use itself.
+    pub key: char,
+    /// One or two words for the footer.
+    pub name: String,
+    /// A line for the help.
+    pub help: String,
+}
+
+/// How the console ended, when it ended in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The user left.
+    Quit,
+    /// By this signal.
+    Signal(i32),
+    /// The terminal went away.
+    TerminalLost,
+}
+
+/// Why the console could not run.
+#[derive(Debug)]
+pub enum ConsoleError {
+    /// There is no terminal.
+    NotATerminal,
+    /// There is nothing to attach to.
+    NoRouter,
+    /// The terminal device could not be opened.
+    Open(PathBuf, io::Error),
+    /// The terminal failed.
+    Terminal(io::Error),
+    /// The system refused a thread, a signal handler or a pipe.
+    System(io::Error),
+    /// An [`ExtraAction`] wants a key that the console uses itself, or that is no printable character.
+    KeyTaken(char),
+    /// A part of the console panicked; the terminal was restored.
+    Panicked,
+}
+
+impl fmt::Display for ConsoleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotATerminal => f.write_str("the console needs a terminal; `locum show` works without one"),
+            Self::NoRouter => f.write_str("no control socket to attach to"),
+            Self::Open(path, error) => write!(f, "cannot open the terminal {}: {error}", path.display()),
+            Self::Terminal(error) => write!(f, "the terminal failed: {error}"),
+            Self::System(error) => write!(f, "the console cannot start: {error}"),
+            Self::KeyTaken(key) => write!(f, "the key {key:?} is taken or cannot be typed"),
+            Self::Panicked => f.write_str("the console failed and was ended; the terminal is restored"),
+        }
+    }
+}
+
+impl std::error::Error for ConsoleError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Open(_, error) | Self::Terminal(error) | Self::System(error) => Some(error),
+            Self::NotATerminal | Self::NoRouter | Self::KeyTaken(_) | Self::Panicked => None,
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! What an event changes. No I/O: what has to be done outside is returned as [`Command`]s.
+
+use locum_control::{Duration, ErrorCode};
+
+use crate::action::{self, Action};
+use crate::console::Event;
+use crate::key::Key;
+use crate::link::{Purpose, Report};
+use crate::model::lane::COLUMN_US;
+use crate::model::replica::Follow;
+use crate::model::{Connection, Dialog, Model, Refresh, STATUS_LINES_MAX, Screen, Timeline};
+use crate::text::clean;
+use crate::view;
+
+/// The pause between two questions that events raise.
+const ASK_PAUSE_US: u64 = 100_000;
+/// Counters are fetched again after this time, and a bit later for each instance there is.
+const REFRESH_US: u64 = 5_000_000;
+const REFRESH_PER_INSTANCE_US: u64 = 20_000;
+/// So many instances to ask for, and it is simpler to ask for all.
+const ASK_ONE_BY_ONE_MAX: usize = 8;
+const TEXT_CHARS_MAX: usize = 300;
+
+/// What has to be done outside of the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Leave.
+    Quit,
+    /// Ask the terminal for its size and draw everything anew.
+    Redraw,
+    /// Ask the service.
+    Ask(Purpose),
+    /// Attach to the router of this number.
+    Attach(usize),
+    /// Tell the [`crate::Extra`] about this key.
+    Extra(char),
+}
+
+/// Takes an event in, at the time `model.now_us`.
+pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Command> {
+    let mut commands = match event {
+        Event::Key(key) => on_key(model, key),
+        Event::Link(report) => {
+            on_report(model, report);
+            Vec::new()
+        }
+        Event::Resized(size) => {
+            model.size = size;
+            Vec::new()
+        }
+        Event::Extra { said, status } => {
+            if let Some(said) = said {
+                model.say(clean(&said, TEXT_CHARS_MAX), false);
+            }
+            let lines = status.iter().take(STATUS_LINES_MAX);
+            model.extra_status = lines.map(|line| clean(line, TEXT_CHARS_MAX)).collect();
+            Vec::new()
+        }
+        // The loop's own business, or only the time that passed.
+        Event::Tick | Event::Signal(_) | Event::TerminalLost => Vec::new(),
+    };
+    if model.message.as_ref().is_some_and(|message| message.until_us <= model.now_us) {
+        model.message = None;
+    }
+    commands.extend(ask(model));
+    commands
+}
+
+fn on_key(model: &mut Model, key: Key) -> Vec<Command> {
+    model.message = None;
+    let context = model.context();
+    let Some(action) = action::lookup(context, key) else {
+        let offered = !model.help && model.dialog.is_none();
+        let extra = model.extra_actions.iter().find(|extra| offered && key == Key::Char(extra.key));
+        return extra.map(|extra| Command::Extra(extra.key)).into_iter().collect();
+    };
+    match action {
+        Action::Quit | Action::Interrupt => return vec![Command::Quit],
+        Action::Redraw => return vec![Command::Redraw],
+        Action::Charset => {
+            model.unicode = !model.unicode;
+            let set = if model.unicode { "UTF-8" } else { "ASCII" };
+            model.say(format!("drawing with {set}; u changes back"), false);
+        }
+        Action::Help => {
+            model.help = !model.help;
+            model.scroll = 0;
+        }
+        Action::Back => go_back(model),
+        Action::Open => {
+            if model.selected().is_some() {
+                go_to(model, Screen::Instance);
+            }
+        }
+        Action::History => {
+            let from_instance = model.screen == Screen::Instance;
+            go_to(model, Screen::History { from_instance });
+        }
+        Action::NextRouter => return next_router(model),
+        Action::NextInstance => step_instance(model, 1),
+        Action::PreviousInstance => step_instance(model, -1),
+        Action::Up => scroll(model, -1),
+        Action::Down => scroll(model, 1),
+        Action::PageUp => scroll(model, -page(model)),
+        Action::PageDown => scroll(model, page(model)),
+        Action::Top => scroll(model, isize::MIN),
+        Action::Bottom => scroll(model, isize::MAX),
+        Action::ZoomIn => zoom(model, -1),
+        Action::ZoomOut => zoom(model, 1),
+        Action::Freeze => {
+            let frozen = model.timeline.frozen_at_us.is_some();
+            model.timeline.panned = 0;
+            model.timeline.frozen_at_us = (!frozen).then(|| model.server_us());
+        }
+        Action::PanBack => {
+            let now_us = model.server_us();
+            model.timeline.frozen_at_us.get_or_insert(now_us);
+            model.timeline.panned = model.timeline.panned.saturating_add(view::pan_columns(model));
+        }
+        Action::PanForward => {
+            model.timeline.panned = model.timeline.panned.saturating_sub(view::pan_columns(model));
+        }
+        Action::Resume => resume(model),
+        Action::Confirm => return confirmed(model),
+        Action::Cancel => model.dialog = None,
+        Action::Choose => {
+            if model.dialog.as_ref().is_some_and(|dialog| dialog.yes) {
+                return confirmed(model);
+            }
+            model.dialog = None;
+        }
+        Action::OtherButton => {
+            if let Some(dialog) = &mut model.dialog {
+                dialog.yes = !dialog.yes;
+            }
+        }
+    }
+    Vec::new()
+}
+
+fn go_to(model: &mut Model, screen: Screen) {
+    model.screen = screen;
+    model.scroll = 0;
+    model.timeline = Timeline { zoom: model.timeline.zoom, ..Timeline::default() };
+}
+
+fn go_back(model: &mut Model) {
+    if std::mem::take(&mut model.help) {
+        model.scroll = 0;
+        return;
+    }
+    match model.screen {
+        Screen::Overview => {}
+        Screen::Instance | Screen::History { from_instance: false } => go_to(model, Screen::Overview),
+        Screen::History { from_instance: true } => go_to(model, Screen::Instance),
+    }
+}
+
+fn next_router(model: &mut Model) -> Vec<Command> {
+    if model.routers.len() < 2 {
+        model.say("there is only one router to attach to", false);
+        return Vec::new();
+    }
+    vec![Command::Attach((model.router + 1) % model.routers.len())]
+}
+
+fn step_instance(model: &mut Model, by: isize) {
+    let count = model.replica.order.len();
+    if count == 0 {
+        return;
+    }
+    let at = model.selected_index().saturating_add(count).saturating_add_signed(by) % count;
+    model.selected = model.replica.order.get(at).cloned();
+    model.scroll = 0;
+}
+
+fn page(model: &Model) -> isize {
+    isize::try_from(view::scroll_extent(model).page.max(1)).unwrap_or(1)
+}
+
+/// Moves the marked line of the overview, or the text of the other screens.
+fn scroll(model: &mut Model, by: isize) {
+    if model.context() == action::Context::Overview {
+        let last = model.replica.order.len().saturating_sub(1);
+        let at = model.selected_index().saturating_add_signed(by).min(last);
+        model.selected = model.replica.order.get(at).cloned();
+        return;
+    }
+    let extent = view::scroll_extent(model);
+    let last = extent.lines.saturating_sub(extent.page);
+    model.scroll = model.scroll.min(last).saturating_add_signed(by).min(last);
+}
+
+fn zoom(model: &mut Model, by: isize) {
+    let at = view::zoom(model).saturating_add_signed(by).min(COLUMN_US.len() - 1);
+    model.timeline.zoom = Some(at);
+    model.timeline.panned = 0;
+}
+
+fn resume(model: &mut Model) {
+    let Some(instance) = model.selected() else { return };
+    let status = &instance.status;
+    let name = status.name.clone();
+    let Some(preempt_at_us) = status.timers.preempt_at_us else {
+        let text = format!("{name} has no preempt delay running: there is nothing to resume");
+        model.say(text, false);
+        return;
+    };
+    if let Some(reason) = model.forbidden() {
+        model.say(format!("resume: {reason}"), true);
+        return;
+    }
+    let left = Duration::from_us(preempt_at_us.saturating_sub(model.server_us()));
+    let mut lines = vec![
+        format!("End the preempt delay of {name} now?"),
+        format!("It has {left} left to wait. Without it, {name} becomes MASTER at once"),
+    ];
+    match &status.master {
+        Some(master) => {
+            lines.push(format!("and takes the addresses from {} (priority {}).", master.address, master.priority));
+        }
+        None => lines.push("and takes the addresses.".to_owned()),
+    }
+    model.dialog = Some(Dialog { instance: name, lines, yes: false });
+}
+
+fn confirmed(model: &mut Model) -> Vec<Command> {
+    let Some(dialog) = model.dialog.take() else { return Vec::new() };
+    if let Some(reason) = model.forbidden() {
+        model.say(format!("resume: {reason}"), true);
+        return Vec::new();
+    }
+    model.say(format!("resume {} ...", dialog.instance), false);
+    vec![Command::Ask(Purpose::Resume(dialog.instance))]
+}
+
+fn on_report(model: &mut Model, report: Report) {
+    let now_us = model.now_us;
+    match report {
+        Report::Connecting(router) => {
+            if router != model.router {
+                model.router = router;
+                model.replica = crate::model::Replica::default();
+                model.dialog = None;
+                go_to(model, Screen::Overview);
+                model.connection = Connection::Connecting;
+            }
+        }
+        Report::Connected(hello) => {
+            model.replica.greeted(now_us, &hello);
+            model.connection = Connection::Syncing;
+            model.refresh = Refresh { asking: true, ..Refresh::default() };
+        }
+        Report::Begin(purpose) => model.replica.begin(&purpose),
+        Report::Item(item) => model.replica.item(now_us, *item),
+        Report::Done(purpose, text) => {
+            if purpose == Purpose::Watch {
+                model.connection = Connection::Attached;
+            }
+            answered(model, &purpose);
+            model.replica.done(&purpose);
+            keep_selection(model);
+            if let Purpose::Resume(name) = purpose {
+                model.say(clean(&text, TEXT_CHARS_MAX), false);
+                model.refresh.instances.insert(name);
+            }
+        }
+        Report::Refused(purpose, refusal) => {
+            answered(model, &purpose);
+            match purpose {
+                Purpose::One(name) if refusal.code == ErrorCode::UnknownInstance => {
+                    model.replica.remove(&name);
+                    keep_selection(model);
+                }
+                Purpose::Watch | Purpose::All | Purpose::One(_) | Purpose::Resume(_) => {
+                    model.say(clean(&refusal.message, TEXT_CHARS_MAX), true);
+                }
+            }
+        }
+        Report::Notice(notice) => match model.replica.notice(*notice) {
+            Follow::Nothing => {}
+            Follow::Ask(name) => {
+                model.refresh.instances.insert(name);
+                if model.refresh.instances.len() > ASK_ONE_BY_ONE_MAX {
+                    model.refresh.instances.clear();
+                    model.refresh.all_at_us = now_us;
+                }
+            }
+            Follow::Resync => model.refresh.resync = true,
+            Follow::Stopping => model.say("the service stops", true),
+        },
+        Report::Gap => model.refresh.resync = true,
+        Report::Odd => model.say("the service says things that this console does not know: it may be newer", false),
+        Report::Lost { reason, retry_in } => {
+            let retry_us = u64::try_from(retry_in.as_micros()).unwrap_or(u64::MAX);
+            let retry_at_us = now_us.saturating_add(retry_us);
+            model.connection = Connection::Lost { reason: clean(&reason, TEXT_CHARS_MAX), retry_at_us };
+            model.dialog = None;
+        }
+    }
+}
+
+/// A question was answered: the next one may be asked.
+fn answered(model: &mut Model, purpose: &Purpose) {
+    if matches!(purpose, Purpose::Resume(_)) {
+        return;
+    }
+    let refresh = &mut model.refresh;
+    refresh.asking = false;
+    refresh.not_before_us = model.now_us.saturating_add(ASK_PAUSE_US);
+    if matches!(purpose, Purpose::Watch | Purpose::All) {
+        let count = u64::try_from(model.replica.instances.len()).unwrap_or(u64::MAX);
+        let pause_us = REFRESH_US.saturating_add(count.saturating_mul(REFRESH_PER_INSTANCE_US));
+        refresh.all_at_us = model.now_us.saturating_add(pause_us);
+    }
+}
+
+/// Marks the first line if none is marked or the marked one is gone.
+fn keep_selection(model: &mut Model) {
+    if model.selected().is_none() {
+        model.selected = model.replica.order.first().cloned();
+        if model.screen == Screen::Instance {
+            go_to(model, Screen::Overview);
+            model.say("the instance is no longer there", true);
+        }
+    }
+}
+
+/// The next question to the service, if there is one to ask now.
+fn ask(model: &mut Model) -> Option<Command> {
+    if !matches!(model.connection, Connection::Attached) {
+        return None;
+    }
+    let now_us = model.now_us;
+    let refresh = &mut model.refresh;
+    if refresh.asking || now_us < refresh.not_before_us {
+        return None;
+    }
+    let purpose = if std::mem::take(&mut refresh.resync) {
+        refresh.instances.clear();
+        Purpose::Watch
+    } else if now_us >= refresh.all_at_us {
+        refresh.instances.clear();
+        Purpose::All
+    } else {
+        Purpose::One(refresh.instances.pop_first()?)
+    };
+    refresh.asking = true;
+    Some(Command::Ask(purpose))
+}
+
+#[cfg(test)]
+mod tests {}

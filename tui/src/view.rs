@@ -1,0 +1,122 @@
+//! The model as cells. Pure: nothing here changes the model or looks at a clock.
+//!
+//! ```text
+//!  bar      locum 0.1.0 on gw-a, up 3 d            connected
+//!  body     overview | instance | history | help
+//!  status   lines of the program around the console
+//!  footer   a message, or the keys
+//! ```
+
+mod dialog;
+mod frame;
+mod instance;
+mod lists;
+mod overview;
+mod pen;
+mod timeline;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use crate::model::{Model, Screen};
+use crate::text;
+
+pub(crate) use instance::{pan_columns, zoom};
+
+/// From this width on, everything is shown.
+const FULL_COLUMNS: u16 = 72;
+const FULL_ROWS: u16 = 16;
+/// From this width on, there is a bar, a list and a footer; below, one line an instance.
+const COMPACT_COLUMNS: u16 = 32;
+const COMPACT_ROWS: u16 = 6;
+
+/// The whole screen, ready to be drawn.
+pub(crate) struct View<'a>(pub(crate) &'a Model);
+
+/// How much room there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    Full,
+    Compact,
+    /// A line an instance, no more.
+    Tiny,
+}
+
+/// How far a screen can be scrolled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// All lines.
+    pub(crate) lines: usize,
+    /// Those that fit.
+    pub(crate) page: usize,
+}
+
+impl Room {
+    const fn of(area: Rect) -> Self {
+        if area.width >= FULL_COLUMNS && area.height >= FULL_ROWS {
+            Self::Full
+        } else if area.width >= COMPACT_COLUMNS && area.height >= COMPACT_ROWS {
+            Self::Compact
+        } else {
+            Self::Tiny
+        }
+    }
+}
+
+impl Widget for View<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let model = self.0;
+        if Room::of(area) == Room::Tiny {
+            overview::tiny(model, area, buf);
+        } else {
+            let body = frame::render(model, area, buf);
+            if model.help {
+                lists::help(model, body, buf);
+            } else {
+                match model.screen {
+                    Screen::Overview => overview::render(model, body, buf),
+                    Screen::Instance => instance::render(model, body, buf),
+                    Screen::History { .. } => lists::history(model, body, buf),
+                }
+            }
+        }
+        // Last, so that no size hides a question.
+        if let Some(dialog) = &model.dialog {
+            dialog::render(model, dialog, area, buf);
+        }
+        if !model.unicode {
+            only_ascii(area, buf);
+        }
+    }
+}
+
+/// How far the present screen can be scrolled.
+pub(crate) fn scroll_extent(model: &Model) -> Extent {
+    let area = Rect::new(0, 0, model.size.width, model.size.height);
+    let body = frame::body(model, area);
+    if model.help {
+        return lists::help_extent(model, body);
+    }
+    match model.screen {
+        Screen::Overview => overview::extent(model, body),
+        Screen::Instance => instance::extent(model, body),
+        Screen::History { .. } => lists::history_extent(model, body),
+    }
+}
+
+/// Replaces what a terminal without UTF-8 cannot show.
+fn only_ascii(area: Rect, buf: &mut Buffer) {
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            let Some(cell) = buf.cell_mut((x, y)) else { continue };
+            if !cell.symbol().is_ascii() {
+                let letter = cell.symbol().chars().next().map_or('?', text::ascii);
+                cell.set_char(letter);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {}

@@ -1,0 +1,149 @@
+//! What every screen has: the bar at the top, the status lines and the footer at the bottom.
+
+use locum_control::{Role, State};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::action::{self, Action};
+use crate::key::Key;
+use crate::model::{Connection, Model};
+use crate::text::{span, width};
+use crate::theme::Tone;
+use crate::view::Room;
+use crate::view::pen::Pen;
+
+/// Draws the frame and returns what is inside it.
+pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) -> Rect {
+    bar(model, area, buf);
+    let body = body(model, area);
+    let first = body.bottom() - area.top();
+    for (row, text) in (first..).zip(&model.extra_status) {
+        Pen::new(buf, model.palette, area, row).put(text, Tone::Text);
+    }
+    footer(model, area, buf);
+    body
+}
+
+/// What is inside the frame.
+pub(super) fn body(model: &Model, area: Rect) -> Rect {
+    let status = u16::try_from(model.extra_status.len()).unwrap_or(0);
+    // On a small screen the status lines give way to the list.
+    let status = if area.height >= 8 + status { status } else { 0 };
+    Rect { y: area.y + 1.min(area.height), height: area.height.saturating_sub(2 + status), ..area }
+}
+
+fn bar(model: &Model, area: Rect, buf: &mut Buffer) {
+    let full = Room::of(area) == Room::Full;
+    let mut left = String::from(" ");
+    let label = model.routers.get(model.router).filter(|_| model.routers.len() > 1).map(|router| router.label.as_str());
+    if let Some(label) = label.filter(|label| !label.is_empty()) {
+        left.push_str(&format!("{label}: "));
+    }
+    match &model.replica.hello {
+        Some(hello) if full => left.push_str(&format!("locum {} on {}", hello.version, hello.host)),
+        Some(hello) => left.push_str(&hello.host),
+        None => left.push_str("locum"),
+    }
+    if let Some(service) = model.replica.service.as_ref().filter(|_| full) {
+        let since_answer_us = model.server_us().saturating_sub(service.now_us);
+        left.push_str(&format!(", up {}", span(service.uptime_us.saturating_add(since_answer_us))));
+    }
+    let counts = counts(model, full);
+    if !counts.is_empty() {
+        left.push_str(&format!(" | {counts}"));
+    }
+    let (right, alert) = connection(model, full);
+    let mut pen = Pen::new(buf, model.palette, area, 0);
+    let room = pen.room().saturating_sub(width(&right) + 2);
+    pen.put(&crate::text::fit(&left, room), Tone::Bar);
+    pen.fill(Tone::Bar);
+    let mut pen = Pen::new(buf, model.palette, area, 0);
+    pen.skip(room + 1).put(&right, if alert { Tone::Alert } else { Tone::Bar });
+}
+
+/// How many instances are in which state; those in FAULT first, and never left out.
+fn counts(model: &Model, full: bool) -> String {
+    let of = |state: State| model.replica.instances.values().filter(|instance| instance.status.state == state).count();
+    let second = model.replica.instances.values().filter(|instance| instance.status.second_master.is_some()).count();
+    let mut parts = Vec::new();
+    for state in [State::Fault, State::Init, State::Master, State::Backup] {
+        let count = of(state);
+        let always = matches!(state, State::Master | State::Backup) && full && !model.replica.instances.is_empty();
+        if count > 0 || always {
+            parts.push(if full { format!("{count} {state}") } else { format!("{count}{:.1}", state.to_string()) });
+        }
+    }
+    if second > 0 {
+        parts.insert(0, if full { format!("{second} SECOND MASTER") } else { format!("{second}!!") });
+    }
+    parts.join(if full { ", " } else { " " })
+}
+
+fn connection(model: &Model, full: bool) -> (String, bool) {
+    match &model.connection {
+        Connection::Connecting => ("connecting".into(), false),
+        Connection::Syncing => ("reading".into(), false),
+        Connection::Lost { .. } if full => (" disconnected – retrying ".into(), true),
+        Connection::Lost { .. } => (" disconnected ".into(), true),
+        Connection::Attached => {
+            let role = match model.replica.role() {
+                Some(Role::Admin) if model.readonly => "read-only",
+                Some(Role::Admin) => "admin",
+                Some(Role::Reader) | None => "reader",
+            };
+            (if full { format!("connected, {role} ") } else { format!("{role} ") }, false)
+        }
+    }
+}
+
+fn footer(model: &Model, area: Rect, buf: &mut Buffer) {
+    let mut pen = Pen::new(buf, model.palette, area, area.height.saturating_sub(1));
+    if let Some(message) = &model.message {
+        pen.put(&message.text, if message.alert { Tone::Warning } else { Tone::Text });
+        return;
+    }
+    if let Connection::Lost { reason, .. } = &model.connection
+        && model.replica.hello.is_some()
+    {
+        // The screen shows old data: why that is matters more than the keys.
+        pen.put(reason, Tone::Warning);
+        return;
+    }
+    for (key, name) in keys(model) {
+        // A key without its name helps nobody.
+        if width(&key) + 1 + width(&name) > pen.room() {
+            continue;
+        }
+        pen.put(&key, Tone::Key).skip(1).put(&name, Tone::Text).skip(2);
+    }
+}
+
+/// The keys to name in the footer, the most useful first; help and quit are never crowded out by the program around.
+fn keys(model: &Model) -> Vec<(String, String)> {
+    let context = model.context();
+    let mut keys: Vec<(String, String)> = action::in_context(context)
+        .filter(|binding| binding.footer && is_useful(model, binding.action))
+        .filter_map(|binding| Some((binding.keys.first().map(Key::to_string)?, binding.name.to_owned())))
+        .collect();
+    if model.dialog.is_none() && !model.help {
+        let extra = model.extra_actions.iter().map(|extra| (extra.key.to_string(), extra.name.clone()));
+        let at = keys.len().saturating_sub(2);
+        keys.splice(at..at, extra);
+    }
+    keys
+}
+
+/// Whether to offer an action that would only say why it does nothing.
+fn is_useful(model: &Model, action: Action) -> bool {
+    let selected = model.selected();
+    if action == Action::NextRouter {
+        model.routers.len() > 1
+    } else if action == Action::NextInstance {
+        model.replica.order.len() > 1
+    } else if action == Action::Resume {
+        let waits = selected.is_some_and(|instance| instance.status.timers.preempt_at_us.is_some());
+        waits && model.forbidden().is_none()
+    } else {
+        action != Action::Open || selected.is_some()
+    }
+}

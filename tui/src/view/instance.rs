@@ -1,0 +1,272 @@
+//! One instance: who says what on the wire, what will happen, and why it is as it is.
+
+use locum_control::{Duration, InstanceStatus, Mode, State, headline, outlook};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::model::{Instance, Model};
+use crate::text::{date_time, span};
+use crate::theme::Tone;
+use crate::view::overview::{priority, state_tone};
+use crate::view::pen::{Line, Pen, draw_lines, line, wrap};
+use crate::view::{Extent, Room, timeline};
+
+/// Transitions shown below; the history screen has them all.
+const TRANSITIONS_SHOWN: usize = 5;
+/// The labels at the left.
+const LABEL_CELLS: usize = 10;
+
+/// The zoom in use, for the keys that change it.
+pub(crate) fn zoom(model: &Model) -> usize {
+    model.selected().map_or(0, |instance| timeline::zoom(model, &instance.status))
+}
+
+/// How far a key moves the timeline.
+pub(crate) fn pan_columns(model: &Model) -> u64 {
+    let columns = model.selected().map_or(0, |instance| timeline::columns(instance, model.size.width));
+    u64::try_from(columns / 4).unwrap_or(1).max(1)
+}
+
+pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) {
+    let Some(instance) = model.selected() else { return };
+    let parts = Parts::of(model, instance, area);
+    for (row, head) in (0..parts.head.height).zip(head(model, instance, parts.full)) {
+        let mut pen = Pen::new(buf, model.palette, parts.head, row);
+        for (text, tone) in &head {
+            pen.put(text, *tone);
+        }
+    }
+    timeline::render(model, instance, parts.timeline, buf);
+    let lines = details(model, instance, area.width);
+    draw_lines(&lines, model.scroll, model.palette, parts.details, buf);
+}
+
+pub(super) fn extent(model: &Model, area: Rect) -> Extent {
+    let Some(instance) = model.selected() else { return Extent::default() };
+    let parts = Parts::of(model, instance, area);
+    Extent { lines: details(model, instance, area.width).len(), page: parts.details.height.into() }
+}
+
+struct Parts {
+    full: bool,
+    head: Rect,
+    timeline: Rect,
+    details: Rect,
+}
+
+impl Parts {
+    fn of(model: &Model, instance: &Instance, area: Rect) -> Self {
+        let full = Room::of(Rect::new(0, 0, model.size.width, model.size.height)) == Room::Full;
+        let head_rows = if full { 3 } else { 2 }.min(area.height);
+        let left = area.height - head_rows;
+        let timeline_rows = timeline::height(instance, if full { left / 2 } else { left.saturating_sub(1) });
+        let head = Rect { height: head_rows, ..area };
+        let timeline = Rect { y: head.bottom(), height: timeline_rows, ..area };
+        let details = Rect { y: timeline.bottom(), height: left - timeline_rows, ..area };
+        Self { full, head, timeline, details }
+    }
+}
+
+/// Who and what, in which state, and what happens next.
+fn head(model: &Model, instance: &Instance, full: bool) -> Vec<Line> {
+    let status = &instance.status;
+    let since = span(model.server_us().saturating_sub(status.since_us));
+    let mode = match &status.mode {
+        Mode::Multicast { .. } => "multicast",
+        Mode::Unicast { .. } => "unicast",
+    };
+    let who = vec![
+        (status.name.clone(), Tone::Key),
+        (format!("  VRID {} on {}", status.vrid, status.interface), Tone::Text),
+        (format!(", VRRPv{} {} {mode}", status.version, status.family), Tone::Subdued),
+    ];
+    let mut state = vec![(status.state.to_string(), state_tone(status.state)), (format!(" for {since}"), Tone::Text)];
+    if !full {
+        let mut short = vec![(status.name.clone(), Tone::Key), (" ".into(), Tone::Text)];
+        short.append(&mut state);
+        return vec![short, next(model, status)];
+    }
+    state.push((format!(", priority {}", priority_words(status)), Tone::Text));
+    if let Some(last) = &status.last_transition {
+        state.push((format!(": {}", last.text), Tone::Text));
+    }
+    vec![who, state, next(model, status)]
+}
+
+fn priority_words(status: &InstanceStatus) -> String {
+    if status.effective_priority == status.priority {
+        priority(status)
+    } else {
+        format!("{} (configured {})", status.effective_priority, status.priority)
+    }
+}
+
+/// What happens next, with its countdown.
+fn next(model: &Model, status: &InstanceStatus) -> Line {
+    let left = |at_us: u64| Duration::from_us(at_us.saturating_sub(model.server_us()));
+    if let Some(second) = &status.second_master {
+        let since = span(model.server_us().saturating_sub(second.since_us));
+        let words = format!("SECOND MASTER {} (priority {}) for {since}", second.address, second.priority);
+        return line(words, Tone::Alert);
+    }
+    let timers = &status.timers;
+    if let Some(at_us) = timers.handover_until_us {
+        return line(format!("leaving: gives the addresses up in {} at the latest", left(at_us)), Tone::Warning);
+    }
+    if let Some(at_us) = timers.preempt_at_us {
+        let from = status
+            .master
+            .as_ref()
+            .map_or_else(String::new, |master| format!(" from {} (priority {})", master.address, master.priority));
+        let words = format!("takes over{from} in {}: preempt delay; r (resume) ends it", left(at_us));
+        return line(words, Tone::Warning);
+    }
+    match (status.state, timers.master_down_at_us) {
+        (State::Backup, Some(at_us)) => {
+            let unless = match &status.master {
+                Some(master) => format!("unless {} is heard", master.address),
+                None => "unless a master is heard".into(),
+            };
+            line(format!("takes over in {} {unless}", left(at_us)), Tone::Text)
+        }
+        (State::Fault, _) => line(headline(status), Tone::Warning),
+        (State::Master, _) => {
+            let interval = Duration::from_cs(status.advert_interval_cs);
+            line(format!("{}; sends an advert every {interval}", headline(status)), Tone::Text)
+        }
+        (State::Backup | State::Init, _) => line(headline(status), Tone::Text),
+    }
+}
+
+/// Everything below the timeline.
+fn details(model: &Model, instance: &Instance, width: u16) -> Vec<Line> {
+    let status = &instance.status;
+    let now_us = model.server_us();
+    let ago = |at_us: u64| span(now_us.saturating_sub(at_us));
+    let mut lines: Vec<Line> = Vec::new();
+    for block in &status.blocks {
+        lines.push(vec![
+            (format!("{:<LABEL_CELLS$}", "blocked"), Tone::Subdued),
+            (format!("{}: ", block.block), Tone::Fault),
+            (format!("{}, for {}", block.detail, ago(block.since_us)), Tone::Text),
+        ]);
+    }
+    addresses(status, &mut lines);
+    transitions(model, status, &mut lines);
+    if let Some(near) = instance.near_miss {
+        let (silent, left) = (Duration::from_us(near.silent_us), Duration::from_us(near.left_us));
+        lines.push(vec![
+            (format!("{:<LABEL_CELLS$}", "near miss"), Tone::Subdued),
+            (
+                format!("{} ago {} was silent for {silent}, {left} were left", ago(near.at_us), near.source),
+                Tone::Warning,
+            ),
+        ]);
+    }
+    let room = usize::from(width).saturating_sub(LABEL_CELLS);
+    senders(model, status, room, &mut lines);
+    counters(status, room, &mut lines);
+    rejects(status, room, &mut lines);
+    labelled("outlook", wrap(&outlook(status), room), Tone::Text, &mut lines);
+    lines
+}
+
+/// Lines of which the first has a label.
+fn labelled(label: &str, texts: Vec<String>, tone: Tone, lines: &mut Vec<Line>) {
+    for (index, text) in texts.into_iter().enumerate() {
+        let label = if index == 0 { label } else { "" };
+        lines.push(vec![(format!("{label:<LABEL_CELLS$}"), Tone::Subdued), (text, tone)]);
+    }
+}
+
+fn addresses(status: &InstanceStatus, lines: &mut Vec<Line>) {
+    for (index, vip) in status.vips.iter().enumerate() {
+        let label = vip.label.as_ref().map_or_else(String::new, |label| format!(" label {label}"));
+        let excluded = if vip.excluded { ", not in adverts" } else { "" };
+        let (held, tone) = match (&vip.error, vip.installed, status.state == State::Master) {
+            (Some(error), ..) => (format!(": {error}"), Tone::Warning),
+            (None, true, _) => (": here".to_owned(), Tone::Master),
+            (None, false, true) => (": MISSING HERE".to_owned(), Tone::Warning),
+            (None, false, false) => (": not here".to_owned(), Tone::Subdued),
+        };
+        lines.push(vec![
+            (format!("{:<LABEL_CELLS$}", if index == 0 { "addresses" } else { "" }), Tone::Subdued),
+            (format!("{} on {}{label}{excluded}", vip.address, vip.device), Tone::Text),
+            (held, tone),
+        ]);
+    }
+}
+
+fn transitions(model: &Model, status: &InstanceStatus, lines: &mut Vec<Line>) {
+    let now_ms = model.replica.clock.unix_ms(model.server_us());
+    let records = model.replica.history.iter().rev().filter(|record| record.instance == status.name);
+    for (index, record) in records.take(TRANSITIONS_SHOWN).enumerate() {
+        lines.push(vec![
+            (format!("{:<LABEL_CELLS$}", if index == 0 { "changes" } else { "" }), Tone::Subdued),
+            (format!("{} ", date_time(record.at_unix_ms, now_ms)), Tone::Subdued),
+            (format!("{:<6} ", record.to.to_string()), state_tone(record.to)),
+            (record.text.clone(), Tone::Text),
+        ]);
+    }
+}
+
+fn senders(model: &Model, status: &InstanceStatus, room: usize, lines: &mut Vec<Line>) {
+    for (index, sender) in status.senders.iter().enumerate() {
+        let heard = span(model.server_us().saturating_sub(sender.last_heard_us));
+        let mut text = format!(
+            "{} priority {}, last heard {heard} ago; received {}, late {}, missed {}",
+            sender.address, sender.priority, sender.received, sender.late, sender.missed
+        );
+        if sender.longest_gap_us > 0 {
+            text.push_str(&format!(", longest silence {}", Duration::from_us(sender.longest_gap_us)));
+        }
+        let troubled = sender.late > 0 || sender.missed > 0;
+        let label = if index == 0 { "heard" } else { "" };
+        labelled(label, wrap(&text, room), if troubled { Tone::Warning } else { Tone::Text }, lines);
+        if let Some(reason) = sender.last_reject {
+            let text = format!("{} of its packets rejected, the last: {reason}", sender.rejected);
+            labelled("", wrap(&text, room), Tone::Fault, lines);
+        }
+    }
+}
+
+fn counters(status: &InstanceStatus, room: usize, lines: &mut Vec<Line>) {
+    let counters = &status.counters;
+    let text = format!(
+        "adverts sent {}, received {}; priority 0 sent {}, received {}; MASTER {} times; announcements {}",
+        counters.adverts_sent,
+        counters.adverts_received,
+        counters.priority_zero_sent,
+        counters.priority_zero_received,
+        counters.became_master,
+        counters.announcements_sent
+    );
+    labelled("counters", wrap(&text, room), Tone::Text, lines);
+    let (interval, skew) = (Duration::from_cs(status.advert_interval_cs), Duration::from_us(status.skew_us));
+    let down = Duration::from_us(status.master_down_interval_us);
+    let preempt = match (status.preempt, status.preempt_delay_us) {
+        (false, _) => "never".to_owned(),
+        (true, 0) => "at once".to_owned(),
+        (true, delay_us) => format!("after {}", Duration::from_us(delay_us)),
+    };
+    let text = format!("advert_int {interval}, skew {skew}, master down after {down}, preempts {preempt}");
+    labelled("timers", wrap(&text, room), Tone::Text, lines);
+    let source = status.source.map_or_else(|| "none".to_owned(), |source| source.to_string());
+    let to = match &status.mode {
+        Mode::Multicast { group } => format!("the group {group}"),
+        Mode::Unicast { peers } => {
+            let peers: Vec<String> = peers.iter().take(8).map(ToString::to_string).collect();
+            format!("{} by unicast", peers.join(", "))
+        }
+    };
+    labelled("sends", wrap(&format!("from {source} to {to}"), room), Tone::Text, lines);
+}
+
+/// What was discarded, why, and what to do about it.
+fn rejects(status: &InstanceStatus, room: usize, lines: &mut Vec<Line>) {
+    for (index, (reason, count)) in status.counters.rejected.iter().filter(|(_, count)| **count > 0).enumerate() {
+        let label = if index == 0 { "rejected" } else { "" };
+        labelled(label, wrap(&format!("{count} x {reason}"), room), Tone::Fault, lines);
+        labelled("", wrap(reason.help(), room), Tone::Text, lines);
+    }
+}

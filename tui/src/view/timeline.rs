@@ -1,0 +1,229 @@
+//! The adverts as they come: a lane for this router and one for each router heard.
+
+use locum_control::{InstanceStatus, State, TransitionRecord};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::model::lane::{COLUMN_US, Column, Lane, Window};
+use crate::model::{Instance, Model};
+use crate::text::{fit_end, span, time_of_day, width};
+use crate::theme::Tone;
+use crate::view::overview::state_tone;
+use crate::view::pen::Pen;
+
+/// A title, and the axis below the lanes.
+const FRAME_ROWS: u16 = 2;
+const LANES_SHOWN_MAX: usize = 8;
+
+/// How many rows it takes.
+pub(super) fn height(instance: &Instance, most: u16) -> u16 {
+    let lanes = u16::try_from(lanes(instance).len()).unwrap_or(u16::MAX);
+    lanes.saturating_add(FRAME_ROWS).min(most)
+}
+
+/// The zoom in use: the chosen one, or one in which the adverts of the instance stand two or three columns apart.
+pub(super) fn zoom(model: &Model, status: &InstanceStatus) -> usize {
+    model.timeline.zoom.unwrap_or_else(|| {
+        let interval_us = u64::from(status.advert_interval_cs).max(1) * 10_000;
+        COLUMN_US.partition_point(|column_us| column_us.saturating_mul(2) <= interval_us).saturating_sub(1)
+    })
+}
+
+/// How many columns of time there are at this width.
+pub(super) fn columns(instance: &Instance, width: u16) -> usize {
+    usize::from(width).saturating_sub(label_width(instance, width) + 1)
+}
+
+pub(super) fn render(model: &Model, instance: &Instance, area: Rect, buf: &mut Buffer) {
+    let status = &instance.status;
+    let label_cells = label_width(instance, area.width);
+    let window = window(model, instance, area.width);
+    title(model, &window, area, buf);
+    let all = lanes(instance);
+    let rows = usize::from(area.height.saturating_sub(FRAME_ROWS));
+    let interval_us = u64::from(status.advert_interval_cs).max(1) * 10_000;
+    let moves: Vec<&TransitionRecord> =
+        model.replica.history.iter().filter(|record| record.instance == status.name).collect();
+    for (row, lane) in (1..).zip(all.iter().take(rows)) {
+        let mut pen = Pen::new(buf, model.palette, area, row);
+        let (name, tone) = label(lane, status);
+        pen.column(&fit_end(&name, label_cells), label_cells, tone);
+        match lane {
+            Row::Silent => {}
+            Row::Heard(lane) => {
+                let others: Vec<&Lane> = instance.lanes.iter().filter(|other| !std::ptr::eq(*other, *lane)).collect();
+                // A sender of another interval is measured by its own, if it is known.
+                let sender = status.senders.iter().find(|sender| !lane.ours && sender.address == lane.source);
+                let its_us = sender.map_or(0, |sender| u64::from(sender.advert_interval_cs) * 10_000);
+                let interval_us = if its_us > 0 { its_us } else { interval_us };
+                for column in lane.columns(&window, interval_us, &others) {
+                    let (letter, tone) = mark(column, model.unicode);
+                    pen.put(letter, tone);
+                }
+            }
+        }
+        if lane.is_ours() {
+            let mut pen = Pen::new(buf, model.palette, area, row);
+            pen.skip(label_cells + 1);
+            state_letters(&moves, &window, pen);
+        }
+    }
+    axis(model, &window, label_cells, area, buf);
+}
+
+/// A row of the timeline.
+#[derive(Clone, Copy)]
+enum Row<'a> {
+    Heard(&'a Lane),
+    /// Ours, while we have sent nothing.
+    Silent,
+}
+
+impl Row<'_> {
+    const fn is_ours(&self) -> bool {
+        match self {
+            Self::Heard(lane) => lane.ours,
+            Self::Silent => true,
+        }
+    }
+}
+
+/// Ours first, in every case; then the others, those that advertise with the higher priority first.
+fn lanes(instance: &Instance) -> Vec<Row<'_>> {
+    let mut others: Vec<&Lane> = instance.lanes.iter().filter(|lane| !lane.ours).collect();
+    others.sort_by_key(|lane| std::cmp::Reverse(lane.last_accepted().map(|mark| mark.priority)));
+    let ours = instance.lanes.iter().find(|lane| lane.ours).map_or(Row::Silent, Row::Heard);
+    std::iter::once(ours).chain(others.into_iter().map(Row::Heard)).take(LANES_SHOWN_MAX).collect()
+}
+
+/// Who it is, in words, and how it looks.
+fn label(row: &Row<'_>, status: &InstanceStatus) -> (String, Tone) {
+    let lane = match row {
+        Row::Heard(lane) if !lane.ours => lane,
+        Row::Heard(_) | Row::Silent => {
+            return (format!("this router p{}", status.effective_priority), state_tone(status.state));
+        }
+    };
+    let is_master = status.state != State::Master
+        && status.master.as_ref().is_some_and(|master| !master.is_self && master.address == lane.source);
+    let is_second = status.second_master.as_ref().is_some_and(|second| second.address == lane.source);
+    match lane.last_accepted() {
+        Some(last) => {
+            let tone = match (is_second, is_master) {
+                (true, _) => Tone::Alert,
+                (false, true) => Tone::Master,
+                (false, false) => Tone::Text,
+            };
+            (format!("{} p{}", lane.source, last.priority), tone)
+        }
+        // Never accepted: a stranger, or misconfigured.
+        None => (format!("{} rejected", lane.source), Tone::Warning),
+    }
+}
+
+fn label_width(instance: &Instance, room: u16) -> usize {
+    let widest = lanes(instance).iter().map(|lane| width(&label(lane, &instance.status).0)).max().unwrap_or(0);
+    widest.clamp(16, (usize::from(room) * 2 / 5).max(16))
+}
+
+fn window(model: &Model, instance: &Instance, width: u16) -> Window {
+    let zoom = zoom(model, &instance.status);
+    let column_us = COLUMN_US.get(zoom).copied().unwrap_or(1_000_000);
+    let until_us = model.timeline.frozen_at_us.unwrap_or_else(|| model.server_us());
+    let columns = u64::try_from(columns(instance, width)).unwrap_or(0);
+    Window::at(until_us, columns, column_us, model.timeline.panned)
+}
+
+const fn mark(column: Column, unicode: bool) -> (&'static str, Tone) {
+    match column {
+        Column::Blank => (" ", Tone::Text),
+        Column::Quiet => (if unicode { "·" } else { "." }, Tone::Subdued),
+        Column::Missed => (if unicode { "░" } else { "_" }, Tone::Warning),
+        Column::One => (if unicode { "│" } else { "|" }, Tone::Mark),
+        Column::Several => (if unicode { "║" } else { ":" }, Tone::Mark),
+        Column::Zero => ("0", Tone::Warning),
+        Column::Rejected => ("X", Tone::Fault),
+    }
+}
+
+/// The first letter of the new state where this router changed it.
+fn state_letters(moves: &[&TransitionRecord], window: &Window, mut pen: Pen<'_>) {
+    let mut at = 0;
+    for record in moves.iter().filter(|record| record.at_us <= window.until_us) {
+        // Two changes in one column: the later one would have to go back; the first one stays, the text tells the rest.
+        let Some(column) = window.column(record.at_us).filter(|column| *column >= at) else { continue };
+        pen.skip(column - at).put(&format!("{:.1}", record.to.to_string()), state_tone(record.to));
+        at = column + 1;
+    }
+}
+
+fn title(model: &Model, window: &Window, area: Rect, buf: &mut Buffer) {
+    let mut rule = Pen::new(buf, model.palette, area, 0);
+    let dashes = "─".repeat(rule.room());
+    rule.put(&dashes, Tone::Subdued);
+    let mut pen = Pen::new(buf, model.palette, area, 0);
+    pen.skip(2);
+    pen.put(&format!(" adverts, {} a column ", locum_control::Duration::from_us(window.column_us)), Tone::Text);
+    if let Some(frozen_at_us) = model.timeline.frozen_at_us {
+        let ago = span(model.server_us().saturating_sub(frozen_at_us));
+        pen.put(&format!(" FROZEN {ago} ago "), Tone::Selected);
+    }
+    let legend = if model.unicode {
+        " │ advert ░ missed 0 leaves X rejected "
+    } else {
+        " | advert _ missed 0 leaves X rejected "
+    };
+    if pen.room() > width(legend) + 2 {
+        let room = pen.room();
+        pen.skip(room - width(legend) - 2).put(legend, Tone::Subdued);
+    }
+}
+
+/// The time of day (UTC) at round times, and where now is.
+fn axis(model: &Model, window: &Window, label_cells: usize, area: Rect, buf: &mut Buffer) {
+    const LABEL_CELLS: u64 = 9;
+    const STEPS_US: [u64; 13] = [
+        1_000_000,
+        2_000_000,
+        5_000_000,
+        10_000_000,
+        15_000_000,
+        30_000_000,
+        60_000_000,
+        120_000_000,
+        300_000_000,
+        600_000_000,
+        900_000_000,
+        1_800_000_000,
+        3_600_000_000,
+    ];
+    let row = area.height.saturating_sub(1);
+    let mut pen = Pen::new(buf, model.palette, area, row);
+    pen.column("time (UTC)", label_cells, Tone::Subdued);
+    let least_us = window.column_us.saturating_mul(LABEL_CELLS + 1);
+    let step_ms = STEPS_US.iter().find(|step_us| **step_us >= least_us).copied().unwrap_or(least_us).div_ceil(1_000);
+    let clock = &model.replica.clock;
+    let mut next = clock.unix_ms(window.start_us(0)).div_ceil(step_ms) * step_ms;
+    let mut used = 0;
+    let now = window.column(window.until_us);
+    for column in 0..window.columns {
+        let start = clock.unix_ms(window.start_us(column));
+        let end = clock.unix_ms(window.start_us(column + 1)).max(start.saturating_add(1));
+        if !(start..end).contains(&next) {
+            continue;
+        }
+        let cells = column..column + LABEL_CELLS;
+        let in_the_way = now.and_then(|now| u64::try_from(now).ok()).is_some_and(|now| cells.contains(&now));
+        if column < used || cells.end > window.columns || in_the_way {
+            next = next.saturating_add(step_ms);
+            continue;
+        }
+        pen.skip(usize::try_from(column - used).unwrap_or(0));
+        pen.put("|", Tone::Subdued).put(&time_of_day(next), Tone::Subdued);
+        used = column + LABEL_CELLS;
+        next = next.saturating_add(step_ms);
+    }
+    if let Some(now) = now {
+        Pen::new(buf, model.palette, area, row).skip(label_cells + 1 + now).put("^", Tone::Key);
+    }
+}
