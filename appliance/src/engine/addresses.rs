@@ -25,22 +25,22 @@ const NLMSG_ERROR: u16 = 2;
 
 /// One address of a router: how to install it.
 #[derive(Clone, Debug)]
-pub struct PlannedAddress {
+pub(crate) struct PlannedAddress {
     /// `RTM_NEWADDR` for it; empty where its interface does not exist.
-    pub add: Box<[u8]>,
+    pub(crate) add: Box<[u8]>,
     /// `RTM_DELADDR` for it; empty where its interface does not exist.
-    pub remove: Box<[u8]>,
+    pub(crate) remove: Box<[u8]>,
     /// What to announce, where.
-    pub announce: Option<(InterfaceId, Ipv4Addr)>,
+    pub(crate) announce: Option<(InterfaceId, Ipv4Addr)>,
     /// Whether we have put it on its interface.
-    pub installed: bool,
+    pub(crate) installed: bool,
 }
 
 /// All addresses of a router.
 #[derive(Clone, Debug, Default)]
-pub struct AddressPlan {
+pub(crate) struct AddressPlan {
     /// In the order of the configuration.
-    pub addresses: Vec<PlannedAddress>,
+    pub(crate) addresses: Vec<PlannedAddress>,
 }
 
 /// What is to be done with the addresses of a router.
@@ -205,7 +205,10 @@ fn split_message(bytes: &[u8]) -> Option<(Answer, &[u8])> {
     let message = bytes.get(..len).filter(|message| message.len() >= HEADER_BYTES)?;
     let kind = u16::from_ne_bytes(*message.get(4..)?.first_chunk()?);
     let sequence = u32::from_ne_bytes(*message.get(SEQUENCE_AT..)?.first_chunk()?);
-    let code = message.get(HEADER_BYTES..).and_then(|payload| payload.first_chunk()).map_or(0, |code| i32::from_ne_bytes(*code));
+    let code = message
+        .get(HEADER_BYTES..)
+        .and_then(|payload| payload.first_chunk())
+        .map_or(0, |code| i32::from_ne_bytes(*code));
     let errno = (code != 0).then(|| Errno::from_raw(code.wrapping_neg()));
     Some((Answer { kind, sequence, errno }, bytes.get(len.next_multiple_of(4)..).unwrap_or_default()))
 }

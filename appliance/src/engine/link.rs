@@ -4,19 +4,23 @@
 //! locks: the engine never waits, and a report that finds the ring full is counted as lost, which the service notices and
 //! mends by asking for views.
 
+use std::io::{self, PipeReader, PipeWriter, Write};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
-use std::sync::Arc;
 
 use heapless::spsc::{Consumer, Producer, Queue};
 use locum_core::reject::RejectCounters;
-use locum_core::router::{CommandError, Config, ConfigError, Counters, Event, Heard, InterfaceId, Second, Sender, Timers};
+use locum_core::router::{
+    CommandError, Config, ConfigError, Counters, Event, Heard, InterfaceId, Second, Sender, Timers,
+};
 use locum_core::set::{Link, RouterId};
 use locum_core::time::{Duration, Instant};
-use locum_core::vocabulary::{Block, Family, State};
+use locum_core::vocabulary::{Block, State};
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::addresses::AddressPlan;
@@ -31,11 +35,11 @@ const ORDERS: usize = 64;
 
 /// An instance as the service knows it: its place in the service's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InstanceKey(pub u32);
+pub(crate) struct InstanceKey(pub u32);
 
 /// What the service wants.
 #[derive(Debug)]
-pub enum Order {
+pub(crate) enum Order {
     /// Use these sockets for an interface, in place of those before.
     Attach { interface: InterfaceId, attachment: Box<Attachment> },
     /// The interface has gone, and its sockets with it.
@@ -58,13 +62,13 @@ pub enum Order {
 
 /// What the engine tells.
 #[derive(Debug)]
-pub enum Report {
+pub(crate) enum Report {
     /// What became of [`Order::Insert`].
     Inserted { key: InstanceKey, result: Result<RouterId, ConfigError> },
     /// Something happened to a router.
     Event { at: Instant, router: RouterId, event: Event },
     /// A group that is not ours was heard.
-    Foreign { at: Instant, interface: InterfaceId, family: Family, vrid: u8, source: IpAddr },
+    Foreign { at: Instant, interface: InterfaceId, vrid: u8, source: IpAddr },
     /// An address is on its interface, or not any more.
     Address { router: RouterId, index: u16, outcome: AddressOutcome },
     /// What became of [`Order::Resume`].
@@ -83,7 +87,7 @@ pub enum Report {
 
 /// What became of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AddressOutcome {
+pub(crate) enum AddressOutcome {
     /// It is on its interface, put there by us.
     Installed,
     /// It was there already, and stays when we leave: somebody else's.
@@ -96,44 +100,43 @@ pub enum AddressOutcome {
 
 /// A router as it was at one moment.
 #[derive(Clone, Debug)]
-pub struct RouterView {
+pub(crate) struct RouterView {
     /// Which.
-    pub router: RouterId,
+    pub(crate) router: RouterId,
     /// Its state.
-    pub state: State,
-    /// Since when.
-    pub since: Instant,
+    pub(crate) state: State,
     /// The address that it sends from.
-    pub source: Option<IpAddr>,
+    pub(crate) source: Option<IpAddr>,
     /// The priority that counts.
-    pub effective_priority: u8,
+    pub(crate) effective_priority: u8,
     /// `Skew_Time`.
-    pub skew: Duration,
+    pub(crate) skew: Duration,
     /// `Master_Down_Interval`.
-    pub master_down_interval: Duration,
+    pub(crate) master_down_interval: Duration,
     /// Its timers.
-    pub timers: Timers,
+    pub(crate) timers: Timers,
     /// The master heard last.
-    pub heard: Option<Heard>,
+    pub(crate) heard: Option<Heard>,
     /// Another master heard while MASTER.
-    pub second: Option<Second>,
+    pub(crate) second: Option<Second>,
     /// What keeps it in FAULT.
-    pub blocks: heapless::Vec<(Block, Instant), 4>,
+    pub(crate) blocks: heapless::Vec<(Block, Instant), 4>,
     /// Who was heard.
-    pub senders: heapless::Vec<Sender, { locum_core::router::SENDERS_MAX }>,
+    pub(crate) senders: heapless::Vec<Sender, { locum_core::router::SENDERS_MAX }>,
     /// What was counted.
-    pub counters: Counters,
+    pub(crate) counters: Counters,
     /// Announcements sent.
-    pub announcements_sent: u32,
+    pub(crate) announcements_sent: u32,
     /// Packets discarded at its interface before a router was found.
-    pub interface_rejected: RejectCounters,
+    pub(crate) interface_rejected: RejectCounters,
 }
 
 /// What both sides can see at any time.
 #[derive(Debug)]
-pub struct Shared {
+pub(crate) struct Shared {
     to_engine: EventFd,
-    to_service: EventFd,
+    /// A pipe with never more than one byte in it.
+    to_service: PipeWriter,
     /// Reports lost because the ring was full.
     lost: AtomicU32,
     /// The largest lateness of a timer, in microseconds.
@@ -144,12 +147,12 @@ pub struct Shared {
 
 impl Shared {
     /// Reports lost so far.
-    pub fn lost(&self) -> u32 {
+    pub(crate) fn lost(&self) -> u32 {
         self.lost.load(Ordering::Relaxed)
     }
 
     /// The largest lateness of a timer so far.
-    pub fn lateness_max_us(&self) -> u32 {
+    pub(crate) fn lateness_max_us(&self) -> u32 {
         self.lateness_max_us.load(Ordering::Relaxed)
     }
 
@@ -160,15 +163,10 @@ impl Shared {
         }
     }
 
-    /// Readable when the service is to fetch reports.
-    pub fn service_fd(&self) -> BorrowedFd<'_> {
-        self.to_service.as_fd()
-    }
-
-    /// Makes the service's descriptor unreadable again. Called before reports are fetched.
-    pub fn acknowledge(&self) {
+    /// The service is about to fetch reports: what is told from now on wakes it again. Called after the byte was taken out
+    /// of the pipe.
+    pub(crate) fn acknowledge(&self) {
         self.woken.store(false, Ordering::SeqCst);
-        let _ = self.to_service.read(); // fails only when nothing was there
     }
 }
 
@@ -216,22 +214,24 @@ impl EngineEnd {
 
     fn wake(&self) {
         if !self.shared.woken.swap(true, Ordering::SeqCst) {
-            let _ = self.shared.to_service.write(1); // fails only when the counter is full, and then it is readable
+            let _ = (&self.shared.to_service).write(&[0]); // fails only when the service has gone
         }
     }
 }
 
 /// The service's end.
-pub struct ServiceEnd {
+pub(crate) struct ServiceEnd {
     orders: SyncSender<Order>,
     reports: Consumer<'static, Report>,
+    /// Readable when there are reports to fetch. Taken by whoever waits for them.
+    pub(crate) ready: Option<PipeReader>,
     /// What both sides can see.
-    pub shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// Why an order was not taken.
 #[derive(Debug)]
-pub enum OrderError {
+pub(crate) enum OrderError {
     /// The queue is full; try again when the engine has had time.
     Full(Order),
     /// The engine has ended.
@@ -243,7 +243,7 @@ impl ServiceEnd {
     ///
     /// # Errors
     /// [`OrderError`]
-    pub fn order(&self, order: Order) -> Result<(), OrderError> {
+    pub(crate) fn order(&self, order: Order) -> Result<(), OrderError> {
         self.orders.try_send(order).map_err(|error| match error {
             TrySendError::Full(order) => OrderError::Full(order),
             TrySendError::Disconnected(_) => OrderError::Gone,
@@ -253,7 +253,7 @@ impl ServiceEnd {
     }
 
     /// The next report.
-    pub fn report(&mut self) -> Option<Report> {
+    pub(crate) fn report(&mut self) -> Option<Report> {
         self.reports.dequeue()
     }
 }
@@ -262,11 +262,14 @@ impl ServiceEnd {
 ///
 /// # Errors
 /// When the kernel gives no event descriptors.
-pub(super) fn link() -> nix::Result<(EngineEnd, ServiceEnd)> {
+pub(super) fn link() -> io::Result<(EngineEnd, ServiceEnd)> {
     let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
+    let (ready, to_service) = io::pipe()?;
+    // With one byte at most it would not block, but the engine takes no chances.
+    fcntl(&to_service, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let shared = Arc::new(Shared {
         to_engine: EventFd::from_flags(flags)?,
-        to_service: EventFd::from_flags(flags)?,
+        to_service,
         lost: AtomicU32::new(0),
         lateness_max_us: AtomicU32::new(0),
         woken: AtomicBool::new(false),
@@ -277,6 +280,6 @@ pub(super) fn link() -> nix::Result<(EngineEnd, ServiceEnd)> {
     let (sender, receiver) = sync_channel(ORDERS);
     Ok((
         EngineEnd { orders: receiver, reports: producer, shared: Arc::clone(&shared) },
-        ServiceEnd { orders: sender, reports: consumer, shared },
+        ServiceEnd { orders: sender, reports: consumer, ready: Some(ready), shared },
     ))
 }

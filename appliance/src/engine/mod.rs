@@ -7,10 +7,10 @@
 //! - [`wire`]: the sockets of an interface.
 //! - [`addresses`]: addresses on and off interfaces, in pieces.
 
-pub mod addresses;
-pub mod link;
-pub mod storage;
-pub mod wire;
+pub(crate) mod addresses;
+pub(crate) mod link;
+pub(crate) mod storage;
+pub(crate) mod wire;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -31,7 +31,7 @@ use self::wire::{Attachment, PACKET_BYTES_MAX};
 use crate::clock;
 
 /// Interfaces that one service can use.
-pub const INTERFACES_MAX: usize = 1024;
+pub(crate) const INTERFACES_MAX: usize = 1024;
 
 /// Packets taken from an interface before the others have their turn.
 const RECEIVE_MAX: usize = 256;
@@ -48,11 +48,11 @@ const ORDERS_MAX: usize = 16;
 
 /// How many of each there can be.
 #[derive(Clone, Copy, Debug)]
-pub struct Sizes {
+pub(crate) struct Sizes {
     /// Routers.
-    pub routers: usize,
+    pub(crate) routers: usize,
     /// Interfaces, at most [`INTERFACES_MAX`].
-    pub interfaces: usize,
+    pub(crate) interfaces: usize,
 }
 
 type Set = RouterSet<Owned, Vec<Slot<Owned>>, Vec<Interface>>;
@@ -81,7 +81,7 @@ struct Engine {
 ///
 /// # Errors
 /// When the kernel gives no descriptors or no thread.
-pub fn start(sizes: Sizes) -> io::Result<(ServiceEnd, JoinHandle<()>)> {
+pub(crate) fn start(sizes: Sizes) -> io::Result<(ServiceEnd, JoinHandle<()>)> {
     let (end, service_end) = link::link()?;
     let mut engine = Engine::new(sizes, end)?;
     let thread = std::thread::Builder::new().name("engine".into()).spawn(move || engine.run())?;
@@ -201,17 +201,15 @@ impl Engine {
                 Output::Event { router, event } => {
                     let report = Report::Event { at: now, router, event };
                     // The steady stream of adverts can wait until somebody looks; everything else is news.
-                    if matches!(
-                        event,
-                        locum_core::router::Event::Heard { .. } | locum_core::router::Event::Sent { .. }
-                    ) {
+                    if matches!(event, locum_core::router::Event::Heard { .. } | locum_core::router::Event::Sent { .. })
+                    {
                         self.end.tell_later(report);
                     } else {
                         self.end.tell(report);
                     }
                 }
-                Output::ForeignVrid { interface, family, vrid, source } => {
-                    self.end.tell(Report::Foreign { at: now, interface, family, vrid, source });
+                Output::ForeignVrid { interface, vrid, source, .. } => {
+                    self.end.tell(Report::Foreign { at: now, interface, vrid, source });
                 }
             }
         }
@@ -341,7 +339,6 @@ impl Engine {
             views.push(RouterView {
                 router: id,
                 state: router.state(),
-                since: router.since(),
                 source: router.source(),
                 effective_priority: router.effective_priority(),
                 skew: router.skew(),
@@ -361,7 +358,7 @@ impl Engine {
 }
 
 /// The address part of `address`, if it is one that gratuitous ARP can announce.
-pub fn announceable(address: IpAddr) -> Option<Ipv4Addr> {
+pub(crate) fn announceable(address: IpAddr) -> Option<Ipv4Addr> {
     match address {
         IpAddr::V4(address) => Some(address),
         IpAddr::V6(_) => None,

@@ -6,7 +6,7 @@ use locum_core::router::{Peer, Storage};
 
 /// Lists that the router owns.
 #[derive(Clone, Debug)]
-pub struct Owned;
+pub(crate) struct Owned;
 
 impl Storage for Owned {
     type Addresses = Box<[IpAddr]>;

@@ -15,11 +15,11 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type}
 const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
 
 /// The longest packet that is looked at; what is longer is cut, and then refused for its length.
-pub const PACKET_BYTES_MAX: usize = 20 + 40 + vrrp::MESSAGE_BYTES_MAX;
+pub(crate) const PACKET_BYTES_MAX: usize = 20 + 40 + vrrp::MESSAGE_BYTES_MAX;
 
 /// An interface that adverts go over.
 #[derive(Debug)]
-pub struct Attachment {
+pub(crate) struct Attachment {
     raw: Socket,
     announce: Option<Announce>,
 }
@@ -38,7 +38,7 @@ impl Attachment {
     ///
     /// # Errors
     /// What the kernel says: no privilege, or the interface has gone meanwhile.
-    pub fn open(name: &str, index: NonZeroU32, mac: Option<Mac>, groups: &[Ipv4Addr]) -> io::Result<Self> {
+    pub(crate) fn open(name: &str, index: NonZeroU32, mac: Option<Mac>, groups: &[Ipv4Addr]) -> io::Result<Self> {
         let raw = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(i32::from(vrrp::PROTOCOL))))?;
         raw.bind_device(Some(name.as_bytes()))?;
         raw.set_nonblocking(true)?;
@@ -66,13 +66,13 @@ impl Attachment {
     }
 
     /// Readable when a packet is there.
-    pub fn fd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.raw.as_fd()
     }
 
     /// The next packet with its IP header, if one is there. An error other than "nothing there" is about one packet or
     /// the interface's state (its link went down); the next call may find more.
-    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match (&self.raw).read(buffer) {
             Ok(len) => Ok(Some(len)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
@@ -81,12 +81,12 @@ impl Attachment {
     }
 
     /// Sends a packet that begins with its IP header.
-    pub fn send(&self, packet: &[u8], destination: Ipv4Addr) -> io::Result<()> {
+    pub(crate) fn send(&self, packet: &[u8], destination: Ipv4Addr) -> io::Result<()> {
         self.raw.send_to(packet, &SockAddr::from(SocketAddrV4::new(destination, 0))).map(|_| ())
     }
 
     /// Announces an address by gratuitous ARP. Returns whether there was a way to.
-    pub fn announce(&self, address: Ipv4Addr) -> io::Result<bool> {
+    pub(crate) fn announce(&self, address: Ipv4Addr) -> io::Result<bool> {
         let Some(announce) = &self.announce else { return Ok(false) };
         let frame = arp::gratuitous(announce.mac, address);
         announce.packet.send_to(&frame, &announce.to).map(|_| true)

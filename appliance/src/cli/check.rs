@@ -1,0 +1,61 @@
+//! `locum check`
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use locum_config::files::script_file;
+use locum_config::{Severity, Style, Surroundings};
+
+use super::arguments::Format;
+use super::{Exit, complain, print, print_json};
+
+pub(super) fn check(file: &Path, format: Format, strict: bool) -> Exit {
+    let environment = |name: &str| std::env::var(name).ok();
+    let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let around = Surroundings {
+        interfaces: interfaces(),
+        config_id: host.split('.').next().map(str::to_owned),
+        environment: Some(&environment),
+        script_file: Some(&script_file),
+    };
+    let configuration = match locum_config::load(file, &around) {
+        Ok(configuration) => configuration,
+        Err(error) => {
+            complain(&match error.fix() {
+                Some(fix) => format!("{error}\nhelp: {fix}"),
+                None => error.to_string(),
+            });
+            return Exit::ConfigurationErrors;
+        }
+    };
+    let printed = match format {
+        Format::Json => print_json(&configuration.report()),
+        Format::Text => {
+            let color = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let count =
+                |severity| configuration.diagnostics().iter().filter(|found| found.severity() == severity).count();
+            print(&format!(
+                "{}{}: {} instances, {} errors, {} warnings, {} lints\n",
+                configuration.render_text(Style { color, width: 100 }),
+                file.display(),
+                configuration.model().instances.len(),
+                count(Severity::Error),
+                count(Severity::Warning),
+                count(Severity::Lint),
+            ))
+        }
+    };
+    if configuration.has_errors() {
+        Exit::ConfigurationErrors
+    } else if strict && configuration.has_warnings() {
+        Exit::ConfigurationWarnings
+    } else {
+        printed
+    }
+}
+
+/// The interfaces that exist here; unknown where the kernel cannot be asked.
+fn interfaces() -> Option<Vec<String>> {
+    let names = std::fs::read_dir("/sys/class/net").ok()?;
+    Some(names.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+}

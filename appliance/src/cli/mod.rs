@@ -1,0 +1,192 @@
+//! The command line.
+
+mod arguments;
+mod check;
+#[cfg(feature = "console")]
+mod console;
+mod log;
+mod show;
+mod table;
+mod watch;
+mod words;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use locum_control::Verb;
+use locum_control::client::{Client, ClientError};
+
+use self::arguments::{Arguments, Command};
+use crate::service;
+
+/// What the process ends with. Scripts rely on these numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Done.
+    Done = 0,
+    /// What was asked for failed.
+    Failed = 1,
+    // 2 is clap's, for a command line that makes no sense.
+    /// The configuration has errors, or cannot be read.
+    ConfigurationErrors = 3,
+    /// The configuration has warnings, and `check --strict` was asked for.
+    ConfigurationWarnings = 4,
+    /// No service answers on the socket.
+    NoService = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Where the configuration is looked for.
+const CONFIGURATIONS: [&str; 2] = ["/etc/locum/locum.conf", "/etc/keepalived/keepalived.conf"];
+const RUN_DIRECTORY: &str = "/run/locum";
+const SOCKET: &str = "control.sock";
+
+/// The program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse_from(with_name_as_verb(std::env::args_os().collect()));
+    let socket = arguments.socket.clone().or_else(|| std::env::var_os("LOCUM_SOCKET").map(PathBuf::from));
+    let at = |socket: &Option<PathBuf>| socket.clone().unwrap_or_else(|| Path::new(RUN_DIRECTORY).join(SOCKET));
+    let exit = match arguments.command {
+        None => start_looking(&at(&socket), &arguments),
+        Some(Command::Run { file, run_dir, log }) => {
+            let run_directory = run_dir.unwrap_or_else(|| RUN_DIRECTORY.into());
+            let socket = socket.unwrap_or_else(|| run_directory.join(SOCKET));
+            run(
+                service::Options { configuration: file.unwrap_or_else(default_configuration), socket, run_directory },
+                log,
+            )
+        }
+        Some(Command::Show { instance, json }) => show::show(&at(&socket), instance, json),
+        Some(Command::Why { instance, json }) => show::why(&at(&socket), instance, json),
+        Some(Command::Watch { instance, adverts, json }) => watch::watch(&at(&socket), instance, adverts, json),
+        Some(Command::Resume { instance }) => ask(&at(&socket), Verb::Resume { instance })
+            .map_or_else(|exit| exit, |(_, done)| print(&format!("{done}\n"))),
+        Some(Command::Check { file, format, strict }) => {
+            check::check(&file.unwrap_or_else(default_configuration), format, strict)
+        }
+    };
+    exit.into()
+}
+
+/// Called as `locumd`, it is `locum run`.
+fn with_name_as_verb(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let name = arguments.first().map(Path::new).and_then(Path::file_name);
+    if name == Some("locumd".as_ref()) {
+        arguments.insert(1, "run".into());
+    }
+    arguments
+}
+
+fn default_configuration() -> PathBuf {
+    let exists = CONFIGURATIONS.iter().find(|path| Path::new(path).exists());
+    exists.or(CONFIGURATIONS.first()).copied().unwrap_or_default().into()
+}
+
+/// Without a verb: the console where there is a terminal, else `show`.
+fn start_looking(socket: &Path, arguments: &Arguments) -> Exit {
+    #[cfg(feature = "console")]
+    if io::IsTerminal::is_terminal(&io::stdout()) {
+        return console::console(socket, &arguments.console);
+    }
+    let _ = arguments;
+    show::show(socket, None, false)
+}
+
+fn run(options: service::Options, level: ::log::LevelFilter) -> Exit {
+    log::start(level);
+    match service::run(options) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            complain(&error.to_string());
+            if error.is_about_configuration() { Exit::ConfigurationErrors } else { Exit::Failed }
+        }
+    }
+}
+
+/// Connects; if nobody answers, says so.
+fn connect(socket: &Path) -> Result<Client, Exit> {
+    Client::connect(socket).map_err(|error| complain_about(socket, &error))
+}
+
+/// Asks one thing.
+fn ask(socket: &Path, verb: Verb) -> Result<(Vec<locum_control::Item>, String), Exit> {
+    let mut client = connect(socket)?;
+    client.request(verb).map_err(|error| complain_about(socket, &error))
+}
+
+fn complain_about(socket: &Path, error: &ClientError) -> Exit {
+    let socket = socket.display();
+    match error {
+        ClientError::Connect(cause) => {
+            complain(&format!(
+                "no service answers on {socket}: {cause}\nhelp: start it with `locum run`, or name its socket with \
+                 `--socket PATH`"
+            ));
+            Exit::NoService
+        }
+        ClientError::Refused(refusal) => {
+            complain(&refusal.message);
+            Exit::Failed
+        }
+        ClientError::Broken(_)
+        | ClientError::Closed
+        | ClientError::Timeout
+        | ClientError::Nonsense(_)
+        | ClientError::Protocol(_) => {
+            complain(&format!("{socket}: {error}"));
+            Exit::Failed
+        }
+    }
+}
+
+/// Prints. If nobody reads any more, that is their wish and no failure.
+pub(crate) fn print(text: &str) -> Exit {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("cannot write: {error}"));
+            Exit::Failed
+        }
+        Ok(()) | Err(_) => Exit::Done,
+    }
+}
+
+/// Says on standard error what went wrong.
+pub(crate) fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "locum: {text}"); // nobody is left to tell if this fails
+}
+
+/// Prints a value as one line of JSON.
+fn print_json(value: &impl serde::Serialize) -> Exit {
+    match serde_json::to_string(value) {
+        Ok(text) => print(&format!("{text}\n")),
+        Err(error) => {
+            complain(&error.to_string());
+            Exit::Failed
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locumd_is_locum_run() {
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(
+            with_name_as_verb(words(&["/usr/sbin/locumd", "-f", "x"])),
+            words(&["/usr/sbin/locumd", "run", "-f", "x"])
+        );
+        assert_eq!(with_name_as_verb(words(&["locum", "show"])), words(&["locum", "show"]));
+        assert_eq!(with_name_as_verb(Vec::new()), words(&[]));
+    }
+}

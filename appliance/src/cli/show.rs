@@ -1,0 +1,240 @@
+//! `locum show` and `locum why`
+
+use std::path::Path;
+
+use locum_control::{
+    Duration, InstanceStatus, InterfaceStatus, Item, Mode, SCHEMA, ServiceStatus, State, TransitionRecord, Verb,
+    headline, outlook,
+};
+use serde::Serialize;
+
+use super::{Exit, ask, print, print_json, table, words};
+
+/// What `show --json` prints.
+#[derive(Default, Serialize)]
+struct Shown {
+    schema: u32,
+    service: Option<ServiceStatus>,
+    interfaces: Vec<InterfaceStatus>,
+    instances: Vec<InstanceStatus>,
+}
+
+/// What `why --json` prints.
+#[derive(Serialize)]
+struct Why<'a> {
+    schema: u32,
+    instance: &'a InstanceStatus,
+    outlook: String,
+    /// Newest first.
+    transitions: &'a [TransitionRecord],
+}
+
+pub(super) fn show(socket: &Path, instance: Option<String>, json: bool) -> Exit {
+    let in_full = instance.is_some();
+    let (items, _) = match ask(socket, Verb::Show { instance }) {
+        Ok(answer) => answer,
+        Err(exit) => return exit,
+    };
+    let mut shown = Shown { schema: SCHEMA, ..Shown::default() };
+    for item in items {
+        match item {
+            Item::Service(service) => shown.service = Some(service),
+            Item::Interface(interface) => shown.interfaces.push(interface),
+            Item::Instance(instance) => shown.instances.push(*instance),
+            Item::Transition(_) | Item::Notice(_) => {}
+        }
+    }
+    if json {
+        return print_json(&shown);
+    }
+    let now_us = shown.service.as_ref().map_or(0, |service| service.now_us);
+    match shown.instances.first() {
+        Some(instance) if in_full => print(&full(instance, now_us)),
+        Some(_) => print(&brief(&shown, now_us)),
+        None => print("no instances\n"),
+    }
+}
+
+fn brief(shown: &Shown, now_us: u64) -> String {
+    let header = ["INSTANCE", "VRID", "ON", "STATE", "PRIO", "SINCE", "VIP", ""];
+    let mut rows = vec![header.map(String::from).to_vec()];
+    for status in &shown.instances {
+        let mut vips = status.vips.iter().map(|vip| vip.address.as_str());
+        let first = vips.next().unwrap_or("none").to_owned();
+        let more = vips.count();
+        rows.push(vec![
+            status.name.clone(),
+            status.vrid.to_string(),
+            status.interface.clone(),
+            status.state.to_string(),
+            priority(status),
+            words::ago(now_us, status.since_us),
+            if more > 0 { format!("{first} +{more}") } else { first },
+            headline(status),
+        ]);
+    }
+    let mut text = table::render(&rows);
+    if let Some(service) = shown.service.as_ref().filter(|service| service.configuration_errors > 0) {
+        text.push_str(&format!(
+            "{} has {} errors: see `locum check {0}`\n",
+            service.configuration, service.configuration_errors
+        ));
+    }
+    text
+}
+
+fn priority(status: &InstanceStatus) -> String {
+    if status.effective_priority == status.priority {
+        status.priority.to_string()
+    } else {
+        format!("{} (base {})", status.effective_priority, status.priority)
+    }
+}
+
+fn full(status: &InstanceStatus, now_us: u64) -> String {
+    let span = |us: u64| Duration::from_us(us).to_string();
+    let mut lines = heading(status, now_us);
+    lines.push(format!(
+        "  VRRPv{} {}, VRID {} on {}, {}",
+        status.version,
+        status.family,
+        status.vrid,
+        status.interface,
+        match &status.mode {
+            Mode::Multicast { group } => format!("multicast to {group}"),
+            Mode::Unicast { peers } => format!("unicast to {}", list(peers)),
+        }
+    ));
+    lines
+        .push(format!("  adverts from {}", status.source.map_or("no address yet".into(), |source| source.to_string())));
+    let preempt = match (status.preempt, status.preempt_delay_us) {
+        (false, _) => "never preempts".to_owned(),
+        (true, 0) => "preempts".to_owned(),
+        (true, delay_us) => format!("preempts after {}", span(delay_us)),
+    };
+    lines.push(format!("  priority {}, {preempt}", priority(status)));
+    lines.push(format!(
+        "  advert interval {}, skew {}, a master is down after {}",
+        span(u64::from(status.advert_interval_cs) * 10_000),
+        span(status.skew_us),
+        span(status.master_down_interval_us)
+    ));
+    let in_time = |at: Option<u64>| at.map(|at| span(at.saturating_sub(now_us)));
+    for (what, at) in [
+        ("takes over unless the master is heard, in", status.timers.master_down_at_us),
+        ("preempt delay ends (`locum resume` skips it), in", status.timers.preempt_at_us),
+        ("next advert in", status.timers.advertise_at_us),
+        ("addresses go at the latest in", status.timers.handover_until_us),
+    ] {
+        lines.extend(in_time(at).map(|left| format!("  {what} {left}")));
+    }
+    lines.push("Addresses".into());
+    for vip in &status.vips {
+        let label = vip.label.as_ref().map(|label| format!(" label {label}")).unwrap_or_default();
+        let excluded = if vip.excluded { ", not in adverts" } else { "" };
+        let what = match (&vip.error, vip.installed) {
+            (Some(error), _) => error.as_str(),
+            (None, true) => "here",
+            (None, false) => "not here",
+        };
+        lines.push(format!("  {} on {}{label}: {what}{excluded}", vip.address, vip.device));
+    }
+    if !status.senders.is_empty() {
+        lines.push("Heard".into());
+    }
+    for sender in &status.senders {
+        let age = words::ago(now_us, sender.last_heard_us);
+        let mut line = format!("  {}: ", sender.address);
+        if sender.received > 0 {
+            line.push_str(&format!(
+                "priority {}, {age} ago, {} adverts, {} late, {} missed, longest gap {}",
+                sender.priority,
+                sender.received,
+                sender.late,
+                sender.missed,
+                span(sender.longest_gap_us)
+            ));
+        }
+        if let Some(reason) = sender.last_reject {
+            let separator = if sender.received > 0 { "; " } else { "" };
+            line.push_str(&format!("{separator}{} packets discarded, the last one: {reason}", sender.rejected));
+        }
+        lines.push(line);
+    }
+    let counters = &status.counters;
+    lines.push("Counted".into());
+    lines.push(format!(
+        "  adverts sent {}, received {}; priority 0 sent {}, received {}; became MASTER {}; announcements {}",
+        counters.adverts_sent,
+        counters.adverts_received,
+        counters.priority_zero_sent,
+        counters.priority_zero_received,
+        counters.became_master,
+        counters.announcements_sent
+    ));
+    for (reason, count) in &counters.rejected {
+        lines.push(format!("  discarded, {reason}: {count}. {}", reason.help()));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// State, since when and why.
+fn heading(status: &InstanceStatus, now_us: u64) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} is {} since {} ({} ago)",
+        status.name,
+        status.state,
+        words::wall_clock(status.since_unix_ms),
+        words::ago(now_us, status.since_us)
+    )];
+    // The blocks of a FAULT say it better.
+    if let Some(last) = status.last_transition.as_ref().filter(|_| status.state != State::Fault) {
+        lines.push(format!("  because: {}", last.text));
+    }
+    for block in &status.blocks {
+        let since = words::ago(now_us, block.since_us);
+        lines.push(format!("  blocked for {since} by {}: {}", block.block, block.detail));
+    }
+    lines.push(format!("  {}", headline(status)));
+    lines
+}
+
+fn list(addresses: &[std::net::IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn why(socket: &Path, instance: String, json: bool) -> Exit {
+    let (items, _) = match ask(socket, Verb::Why { instance }) {
+        Ok(answer) => answer,
+        Err(exit) => return exit,
+    };
+    let mut status = None;
+    let mut transitions = Vec::new();
+    for item in items {
+        match item {
+            Item::Instance(instance) => status = Some(instance),
+            Item::Transition(transition) => transitions.push(transition),
+            Item::Service(_) | Item::Interface(_) | Item::Notice(_) => {}
+        }
+    }
+    let Some(status) = status else {
+        super::complain("the service has not said anything about it");
+        return Exit::Failed;
+    };
+    if json {
+        let outlook = outlook(&status);
+        return print_json(&Why { schema: SCHEMA, instance: &status, outlook, transitions: &transitions });
+    }
+    let mut lines = heading(&status, crate::clock::now().us());
+    lines.push(format!("  {}", outlook(&status)));
+    lines.push("History, newest first".into());
+    let rows: Vec<_> = transitions
+        .iter()
+        .map(|record| {
+            let step = format!("{} -> {}", record.from, record.to);
+            vec![format!("  {}", words::wall_clock(record.at_unix_ms)), step, record.text.clone()]
+        })
+        .collect();
+    print(&format!("{}\n{}", lines.join("\n"), table::render(&rows)))
+}

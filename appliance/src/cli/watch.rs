@@ -1,0 +1,100 @@
+//! `locum watch`
+
+use std::path::Path;
+
+use locum_control::client::ClientError;
+use locum_control::{Duration, Event, MarkKind, Notice, SCHEMA, Verb};
+use serde::Serialize;
+
+use super::{Exit, complain, complain_about, connect, words};
+
+/// What `watch --json` prints, a line each.
+#[derive(Serialize)]
+struct Watched<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    notice: &'a Notice,
+}
+
+pub(super) fn watch(socket: &Path, instance: Option<String>, adverts: bool, json: bool) -> Exit {
+    let mut client = match connect(socket) {
+        Ok(client) => client,
+        Err(exit) => return exit,
+    };
+    if let Err(error) = client.request(Verb::Watch { instance, adverts }) {
+        return complain_about(socket, &error);
+    }
+    loop {
+        let notice = match client.next_notice(None) {
+            Ok(notice) => notice,
+            Err(ClientError::Closed) => {
+                complain("the service has ended");
+                return Exit::Failed;
+            }
+            Err(error) => return complain_about(socket, &error),
+        };
+        let text = if json {
+            serde_json::to_string(&Watched { schema: SCHEMA, notice: &notice })
+                .map(|line| line + "\n")
+                .unwrap_or_default()
+        } else {
+            lines(&notice)
+        };
+        // Whoever has read enough closes the pipe.
+        if std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes()).is_err() {
+            return Exit::Done;
+        }
+    }
+}
+
+/// A notice in words: one line, or one for each advert.
+fn lines(notice: &Notice) -> String {
+    let time = words::time_of_day(notice.at_unix_ms);
+    let span = |us: u64| Duration::from_us(us);
+    let text = match &notice.event {
+        Event::Transition(record) => {
+            format!("{}: {} -> {}: {}", record.instance, record.from, record.to, record.text)
+        }
+        Event::Adverts { instance, marks } => {
+            let mut text = String::new();
+            for mark in marks {
+                let earlier_ms = notice.at_us.saturating_sub(mark.at_us) / 1_000;
+                let time = words::time_of_day(notice.at_unix_ms.saturating_sub(earlier_ms));
+                let what = match mark.kind {
+                    MarkKind::Received => format!("heard from {}", mark.source),
+                    MarkKind::Sent => format!("sent from {}", mark.source),
+                    MarkKind::Rejected { reason } => format!("from {} discarded: {reason}", mark.source),
+                };
+                text.push_str(&format!("{time} {instance}: advert of priority {} {what}\n", mark.priority));
+            }
+            return text;
+        }
+        Event::Blocked { instance, block, detail } => format!("{instance}: blocked by {block}: {detail}"),
+        Event::Unblocked { instance, block } => format!("{instance}: no longer blocked by {block}"),
+        Event::Rejected { instance, interface, source, reason, count } => {
+            let whose = instance.as_deref().unwrap_or(interface);
+            format!("{whose}: {count} packets from {source} discarded: {reason}. {}", reason.help())
+        }
+        Event::SecondMaster { instance, source, priority, detail } => {
+            format!("{instance}: second master {source} (priority {priority}): {detail}")
+        }
+        Event::SecondMasterGone { instance, source, lasted_us } => {
+            format!("{instance}: second master {source} is gone after {}", span(*lasted_us))
+        }
+        Event::NearMiss { instance, source, silent_us, left_us } => format!(
+            "{instance}: master {source} was silent for {}, {} before a takeover",
+            span(*silent_us),
+            span(*left_us)
+        ),
+        Event::AddressFailed { instance, address, error } => format!("{instance}: address {address}: {error}"),
+        Event::HandoverEnded { instance, to: Some(to), lasted_us } => {
+            format!("{instance}: {to} has taken over within {}", span(*lasted_us))
+        }
+        Event::HandoverEnded { instance, to: None, lasted_us } => {
+            format!("{instance}: nobody has taken over within {}", span(*lasted_us))
+        }
+        Event::Lagged { missed } => format!("{missed} events were missed, this program was too slow"),
+        Event::Stopping => "the service stops".into(),
+    };
+    format!("{time} {text}\n")
+}

@@ -1,0 +1,168 @@
+//! Requests and what is answered.
+
+use locum_control::{
+    Answer, ErrorCode, Event, FramingError, InstanceStatus, Item, Notice, Request, Role, ServiceStatus, Verb,
+};
+use locum_core::router::CommandError;
+
+use super::Service;
+use super::clients::{ClientId, Watch};
+use super::instance::Instance;
+use crate::clock;
+
+impl Service {
+    /// Answers one line of a client.
+    pub(super) async fn answer(&mut self, client: ClientId, line: Result<String, FramingError>) {
+        let request = match line {
+            Ok(line) => serde_json::from_str::<Request>(&line).map_err(|error| {
+                (ErrorCode::BadRequest, format!("this is no request that this version knows: {error}"))
+            }),
+            Err(FramingError::TooLong) => Err((ErrorCode::TooLong, FramingError::TooLong.to_string())),
+            Err(FramingError::NotUtf8) => Err((ErrorCode::BadRequest, FramingError::NotUtf8.to_string())),
+        };
+        let Request { id, verb } = match request {
+            Ok(request) => request,
+            Err((code, message)) => {
+                if let Some(client) = self.clients.get_mut(client) {
+                    client.refuse(None, code, message);
+                }
+                return;
+            }
+        };
+        let Some(asking) = self.clients.get_mut(client) else { return };
+        if verb.changes_something() && asking.role != Role::Admin {
+            let text = format!("`{}` is for root and members of the group locum", verb.name());
+            asking.refuse(Some(id), ErrorCode::NotAllowed, text);
+            log::warn!("{} may not `{}`", asking.who, verb.name());
+            return;
+        }
+        let outcome = match verb {
+            Verb::Show { instance } => self.show(client, id, instance.as_deref()).await,
+            Verb::Why { instance } => self.why(client, id, &instance).await,
+            Verb::Watch { instance, adverts } => self.watch(client, id, instance, adverts).await,
+            Verb::Resume { instance } => self.resume(&instance).await,
+        };
+        let Some(client) = self.clients.get_mut(client) else { return };
+        match outcome {
+            Ok(done) => client.answer(Some(id), Answer::Done(done)),
+            Err((code, message)) => client.refuse(Some(id), code, message),
+        }
+    }
+
+    async fn show(&mut self, client: ClientId, id: u64, name: Option<&str>) -> Outcome {
+        self.refresh_views().await?;
+        let chosen = self.chosen(name)?;
+        let Some(role) = self.clients.get_mut(client).map(|asking| asking.role) else { return Ok(String::new()) };
+        let service = self.status(role);
+        let statuses: Vec<_> = chosen.iter().filter_map(|index| self.instance_status(*index)).collect();
+        let interfaces = self.interface_statuses(&statuses);
+        let count = statuses.len();
+        if let Some(asking) = self.clients.get_mut(client) {
+            asking.item(id, Item::Service(service));
+            for interface in interfaces {
+                asking.item(id, Item::Interface(interface));
+            }
+            for status in statuses {
+                asking.item(id, Item::Instance(Box::new(status)));
+            }
+        }
+        Ok(format!("{count} instances"))
+    }
+
+    async fn why(&mut self, client: ClientId, id: u64, name: &str) -> Outcome {
+        self.refresh_views().await?;
+        let index = self.find(name)?;
+        let status = self.instance_status(index);
+        let Some(asking) = self.clients.get_mut(client) else { return Ok(String::new()) };
+        if let Some(status) = status {
+            asking.item(id, Item::Instance(Box::new(status)));
+        }
+        let mut count = 0;
+        for record in self.history.of(name).rev() {
+            asking.item(id, Item::Transition(record.clone()));
+            count += 1;
+        }
+        Ok(format!("{count} transitions"))
+    }
+
+    async fn watch(&mut self, client: ClientId, id: u64, name: Option<String>, adverts: bool) -> Outcome {
+        self.show(client, id, name.as_deref()).await?;
+        let chosen = self.chosen(name.as_deref())?;
+        let at_unix_ms = clock::unix_ms();
+        let Some(asking) = self.clients.get_mut(client) else { return Ok(String::new()) };
+        for instance in chosen.iter().filter_map(|index| self.instances.get(*index)) {
+            for record in self.history.of(instance.name()) {
+                asking.item(id, Item::Transition(record.clone()));
+            }
+            let marks: Vec<_> = instance.marks().collect();
+            if adverts && let Some(last) = marks.last() {
+                let event = Event::Adverts { instance: instance.name().into(), marks: marks.clone() };
+                asking.item(id, Item::Notice(Notice { seq: 0, at_us: last.at_us, at_unix_ms, event }));
+            }
+        }
+        asking.watch = Some(Watch { instance: name, adverts });
+        // What was just shown is told; nobody wants it twice.
+        if !self.clients.any_watches_adverts() || adverts {
+            self.instances.iter_mut().for_each(|instance| instance.untold_marks = 0);
+        }
+        Ok("watching".into())
+    }
+
+    async fn resume(&mut self, name: &str) -> Outcome {
+        let index = self.find(name)?;
+        let router = self.instances.get(index).and_then(|instance| instance.router);
+        let not_now = |text: &str| (ErrorCode::NotNow, format!("{name}: {text}"));
+        let router = router.ok_or_else(|| not_now("its configuration has an error, it does not run"))?;
+        match self.order_resume(router).await? {
+            Ok(()) => Ok(format!("{name}: the preempt delay is ended, it takes over")),
+            Err(CommandError::NothingToResume) => Err(not_now("no preempt delay runs")),
+            Err(CommandError::NoSuchRouter) => Err(not_now("it has just been removed")),
+        }
+    }
+
+    fn instance_status(&self, index: usize) -> Option<InstanceStatus> {
+        let instance = self.instances.get(index)?;
+        Some(instance.status(&self.network, self.history.last(instance.name())))
+    }
+
+    fn status(&self, role: Role) -> ServiceStatus {
+        let now = clock::now();
+        let (errors, warnings) = self.findings;
+        ServiceStatus {
+            host: self.host.clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            role,
+            pid: std::process::id(),
+            uptime_us: now.since(self.started).us(),
+            now_us: now.us(),
+            now_unix_ms: clock::unix_ms(),
+            configuration: self.options.configuration.display().to_string(),
+            configuration_errors: errors,
+            configuration_warnings: warnings,
+            instances: u32::try_from(self.instances.len()).unwrap_or(u32::MAX),
+            lateness_max_us: self.engine.shared.lateness_max_us().into(),
+            reports_lost: self.engine.shared.lost().into(),
+        }
+    }
+
+    /// The instances asked for, as indices.
+    fn chosen(&self, name: Option<&str>) -> Result<Vec<usize>, (ErrorCode, String)> {
+        match name {
+            Some(name) => self.find(name).map(|index| vec![index]),
+            None => Ok((0..self.instances.len()).collect()),
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<usize, (ErrorCode, String)> {
+        let found = self.instances.iter().position(|instance| instance.name() == name);
+        found.ok_or_else(|| {
+            let known: Vec<_> = self.instances.iter().map(Instance::name).take(10).collect();
+            let known =
+                if known.is_empty() { "there is none".into() } else { format!("there is {}", known.join(", ")) };
+            (ErrorCode::UnknownInstance, format!("no instance is called {name}; {known}"))
+        })
+    }
+}
+
+/// A request's end: what took effect, or why nothing did.
+pub(super) type Outcome = Result<String, (ErrorCode, String)>;

@@ -1,0 +1,339 @@
+//! The programs on the control socket. Each has a bounded outbox: one that does not read misses notices, is told how many
+//! when it reads again, and is dropped if it does not. None of it reaches the engine.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use locum_control::{
+    Answer, ErrorCode, Event, FramingError, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Role,
+};
+use nix::unistd::{Gid, Group, Uid, User};
+use serde::Serialize;
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf, UCred};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::spawn_local;
+
+use crate::clock;
+
+/// Connections at a time. A few more are let in for those who may change things, so that nobody can lock them out.
+const CLIENTS_MAX: usize = 32;
+const CLIENTS_MAX_FOR_ADMINS: usize = 40;
+
+/// Bytes of notices that may wait for a client. Answers, which it has asked for, may be longer.
+const NOTICE_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of answers that may wait: a thousand instances in full.
+const OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What the kernel may hold for a client beside that. Small, so that one that does not read is noticed soon.
+const SEND_BUFFER_BYTES: usize = 16 * 1024;
+
+/// A client for which something waits and which reads nothing for so long is dropped.
+const STALL_MAX: Duration = Duration::from_secs(10);
+
+/// Requests of one client that may wait.
+const REQUESTS_WAITING: usize = 4;
+
+/// The group whose members may change things, beside root.
+const ADMIN_GROUP: &str = "locum";
+
+/// A connection's number.
+pub(crate) type ClientId = u64;
+
+/// What comes from the connections.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// A line.
+    Line(ClientId, Result<String, FramingError>),
+    /// It will not say any more.
+    Ended(ClientId),
+    /// It was dropped because it did not read.
+    Stalled(ClientId),
+}
+
+/// What a client wants to be told.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    /// Only about this instance.
+    pub(crate) instance: Option<String>,
+    /// Each advert as well.
+    pub(crate) adverts: bool,
+}
+
+/// A program on the socket.
+pub(crate) struct Client {
+    /// What it may do.
+    pub(crate) role: Role,
+    /// Who it is, for the log.
+    pub(crate) who: String,
+    /// What it wants to be told.
+    pub(crate) watch: Option<Watch>,
+    outbox: Rc<Outbox>,
+    /// The number of its last notice.
+    seq: u64,
+    /// Notices it has missed since the last one.
+    missed: u64,
+}
+
+struct Outbox {
+    bytes: RefCell<Vec<u8>>,
+    changed: Notify,
+    /// Nothing will be added any more.
+    finished: Cell<bool>,
+}
+
+/// All of them.
+pub(crate) struct Clients {
+    by_id: BTreeMap<ClientId, Client>,
+    next: ClientId,
+    incoming: mpsc::Sender<Incoming>,
+}
+
+impl Clients {
+    /// None yet; what they say goes to `incoming`.
+    pub(crate) fn new(incoming: mpsc::Sender<Incoming>) -> Self {
+        Self { by_id: BTreeMap::new(), next: 1, incoming }
+    }
+
+    /// A connection was made.
+    pub(crate) fn accept(&mut self, stream: UnixStream, host: &str) {
+        let Ok(credentials) = stream.peer_cred() else { return };
+        let role = role_of(&credentials);
+        let most = if role == Role::Admin { CLIENTS_MAX_FOR_ADMINS } else { CLIENTS_MAX };
+        let outbox = Rc::new(Outbox { bytes: RefCell::default(), changed: Notify::new(), finished: Cell::new(false) });
+        let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES); // the default is only larger
+        let (reader, writer) = stream.into_split();
+        if self.by_id.len() >= most {
+            let message = format!("the service serves {CLIENTS_MAX} connections at a time, all are in use");
+            let refusal = Refusal { code: ErrorCode::Failed, message };
+            outbox.push(&Line::Answer { id: None, answer: Answer::Error(refusal) });
+            outbox.finish();
+            spawn_local(write(writer, outbox, None));
+            return;
+        }
+        let id = self.next;
+        self.next += 1;
+        let who = describe(&credentials);
+        let hello = Hello {
+            locum: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").into(),
+            host: host.into(),
+            role,
+            now_us: clock::now().us(),
+            now_unix_ms: clock::unix_ms(),
+        };
+        outbox.push(&Line::Hello(hello));
+        spawn_local(write(writer, Rc::clone(&outbox), Some((id, self.incoming.clone()))));
+        spawn_local(read(reader, id, self.incoming.clone()));
+        self.by_id.insert(id, Client { role, who, watch: None, outbox, seq: 0, missed: 0 });
+    }
+
+    /// One of them.
+    pub(crate) fn get_mut(&mut self, id: ClientId) -> Option<&mut Client> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// A client will not say any more. What waits for it is still sent.
+    pub(crate) fn remove(&mut self, id: ClientId) -> Option<Client> {
+        let client = self.by_id.remove(&id)?;
+        client.outbox.finish();
+        Some(client)
+    }
+
+    /// Whether anybody wants to be told of each advert.
+    pub(crate) fn any_watches_adverts(&self) -> bool {
+        self.by_id.values().any(|client| client.watch.as_ref().is_some_and(|watch| watch.adverts))
+    }
+
+    /// Tells everybody who wants to know.
+    pub(crate) fn tell(&mut self, at_us: u64, at_unix_ms: u64, event: &Event) {
+        for client in self.by_id.values_mut() {
+            if client.watch.as_ref().is_some_and(|watch| watch.wants(event)) {
+                client.tell(at_us, at_unix_ms, event.clone());
+            }
+        }
+    }
+
+    /// Ends all connections, after what waits for them is sent.
+    pub(crate) fn finish(&mut self) {
+        for client in std::mem::take(&mut self.by_id).into_values() {
+            client.outbox.finish();
+        }
+    }
+}
+
+impl Watch {
+    fn wants(&self, event: &Event) -> bool {
+        let is_about_it = match (&self.instance, event.instance()) {
+            (None, _) | (_, None) => true,
+            (Some(wanted), Some(instance)) => wanted == instance,
+        };
+        is_about_it && (self.adverts || !matches!(event, Event::Adverts { .. }))
+    }
+}
+
+impl Client {
+    /// A line of an answer.
+    pub(crate) fn answer(&self, id: Option<u64>, answer: Answer) {
+        self.outbox.push(&Line::Answer { id, answer });
+    }
+
+    /// A part of an answer.
+    pub(crate) fn item(&self, id: u64, item: Item) {
+        self.answer(Some(id), Answer::Item(item));
+    }
+
+    /// The end of an answer: refused.
+    pub(crate) fn refuse(&self, id: Option<u64>, code: ErrorCode, message: impl Into<String>) {
+        self.answer(id, Answer::Error(Refusal { code, message: message.into() }));
+    }
+
+    fn tell(&mut self, at_us: u64, at_unix_ms: u64, event: Event) {
+        if self.outbox.len() > NOTICE_BYTES_MAX {
+            self.missed += 1;
+            return;
+        }
+        let missed = std::mem::take(&mut self.missed);
+        if missed > 0 {
+            self.push_notice(at_us, at_unix_ms, Event::Lagged { missed });
+        }
+        self.push_notice(at_us, at_unix_ms, event);
+    }
+
+    fn push_notice(&mut self, at_us: u64, at_unix_ms: u64, event: Event) {
+        self.seq += 1;
+        self.outbox.push(&Line::Notice(Notice { seq: self.seq, at_us, at_unix_ms, event }));
+    }
+}
+
+impl Outbox {
+    fn push(&self, line: &impl Serialize) {
+        let mut bytes = self.bytes.borrow_mut();
+        if bytes.len() > OUTBOX_BYTES_MAX {
+            return;
+        }
+        // The types of the protocol always serialise; were one not to, its line would be missing.
+        if serde_json::to_writer(&mut *bytes, line).is_ok() {
+            bytes.push(b'\n');
+        }
+        self.changed.notify_one();
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.borrow().len()
+    }
+
+    fn finish(&self) {
+        self.finished.set(true);
+        self.changed.notify_one();
+    }
+}
+
+/// Sends what waits, until there is nothing more to come or nobody who reads.
+async fn write(mut stream: OwnedWriteHalf, outbox: Rc<Outbox>, client: Option<(ClientId, mpsc::Sender<Incoming>)>) {
+    let mut chunk = Vec::new();
+    loop {
+        chunk.clear();
+        std::mem::swap(&mut chunk, &mut *outbox.bytes.borrow_mut());
+        if chunk.is_empty() {
+            if outbox.finished.get() {
+                return;
+            }
+            outbox.changed.notified().await;
+            continue;
+        }
+        let mut rest = chunk.as_slice();
+        while !rest.is_empty() {
+            match tokio::time::timeout(STALL_MAX, stream.write(rest)).await {
+                Ok(Ok(count)) => rest = rest.get(count..).unwrap_or_default(),
+                Ok(Err(_)) => return, // it has gone, and its other half says so
+                Err(_) => {
+                    if let Some((id, incoming)) = client {
+                        let _ = incoming.send(Incoming::Stalled(id)).await; // the service ends: nobody to tell
+                    }
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Takes lines, one at a time as fast as they are dealt with.
+async fn read(mut stream: OwnedReadHalf, id: ClientId, incoming: mpsc::Sender<Incoming>) {
+    let mut buffer = LineBuffer::default();
+    let mut chunk = [0; 4096];
+    let (waiting, mut lines) = mpsc::channel(REQUESTS_WAITING);
+    spawn_local(async move {
+        while let Some(message) = lines.recv().await {
+            if incoming.send(message).await.is_err() {
+                return;
+            }
+        }
+    });
+    loop {
+        while let Some(line) = buffer.next_line() {
+            if waiting.send(Incoming::Line(id, line)).await.is_err() {
+                return;
+            }
+        }
+        match stream.read(&mut chunk).await {
+            Ok(count) if count > 0 => buffer.extend(chunk.get(..count).unwrap_or_default()),
+            Ok(_) | Err(_) => {
+                let _ = waiting.send(Incoming::Ended(id)).await; // the service ends: nobody to tell
+                return;
+            }
+        }
+    }
+}
+
+/// Listens on the socket. A socket left behind by a service that was killed is taken over; the caller has made sure that
+/// no other service lives.
+///
+/// # Errors
+/// What the file system says.
+pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        super::history::make_directory(directory)?;
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another service answers on it")),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let listener = UnixListener::bind(path)?;
+    // Whoever is on the machine may look; what changes something is decided by who asks.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
+}
+
+fn role_of(credentials: &UCred) -> Role {
+    let uid = Uid::from_raw(credentials.uid());
+    let is_admin = uid.is_root() || uid == Uid::effective() || is_in_admin_group(uid, credentials.gid());
+    if is_admin { Role::Admin } else { Role::Reader }
+}
+
+fn is_in_admin_group(uid: Uid, gid: u32) -> bool {
+    let Ok(Some(group)) = Group::from_name(ADMIN_GROUP) else { return false };
+    if group.gid == Gid::from_raw(gid) {
+        return true;
+    }
+    User::from_uid(uid).ok().flatten().is_some_and(|user| group.mem.contains(&user.name))
+}
+
+fn describe(credentials: &UCred) -> String {
+    let uid = Uid::from_raw(credentials.uid());
+    let name = User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
+    match credentials.pid() {
+        Some(pid) => format!("{name} (pid {pid})"),
+        None => name,
+    }
+}

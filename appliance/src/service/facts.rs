@@ -1,0 +1,142 @@
+//! What the kernel's changes mean: sockets opened and closed, links up and down, source addresses found and lost.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
+
+use locum_control::{ForeignVrid, InstanceStatus, InterfaceStatus};
+use locum_core::router::InterfaceId;
+use locum_core::set::Link;
+use locum_core::wire::arp::Mac;
+
+use super::Service;
+use super::instance::rejected;
+use super::plan;
+use crate::engine::link::Order;
+use crate::engine::wire::Attachment;
+
+/// An interface that instances use.
+pub(super) struct Interface {
+    /// Its name.
+    pub(super) name: String,
+    /// Groups that adverts come to on it.
+    pub(super) groups: Vec<Ipv4Addr>,
+    /// Whether it carries adverts; otherwise it only has addresses on it.
+    pub(super) is_used_for_adverts: bool,
+    /// The kernel's index and hardware address that its sockets were opened with.
+    attached: Option<(NonZeroU32, Option<Mac>)>,
+    /// The link as last ordered.
+    link: Link,
+    /// Groups heard on it that are not ours.
+    pub(super) foreign: Vec<ForeignVrid>,
+}
+
+impl Interface {
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            name,
+            groups: Vec::new(),
+            is_used_for_adverts: false,
+            attached: None,
+            link: Link::Missing,
+            foreign: Vec::new(),
+        }
+    }
+}
+
+impl Service {
+    /// Something about links or addresses has changed: brings the engine up to date.
+    pub(super) fn network_changed(&mut self) {
+        for index in 0..self.interfaces.len() {
+            self.follow_interface(index);
+        }
+        for index in 0..self.instances.len() {
+            self.follow_source(index);
+        }
+    }
+
+    /// The engine's number of the interface of this name.
+    pub(super) fn interface_id(&self, name: &str) -> Option<InterfaceId> {
+        let index = self.interfaces.iter().position(|interface| interface.name == name)?;
+        u16::try_from(index).ok().map(InterfaceId)
+    }
+
+    fn follow_interface(&mut self, index: usize) {
+        let (Some(interface), Ok(number)) = (self.interfaces.get(index), u16::try_from(index)) else { return };
+        let id = InterfaceId(number);
+        let known = self.network.by_name(&interface.name).map(|(index, known)| (index, known.mac, known.link()));
+        let wanted = known.map(|(index, mac, _)| (index, mac));
+        let link = known.map_or(Link::Missing, |(_, _, link)| link);
+        let index_before = interface.attached.map(|(index, _)| index);
+        if wanted != interface.attached {
+            // The kernel cuts sockets off from an interface that goes; a new one of the same name needs new sockets.
+            self.attach(index, id, wanted);
+            if wanted.map(|(index, _)| index) != index_before {
+                self.replan(index);
+            }
+        }
+        if let Some(interface) = self.interfaces.get_mut(index).filter(|interface| interface.link != link) {
+            interface.link = link;
+            self.order(Order::SetLink { interface: id, link });
+        }
+    }
+
+    fn attach(&mut self, index: usize, id: InterfaceId, wanted: Option<(NonZeroU32, Option<Mac>)>) {
+        let Some(interface) = self.interfaces.get_mut(index) else { return };
+        interface.attached = wanted;
+        let attachment = wanted.map(|(index, mac)| Attachment::open(&interface.name, index, mac, &interface.groups));
+        match attachment {
+            Some(Ok(attachment)) => self.order(Order::Attach { interface: id, attachment: Box::new(attachment) }),
+            Some(Err(error)) => {
+                log::error!("{}: cannot open its sockets: {error}", interface.name);
+                // Tried again when the kernel next tells of a change.
+                interface.attached = None;
+                self.order(Order::Detach { interface: id });
+            }
+            None => self.order(Order::Detach { interface: id }),
+        }
+    }
+
+    /// The kernel's index of an interface has changed: the addresses that go on it are installed with other messages.
+    fn replan(&mut self, interface: usize) {
+        let Some(name) = self.interfaces.get(interface).map(|interface| interface.name.clone()) else { return };
+        let mut orders = Vec::new();
+        for instance in &self.instances {
+            let uses = plan::addresses(&instance.configured)
+                .any(|(address, _)| plan::device(address, &instance.configured) == name);
+            if let Some(router) = instance.router.filter(|_| uses) {
+                let plan = plan::address_plan(&instance.configured, &self.network, |name| self.interface_id(name));
+                orders.push(Order::SetPlan { router, plan: Box::new(plan) });
+            }
+        }
+        orders.into_iter().for_each(|order| self.order(order));
+    }
+
+    fn follow_source(&mut self, index: usize) {
+        let Some(instance) = self.instances.get(index) else { return };
+        let source: Option<IpAddr> = instance.choose_source(&self.network);
+        let Some(router) = instance.router.filter(|_| source != instance.source) else { return };
+        if let Some(instance) = self.instances.get_mut(index) {
+            instance.source = source;
+        }
+        self.order(Order::SetSource { router, source });
+    }
+
+    /// The interfaces that these instances use.
+    pub(super) fn interface_statuses(&self, instances: &[InstanceStatus]) -> Vec<InterfaceStatus> {
+        let used = |interface: &&Interface| {
+            interface.is_used_for_adverts && instances.iter().any(|status| status.interface == interface.name)
+        };
+        let status = |interface: &Interface| {
+            let view = self.instances.iter().filter(|instance| instance.interface() == interface.name);
+            let view = view.filter_map(|instance| instance.view.as_ref()).next();
+            InterfaceStatus {
+                name: interface.name.clone(),
+                exists: interface.link != Link::Missing,
+                up: interface.link == Link::Up,
+                foreign: interface.foreign.clone(),
+                rejected: view.map(|view| rejected(&view.interface_rejected)).unwrap_or_default(),
+            }
+        };
+        self.interfaces.iter().filter(used).map(status).collect()
+    }
+}

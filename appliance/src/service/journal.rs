@@ -1,0 +1,214 @@
+//! What may be on the interfaces because of us. Written before it is installed; a start after SIGKILL or power loss removes
+//! what it lists, before the first advert, and nothing else.
+//!
+//! Three things tell our address from one that merely looks like it: the boot and the network namespace in which the
+//! journal was written, that the address was not there before, and, since Linux 5.18, the mark that we put on it
+//! (`IFA_PROTO`).
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::network::Network;
+
+/// The mark on our addresses. The kernel uses 1 to 3 itself, keepalived 18 (RTPROT_KEEPALIVED).
+pub(crate) const ADDRESS_PROTOCOL: u8 = 76;
+
+const VERSION: u32 = 1;
+const FILE: &str = "journal.json";
+
+/// A journal longer than this is not ours.
+const BYTES_MAX: u64 = 16 << 20;
+
+/// The file in the run directory.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+}
+
+/// What is written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Content {
+    version: u32,
+    /// Which boot of which machine: addresses do not survive one.
+    boot: String,
+    /// Which network namespace.
+    namespace: u64,
+    addresses: Vec<Entry>,
+}
+
+/// An address that may be installed by us.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// The interface's name.
+    pub(crate) interface: String,
+    /// The address.
+    pub(crate) address: IpAddr,
+    /// Its prefix length.
+    pub(crate) prefix_len: u8,
+}
+
+impl Journal {
+    /// The journal in this run directory.
+    pub(crate) fn in_directory(directory: &Path) -> Self {
+        Self { path: directory.join(FILE) }
+    }
+
+    /// What an earlier run may have left behind. Empty if there is no journal, or one of another boot or namespace.
+    ///
+    /// # Errors
+    /// When there is one that cannot be read or understood: then nobody knows what is ours.
+    pub(crate) fn read(&self) -> io::Result<Vec<Entry>> {
+        let text = match fs::metadata(&self.path).and_then(|meta| {
+            if meta.len() > BYTES_MAX {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too long to be a journal"));
+            }
+            fs::read_to_string(&self.path)
+        }) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let content: Content = serde_json::from_str(&text).map_err(io::Error::from)?;
+        if content.version != VERSION {
+            let text = format!("it has version {}, this program knows {VERSION}", content.version);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        let is_here = content.boot == boot_id() && content.namespace == namespace();
+        Ok(if is_here { content.addresses } else { Vec::new() })
+    }
+
+    /// Writes what may be installed from now on, in place of what was written before. On return it is on the disk.
+    ///
+    /// # Errors
+    /// What the file system says; the old journal stands then.
+    pub(crate) fn write(&self, addresses: Vec<Entry>) -> io::Result<()> {
+        let content = Content { version: VERSION, boot: boot_id(), namespace: namespace(), addresses };
+        let text = serde_json::to_vec(&content).map_err(io::Error::from)?;
+        write_atomically(&self.path, &text)
+    }
+
+    /// Forgets everything: nothing of ours is installed any more.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn clear(&self) -> io::Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Of what the journal lists, what is really there and ours: the interface's index, and what to remove.
+pub(crate) fn left_behind<'a>(
+    journal: &'a [Entry],
+    network: &'a Network,
+    kernel_marks_addresses: bool,
+) -> impl Iterator<Item = (u32, &'a Entry)> + 'a {
+    network.addresses().filter_map(move |(index, name, address)| {
+        let is_ours = !kernel_marks_addresses || address.protocol == Some(ADDRESS_PROTOCOL);
+        let entry = journal.iter().find(|entry| {
+            entry.interface == name && entry.address == address.address && entry.prefix_len == address.prefix_len
+        })?;
+        is_ours.then_some((index, entry))
+    })
+}
+
+/// Whether the kernel keeps `IFA_PROTO`: since 5.18.
+pub(crate) fn kernel_marks_addresses() -> bool {
+    let release = nix::sys::utsname::uname().map(|uname| uname.release().to_string_lossy().into_owned());
+    release.is_ok_and(|release| release_is_at_least(&release, (5, 18)))
+}
+
+fn release_is_at_least(release: &str, wanted: (u32, u32)) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|word| word.parse::<u32>().ok());
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    version >= wanted
+}
+
+/// Writes a file by way of a temporary one, so that a reader sees the old or the new content and nothing between.
+pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file = fs::File::create(&temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)
+}
+
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+fn namespace() -> u64 {
+    fs::metadata("/proc/self/ns/net").map_or(0, |meta| meta.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn entry() -> Entry {
+        Entry { interface: "eth0".into(), address: Ipv4Addr::new(10, 0, 0, 1).into(), prefix_len: 24 }
+    }
+
+    fn directory(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("locum-journal-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    #[test]
+    fn what_is_written_is_read_until_it_is_cleared() {
+        let path = directory("round");
+        let journal = Journal::in_directory(&path);
+        assert_eq!(journal.read().unwrap(), []);
+        journal.write(vec![entry()]).unwrap();
+        assert_eq!(journal.read().unwrap(), [entry()]);
+        journal.clear().unwrap();
+        journal.clear().unwrap();
+        assert_eq!(journal.read().unwrap(), []);
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn another_boot_or_namespace_lists_nothing_of_ours() {
+        let path = directory("boot");
+        let journal = Journal::in_directory(&path);
+        for (from, to) in [(boot_id(), "0".repeat(36)), (format!(":{}", namespace()), ":1".into())] {
+            journal.write(vec![entry()]).unwrap();
+            let text = fs::read_to_string(&journal.path).unwrap();
+            assert!(text.contains(&from));
+            fs::write(&journal.path, text.replace(&from, &to)).unwrap();
+            assert_eq!(journal.read().unwrap(), []);
+        }
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_understood_is_an_error() {
+        let path = directory("bad");
+        let journal = Journal::in_directory(&path);
+        journal.write(vec![entry()]).unwrap();
+        let text = fs::read_to_string(&journal.path).unwrap();
+        for bad in [&text[..text.len() / 2], "", "{}", &text.replace("\"version\":1", "\"version\":9")] {
+            fs::write(&journal.path, bad).unwrap();
+            assert!(journal.read().is_err(), "{bad}");
+        }
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn kernel_releases_compare_as_numbers() {
+        for (release, expected) in
+            [("5.18.0", true), ("6.1.0-50-armmp", true), ("5.4.2", false), ("5.9", false), ("10", true), ("odd", false)]
+        {
+            assert_eq!(release_is_at_least(release, (5, 18)), expected, "{release}");
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The service: everything that may wait. It reads the configuration, watches the kernel's links and addresses, gives the
+//! engine its orders, takes its reports, keeps the history and answers on the control socket.
+//!
+//! - [`network`]: what the kernel says.
+//! - [`plan`]: from the configuration to orders.
+//! - [`journal`], [`history`]: what survives in the run directory.
+//! - [`instance`]: what is known about an instance.
+//! - [`clients`], [`answers`]: the control socket.
+//! - [`reports`]: what the engine tells, and to whom it is passed on.
+//! - [`facts`]: what the kernel's changes mean for interfaces and instances.
+
+mod answers;
+mod clients;
+mod facts;
+mod history;
+mod instance;
+mod journal;
+mod network;
+mod plan;
+mod reports;
+mod start;
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use locum_control::{ErrorCode, Event};
+use locum_core::router::CommandError;
+use locum_core::set::RouterId;
+use locum_core::time::Instant;
+use tokio::net::UnixListener;
+use tokio::net::unix::pipe;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use self::clients::{Clients, Incoming};
+use self::facts::Interface;
+use self::history::History;
+use self::instance::Instance;
+use self::journal::Journal;
+use self::network::{Monitor, Network};
+pub(crate) use self::start::StartError;
+use crate::clock;
+use crate::engine::link::{Order, OrderError, RouterView, ServiceEnd};
+
+/// How often adverts are passed on to those who watch them.
+const ADVERTS_EVERY: Duration = Duration::from_millis(100);
+
+/// How long the engine may take to answer. It answers within a millisecond; if it does not within this, something is
+/// badly wrong, and whoever asked is told so.
+const ENGINE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Routers shown by the engine in one go.
+const VIEWS_AT_A_TIME: usize = 64;
+
+/// What the service is told on its command line.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// The configuration file.
+    pub(crate) configuration: PathBuf,
+    /// Where to listen.
+    pub(crate) socket: PathBuf,
+    /// Where to keep the journal and the history.
+    pub(crate) run_directory: PathBuf,
+}
+
+/// The service.
+struct Service {
+    options: Options,
+    host: String,
+    started: Instant,
+    /// Errors and warnings in the configuration.
+    findings: (u32, u32),
+    engine: ServiceEnd,
+    /// Readable when the engine has told something.
+    reports_ready: Rc<pipe::Receiver>,
+    engine_thread: Option<JoinHandle<()>>,
+    /// Orders that found the queue full.
+    waiting_orders: std::collections::VecDeque<Order>,
+    network: Network,
+    interfaces: Vec<Interface>,
+    instances: Vec<Instance>,
+    history: History,
+    journal: Journal,
+    clients: Clients,
+    /// What the engine answered to the question that is open.
+    reply: Reply,
+    next_ticket: u32,
+    stopped: bool,
+    _lock: start::Lock,
+}
+
+/// Answers of the engine that somebody waits for.
+#[derive(Default)]
+struct Reply {
+    views: Option<(Vec<RouterView>, Option<usize>)>,
+    resumed: Option<(u32, Result<(), CommandError>)>,
+}
+
+/// Runs the service until it is told to stop.
+///
+/// # Errors
+/// Why it could not start.
+pub(crate) fn run(options: Options) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async {
+        let (incoming_sender, incoming) = mpsc::channel(64);
+        let sources = Sources {
+            // Before anything else: from here on a signal is an orderly stop.
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            monitor: Monitor::open()?,
+            incoming,
+        };
+        let (mut service, listener) = start::start(options, Clients::new(incoming_sender), &sources.monitor).await?;
+        service.serve(sources, listener).await
+    })
+}
+
+/// Where things come from.
+struct Sources {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+    monitor: Monitor,
+    incoming: mpsc::Receiver<Incoming>,
+}
+
+impl Service {
+    async fn serve(&mut self, mut sources: Sources, listener: UnixListener) -> Result<(), StartError> {
+        let reports = Rc::clone(&self.reports_ready);
+        let mut adverts = tokio::time::interval(ADVERTS_EVERY);
+        adverts.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while !self.stopped {
+            let watched = self.clients.any_watches_adverts();
+            let waiting = !self.waiting_orders.is_empty();
+            tokio::select! {
+                biased;
+                ready = reports.readable() => {
+                    ready?;
+                    self.take_reports();
+                }
+                Some(message) = sources.monitor.messages.recv() => {
+                    // Everything that is there, then one look at what follows from it.
+                    let mut changed = self.network.apply(&message);
+                    while let Ok(message) = sources.monitor.messages.try_recv() {
+                        changed |= self.network.apply(&message);
+                    }
+                    if changed {
+                        self.network_changed();
+                    }
+                }
+                Some(()) = sources.terminate.recv() => self.shut_down(),
+                Some(()) = sources.interrupt.recv() => self.shut_down(),
+                Some(()) = sources.hang_up.recv() => {
+                    log::warn!("this version cannot reload: restart it to read {}", self.options.configuration.display());
+                }
+                Some(incoming) = sources.incoming.recv() => self.handle_incoming(incoming).await,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => self.clients.accept(stream, &self.host),
+                    Err(error) => {
+                        log::warn!("control socket: {error}");
+                        // Out of descriptors, most likely; trying again at once would only spin.
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                },
+                _ = adverts.tick(), if watched => {
+                    self.take_reports();
+                    self.tell_adverts();
+                }
+                () = tokio::time::sleep(Duration::from_millis(2)), if waiting => self.send_waiting_orders(),
+            }
+        }
+        self.end().await;
+        Ok(())
+    }
+
+    async fn handle_incoming(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Line(client, line) => self.answer(client, line).await,
+            Incoming::Ended(client) => drop(self.clients.remove(client)),
+            Incoming::Stalled(client) => {
+                if let Some(client) = self.clients.remove(client) {
+                    log::warn!("control socket: {} was dropped, it did not read", client.who);
+                }
+            }
+        }
+    }
+
+    /// Begins to stop: the engine hands over, and says when it is done.
+    fn shut_down(&mut self) {
+        log::info!("stopping: masters hand over");
+        let now = clock::now();
+        self.clients.tell(now.us(), clock::unix_ms(), &Event::Stopping);
+        self.order(Order::Shutdown);
+    }
+
+    async fn end(&mut self) {
+        self.take_reports();
+        if let Some(thread) = self.engine_thread.take() {
+            let _ = thread.join(); // a panic of the engine has been reported by itself
+        }
+        if let Err(error) = self.journal.clear() {
+            log::warn!("journal: {error}");
+        }
+        let _ = std::fs::remove_file(&self.options.socket); // gone already is as well
+        self.clients.finish();
+        // A moment for what waits in the outboxes.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        log::info!("stopped");
+    }
+
+    /// Gives the engine an order, now or as soon as there is room.
+    fn order(&mut self, order: Order) {
+        self.waiting_orders.push_back(order);
+        self.send_waiting_orders();
+    }
+
+    fn send_waiting_orders(&mut self) {
+        while let Some(order) = self.waiting_orders.pop_front() {
+            match self.engine.order(order) {
+                Ok(()) => {}
+                Err(OrderError::Full(order)) => {
+                    self.waiting_orders.push_front(order);
+                    return;
+                }
+                Err(OrderError::Gone) => {
+                    log::error!("the engine has ended unexpectedly");
+                    self.stopped = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Brings every instance's view up to date.
+    async fn refresh_views(&mut self) -> Result<(), (ErrorCode, String)> {
+        let mut first = Some(0);
+        while let Some(from) = first {
+            let room = VIEWS_AT_A_TIME.min(self.instances.len());
+            if room == 0 {
+                return Ok(());
+            }
+            self.order(Order::View { first: from, views: Vec::with_capacity(room) });
+            let (views, more_from) = self.wait_for(|reply| reply.views.take()).await?;
+            for view in views {
+                if let Some(instance) = self.instances.iter_mut().find(|known| known.router == Some(view.router)) {
+                    instance.view = Some(view);
+                }
+            }
+            first = more_from;
+        }
+        Ok(())
+    }
+
+    async fn order_resume(&mut self, router: RouterId) -> Result<Result<(), CommandError>, (ErrorCode, String)> {
+        self.next_ticket = self.next_ticket.wrapping_add(1);
+        let ticket = self.next_ticket;
+        self.order(Order::Resume { router, ticket });
+        let is_ours = |reply: &mut Reply| reply.resumed.take_if(|(theirs, _)| *theirs == ticket);
+        self.wait_for(is_ours).await.map(|(_, result)| result)
+    }
+
+    /// Waits until the engine has answered.
+    async fn wait_for<T>(&mut self, mut take: impl FnMut(&mut Reply) -> Option<T>) -> Result<T, (ErrorCode, String)> {
+        let failed = |text: &str| (ErrorCode::Failed, text.to_owned());
+        let reports = Rc::clone(&self.reports_ready);
+        let deadline = tokio::time::Instant::now() + ENGINE_TIMEOUT;
+        loop {
+            self.take_reports();
+            self.send_waiting_orders();
+            if let Some(answer) = take(&mut self.reply) {
+                return Ok(answer);
+            }
+            if self.stopped {
+                return Err(failed("the service is stopping"));
+            }
+            match tokio::time::timeout_at(deadline, reports.readable()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(failed(&format!("the engine cannot be asked: {error}"))),
+                Err(_) => return Err(failed("the engine does not answer")),
+            }
+        }
+    }
+
+    /// Takes what the engine has told.
+    fn take_reports(&mut self) {
+        let _ = self.reports_ready.try_read(&mut [0]); // fails when nothing was there, which is as well
+        self.engine.shared.acknowledge();
+        while let Some(report) = self.engine.report() {
+            self.handle_report(report);
+        }
+    }
+}

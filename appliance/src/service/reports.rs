@@ -1,0 +1,200 @@
+//! What the engine tells: into the state that the service keeps, the history, the log, and on to whoever watches.
+
+use std::net::IpAddr;
+
+use locum_control::{AdvertMark, Event as Told, ForeignVrid, MarkKind, Reject, TransitionRecord};
+use locum_core::router::{Event, Transition};
+use locum_core::set::RouterId;
+use locum_core::time::Instant;
+use locum_core::vocabulary::{Block, Cause, State};
+
+use super::Service;
+use super::plan;
+use crate::clock;
+use crate::engine::link::{AddressOutcome, InstanceKey, Report};
+
+impl Service {
+    pub(super) fn handle_report(&mut self, report: Report) {
+        match report {
+            Report::Inserted { key: InstanceKey(key), result } => {
+                let index = usize::try_from(key).unwrap_or(usize::MAX);
+                match result {
+                    Ok(router) => {
+                        if let Some(instance) = self.instances.get_mut(index) {
+                            instance.router = Some(router);
+                        }
+                    }
+                    Err(error) => self.refuse(index, error.to_string()),
+                }
+            }
+            Report::Event { at, router, event } => {
+                if let Some(index) = self.index_of(router) {
+                    self.handle_event(index, at, event);
+                }
+            }
+            Report::Foreign { at, interface, vrid, source } => {
+                if let Some(interface) = self.interfaces.get_mut(usize::from(interface.0)) {
+                    log::info!("{}: another group is here, VRID {vrid} from {source}", interface.name);
+                    interface.foreign.push(ForeignVrid { vrid, source, first_heard_us: at.us() });
+                }
+            }
+            Report::Address { router, index, outcome } => self.handle_address(router, index, outcome),
+            Report::Resumed { ticket, result } => self.reply.resumed = Some((ticket, result)),
+            Report::Views { views, more_from } => self.reply.views = Some((views, more_from)),
+            Report::SendFailed { router, errno } => {
+                if let Some(instance) = self.index_of(router).and_then(|index| self.instances.get(index)) {
+                    log::warn!("{}: adverts cannot be sent: {}", instance.name(), errno.desc());
+                }
+            }
+            Report::Discarded(_) | Report::Detached(_) => {}
+            Report::Stopped => self.stopped = true,
+        }
+    }
+
+    fn index_of(&self, router: RouterId) -> Option<usize> {
+        self.instances.iter().position(|instance| instance.router == Some(router))
+    }
+
+    /// An instance cannot run: its configuration is the reason.
+    pub(super) fn refuse(&mut self, index: usize, why: String) {
+        if let Some(instance) = self.instances.get_mut(index) {
+            instance.refusal = Some(why);
+        }
+        let cause = Cause::Blocked { block: Block::Configuration };
+        let transition = Transition { at: clock::now(), from: State::Init, to: State::Fault, cause };
+        self.handle_event(index, transition.at, Event::Transition(transition));
+    }
+
+    fn handle_event(&mut self, index: usize, at: Instant, event: Event) {
+        let Some(instance) = self.instances.get_mut(index) else { return };
+        let name = instance.name().to_owned();
+        match event {
+            Event::Heard { source, priority } => {
+                instance.mark(AdvertMark { at_us: at.us(), source, priority, kind: MarkKind::Received });
+            }
+            Event::Sent { priority } => {
+                if let Some(source) = instance.source {
+                    instance.mark(AdvertMark { at_us: at.us(), source, priority, kind: MarkKind::Sent });
+                }
+            }
+            Event::Transition(transition) => self.handle_transition(index, transition),
+            Event::Rejected { source, reason, count } => {
+                let kind = MarkKind::Rejected { reason };
+                instance.mark(AdvertMark { at_us: at.us(), source, priority: 0, kind });
+                let interface = instance.interface().to_owned();
+                log_rejected(&name, source, reason, count);
+                self.tell(at, Told::Rejected { instance: Some(name), interface, source, reason, count });
+            }
+            Event::Blocked(block) => {
+                let detail = instance.block_detail(block, &self.network);
+                self.tell(at, Told::Blocked { instance: name, block, detail });
+            }
+            Event::Unblocked(block) => self.tell(at, Told::Unblocked { instance: name, block }),
+            Event::SecondMaster { source, priority } => {
+                let detail = second_master_detail(*instance.configured.priority, priority);
+                log::warn!("{name}: second master {source} (priority {priority}): {detail}");
+                self.tell(at, Told::SecondMaster { instance: name, source, priority, detail });
+            }
+            Event::SecondMasterGone { source, lasted } => {
+                log::info!("{name}: second master {source} is gone after {lasted}");
+                self.tell(at, Told::SecondMasterGone { instance: name, source, lasted_us: lasted.us() });
+            }
+            Event::NearMiss { source, silent, left } => {
+                log::warn!("{name}: master {source} was silent for {silent}, {left} before a takeover");
+                let (silent_us, left_us) = (silent.us(), left.us());
+                self.tell(at, Told::NearMiss { instance: name, source, silent_us, left_us });
+            }
+            Event::AddressesDiffer { source, differ } => {
+                if differ {
+                    log::warn!("{name}: {source} advertises other addresses than ours: compare virtual_ipaddress");
+                } else {
+                    log::info!("{name}: {source} advertises the same addresses again");
+                }
+            }
+            Event::HandoverEnded { to, lasted } => {
+                match to {
+                    Some(to) => log::info!("{name}: {to} has taken over, {lasted} after we said that we leave"),
+                    None => log::warn!("{name}: nobody has taken over within {lasted}"),
+                }
+                self.tell(at, Told::HandoverEnded { instance: name, to, lasted_us: lasted.us() });
+            }
+        }
+    }
+
+    fn handle_transition(&mut self, index: usize, transition: Transition) {
+        let at_unix_ms = clock::unix_ms();
+        let Some(instance) = self.instances.get_mut(index) else { return };
+        instance.state = transition.to;
+        instance.since = transition.at;
+        instance.since_unix_ms = at_unix_ms;
+        let text = instance.cause_text(transition.cause, &self.network);
+        let Transition { at, from, to, cause } = transition;
+        log::info!("{}: {from} -> {to}: {text}", instance.name());
+        let record =
+            TransitionRecord { instance: instance.name().into(), at_us: at.us(), at_unix_ms, from, to, cause, text };
+        if let Err(error) = self.history.add(record.clone()) {
+            log::warn!("history: {error}");
+        }
+        self.tell(at, Told::Transition(record));
+    }
+
+    fn handle_address(&mut self, router: RouterId, number: u16, outcome: AddressOutcome) {
+        let Some(index) = self.index_of(router) else { return };
+        let Some(instance) = self.instances.get_mut(index) else { return };
+        let number = usize::from(number);
+        if let Some(slot) = instance.addresses.get_mut(number) {
+            *slot = Some(outcome);
+        }
+        let Some((address, _)) = plan::addresses(&instance.configured).nth(number) else { return };
+        let device = plan::device(address, &instance.configured).to_owned();
+        let (name, address) = (instance.name().to_owned(), format!("{}/{}", address.address, address.prefix_len));
+        match outcome {
+            AddressOutcome::Installed => log::debug!("{name}: {address} added to {device}"),
+            AddressOutcome::Removed => log::debug!("{name}: {address} removed from {device}"),
+            AddressOutcome::Foreign => {
+                log::warn!("{name}: {address} was on {device} already; locum did not put it there and leaves it there");
+            }
+            AddressOutcome::Failed(errno) => {
+                let error = errno.desc().to_owned();
+                log::error!("{name}: {address} on {device}: {error}");
+                self.tell(clock::now(), Told::AddressFailed { instance: name, address, error });
+            }
+        }
+    }
+
+    fn tell(&mut self, at: Instant, event: Told) {
+        // What happened a moment ago happened that much earlier on the wall clock, too.
+        let age_ms = clock::now().since(at).us() / 1_000;
+        self.clients.tell(at.us(), clock::unix_ms().saturating_sub(age_ms), &event);
+    }
+
+    /// Tells those who watch adverts what has come since the last time.
+    pub(super) fn tell_adverts(&mut self) {
+        for index in 0..self.instances.len() {
+            let Some(instance) = self.instances.get_mut(index).filter(|instance| instance.untold_marks > 0) else {
+                continue;
+            };
+            let marks = instance.take_untold_marks();
+            let Some(last) = marks.last() else { continue };
+            let at = Instant::from_us(last.at_us);
+            let event = Told::Adverts { instance: instance.name().into(), marks };
+            self.tell(at, event);
+        }
+    }
+}
+
+fn log_rejected(instance: &str, source: IpAddr, reason: Reject, count: u32) {
+    match count {
+        0 | 1 => log::warn!("{instance}: packet from {source} discarded: {reason}. {}", reason.help()),
+        _ => log::warn!("{instance}: {count} more packets from {source} discarded, the last one: {reason}"),
+    }
+}
+
+/// Who will give way, as far as priorities say.
+fn second_master_detail(ours: u8, theirs: u8) -> String {
+    match theirs.cmp(&ours) {
+        std::cmp::Ordering::Less => format!("it should give way to our priority {ours}: can it hear us?"),
+        std::cmp::Ordering::Equal => "it has our priority, the higher address stays".into(),
+        std::cmp::Ordering::Greater => "it has the higher priority".into(),
+    }
+}

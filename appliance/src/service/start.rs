@@ -1,0 +1,311 @@
+//! From a command line to a running service: nothing of the network is touched before everything that can refuse the start
+//! has been asked.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use locum_config::{Configuration, LoadError, Severity, Style, Surroundings};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use tokio::net::UnixListener;
+use tokio::net::unix::pipe;
+
+use super::clients::{self, Clients};
+use super::facts::Interface;
+use super::history::{self, History};
+use super::instance::Instance;
+use super::journal::{self, Entry, Journal};
+use super::network::{Monitor, Network};
+use super::{Options, Reply, Service, plan};
+use crate::clock;
+use crate::engine::link::{InstanceKey, Order};
+use crate::engine::{self, INTERFACES_MAX, Sizes};
+
+/// Why the service could not start.
+#[derive(Debug)]
+pub(crate) enum StartError {
+    /// The configuration cannot be read.
+    Load(LoadError),
+    /// The configuration cannot be told apart; the text says where and why.
+    Refused(String),
+    /// Something of the operating system.
+    Io(String, io::Error),
+    /// Another service uses the run directory.
+    Running(PathBuf, String),
+    /// Neither root nor the capabilities.
+    Privilege,
+    /// There is a journal, but what it says cannot be understood.
+    Journal(PathBuf, io::Error),
+    /// The kernel's network cannot be asked.
+    Netlink(rtnetlink::Error),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Load(error) => {
+                write!(f, "{error}")?;
+                match error.fix() {
+                    Some(fix) => write!(f, "\nhelp: {fix}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Refused(text) => write!(f, "{text}the configuration cannot be told apart, nothing is started"),
+            Self::Io(what, error) => write!(f, "{what}: {error}"),
+            Self::Running(directory, pid) => write!(
+                f,
+                "another locum (process {pid}) uses the run directory {}\nhelp: stop it, or give this one another \
+                 `--run-dir` and `--socket`",
+                directory.display()
+            ),
+            Self::Privilege => f.write_str(
+                "no privilege to use raw sockets\nhelp: run it as root, or with CAP_NET_ADMIN and CAP_NET_RAW",
+            ),
+            Self::Journal(path, error) => write!(
+                f,
+                "the journal {} cannot be understood: {error}\nIt lists the addresses that an earlier run may have left \
+                 on the interfaces.\nhelp: look for such addresses with `ip address`, remove them, then remove the file",
+                path.display()
+            ),
+            Self::Netlink(error) => write!(f, "the kernel's network cannot be asked: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::Io("the service could not start".into(), error)
+    }
+}
+
+impl StartError {
+    /// Whether the configuration is the reason.
+    pub(crate) const fn is_about_configuration(&self) -> bool {
+        matches!(self, Self::Load(_) | Self::Refused(_))
+    }
+}
+
+/// The lock on the run directory. The kernel releases it when the process ends, however it ends.
+#[derive(Debug)]
+pub(super) struct Lock(#[allow(dead_code, reason = "held for as long as the service lives")] Flock<File>);
+
+/// Starts everything. On return the engine runs, and the socket answers as soon as it is served.
+pub(super) async fn start(
+    options: Options,
+    clients: Clients,
+    monitor: &Monitor,
+) -> Result<(Service, UnixListener), StartError> {
+    history::make_directory(&options.run_directory)
+        .map_err(|error| StartError::Io(format!("run directory {}", options.run_directory.display()), error))?;
+    let lock = lock(&options)?;
+    check_privilege()?;
+    let network = Network::read(&monitor.handle).await.map_err(StartError::Netlink)?;
+    let configuration = load(&options.configuration, &network)?;
+    let journal = Journal::in_directory(&options.run_directory);
+    let left = journal.read().map_err(|error| StartError::Journal(options.run_directory.clone(), error))?;
+    let network = remove_left_behind(&left, network, monitor).await?;
+    let entries = journal_entries(&configuration, &network);
+    journal.write(entries).map_err(|error| StartError::Io("journal".into(), error))?;
+    let listener = clients::listen(&options.socket)
+        .map_err(|error| StartError::Io(format!("control socket {}", options.socket.display()), error))?;
+
+    let mut history = History::in_directory(&options.run_directory);
+    let model = configuration.model();
+    history.retain(|name| model.instance(name).is_some());
+    let interfaces = interfaces(&configuration);
+    let sizes = Sizes { routers: model.instances.len().max(1), interfaces: interfaces.len() };
+    let (mut end, thread) = engine::start(sizes)?;
+    let ready = end.ready.take().ok_or_else(|| io::Error::other("the engine has no pipe"))?;
+    let reports_ready = pipe::Receiver::from_owned_fd(ready.into())?;
+    let mut service = Service {
+        host: host_name(),
+        started: clock::now(),
+        findings: count(&configuration),
+        reports_ready: Rc::new(reports_ready),
+        engine: end,
+        engine_thread: Some(thread),
+        waiting_orders: std::collections::VecDeque::new(),
+        network,
+        interfaces,
+        instances: Vec::new(),
+        history,
+        journal,
+        clients,
+        reply: Reply::default(),
+        next_ticket: 0,
+        stopped: false,
+        options,
+        _lock: lock,
+    };
+    // Sockets and links first, so that no router begins in FAULT only because it does not know its interface yet.
+    service.network_changed();
+    for configured in &model.instances {
+        service.insert(configured, &configuration);
+    }
+    log::info!(
+        "locum {} started with {} instances from {}",
+        env!("CARGO_PKG_VERSION"),
+        service.instances.len(),
+        service.options.configuration.display()
+    );
+    Ok((service, listener))
+}
+
+impl Service {
+    /// Adds an instance and has the engine run it, unless its configuration has an error.
+    fn insert(&mut self, configured: &locum_config::Instance, configuration: &Configuration) {
+        let index = self.instances.len();
+        let (now, unix_ms) = (clock::now(), clock::unix_ms());
+        let of = configuration.model().instances.len();
+        let mut instance = Instance::new(configured.clone(), None, of, now, unix_ms);
+        let source = instance.choose_source(&self.network);
+        instance.source = source;
+        let interface = self.interface_id(instance.interface());
+        let config = interface.and_then(|id| plan::core_config(configured, id, &configuration.model().global));
+        let plan = plan::address_plan(configured, &self.network, |name| self.interface_id(name));
+        let name = instance.name().to_owned();
+        self.instances.push(instance);
+        let causes: Vec<_> = configuration.causes(&name).map(|found| configuration.one_line(found)).collect();
+        match config {
+            _ if !causes.is_empty() => self.refuse(index, causes.join("; ")),
+            _ if configured.broken => self.refuse(index, "its configuration has an error".into()),
+            None => self.refuse(index, "its configuration lacks an interface, a VRID or a priority".into()),
+            Some(config) => {
+                let key = InstanceKey(u32::try_from(index).unwrap_or(u32::MAX));
+                self.order(Order::Insert { key, config: Box::new(config), source, plan: Box::new(plan) });
+            }
+        }
+    }
+}
+
+/// Reads the configuration, and says in the log what is wrong with it.
+fn load(path: &std::path::Path, network: &Network) -> Result<Configuration, StartError> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let script_file = |path: &std::path::Path| locum_config::files::script_file(path);
+    let around = Surroundings {
+        interfaces: Some(network.names().map(str::to_owned).collect()),
+        config_id: Some(host_name().split('.').next().unwrap_or_default().to_owned()),
+        environment: Some(&environment),
+        script_file: Some(&script_file),
+    };
+    let configuration = locum_config::load(path, &around).map_err(StartError::Load)?;
+    if configuration.refuses_start() {
+        return Err(StartError::Refused(configuration.render_text(Style { color: false, width: 100 })));
+    }
+    for found in configuration.diagnostics() {
+        let line = configuration.one_line(found);
+        match found.severity() {
+            Severity::Error => log::error!("{line}"),
+            Severity::Warning => log::warn!("{line}"),
+            Severity::Lint => log::debug!("{line}"),
+        }
+    }
+    Ok(configuration)
+}
+
+fn count(configuration: &Configuration) -> (u32, u32) {
+    let count = |severity| {
+        let of_it = configuration.diagnostics().iter().filter(|found| found.severity() == severity).count();
+        u32::try_from(of_it).unwrap_or(u32::MAX)
+    };
+    (count(Severity::Error), count(Severity::Warning))
+}
+
+/// The interfaces that instances and their addresses use.
+fn interfaces(configuration: &Configuration) -> Vec<Interface> {
+    let mut interfaces: Vec<Interface> = Vec::new();
+    for instance in &configuration.model().instances {
+        let own = instance.interface.as_ref().map(|name| name.value.as_str());
+        let devices = plan::addresses(instance).map(|(address, _)| plan::device(address, instance));
+        for name in own.into_iter().chain(devices).filter(|name| !name.is_empty()) {
+            let index = match interfaces.iter().position(|known| known.name == name) {
+                Some(index) => index,
+                None if interfaces.len() < INTERFACES_MAX => {
+                    interfaces.push(Interface::new(name.to_owned()));
+                    interfaces.len() - 1
+                }
+                None => continue,
+            };
+            let Some(interface) = interfaces.get_mut(index).filter(|_| own == Some(name)) else { continue };
+            interface.is_used_for_adverts = true;
+            if let (false, IpAddr::V4(group)) = (instance.is_unicast(), *instance.multicast_group)
+                && !interface.groups.contains(&group)
+            {
+                interface.groups.push(group);
+            }
+        }
+    }
+    interfaces
+}
+
+/// Takes off the interfaces what an earlier run has left there. Gives the network as it is afterwards.
+async fn remove_left_behind(left: &[Entry], network: Network, monitor: &Monitor) -> Result<Network, StartError> {
+    let mut removed = false;
+    for (index, entry) in journal::left_behind(left, &network, journal::kernel_marks_addresses()) {
+        let message = plan::bare_message(entry.address, entry.prefix_len, index);
+        let what = format!("{}/{} on {}", entry.address, entry.prefix_len, entry.interface);
+        match monitor.handle.address().del(message).execute().await {
+            Ok(()) => log::warn!("removed {what}, which an earlier run had left behind"),
+            Err(error) => log::error!("an earlier run had left {what} behind, and it cannot be removed: {error}"),
+        }
+        removed = true;
+    }
+    if !removed {
+        return Ok(network);
+    }
+    Network::read(&monitor.handle).await.map_err(StartError::Netlink)
+}
+
+/// What may be installed from now on. Where the kernel does not mark addresses, one that is there already is somebody
+/// else's and must not be removed after a crash.
+fn journal_entries(configuration: &Configuration, network: &Network) -> Vec<Entry> {
+    let marks = journal::kernel_marks_addresses();
+    let is_there = |entry: &Entry| {
+        network.addresses().any(|(_, name, known)| {
+            name == entry.interface && known.address == entry.address && known.prefix_len == entry.prefix_len
+        })
+    };
+    let all = configuration.model().instances.iter().flat_map(plan::journal_entries);
+    let mut entries: Vec<_> = all.filter(|entry| marks || !is_there(entry)).collect();
+    entries.sort();
+    entries.dedup();
+    entries
+}
+
+fn lock(options: &Options) -> Result<Lock, StartError> {
+    let path = options.run_directory.join("lock");
+    let failed = |error| StartError::Io(format!("{}", path.display()), error);
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(mut locked) => {
+            // The number is only for the message to a second service.
+            locked.set_len(0).and_then(|()| write!(locked, "{}", std::process::id())).map_err(failed)?;
+            Ok(Lock(locked))
+        }
+        Err((mut file, Errno::EWOULDBLOCK)) => {
+            let mut pid = String::new();
+            let _ = file.rewind().and_then(|()| Read::take(&mut file, 20).read_to_string(&mut pid)); // a message does without
+            Err(StartError::Running(options.run_directory.clone(), pid))
+        }
+        Err((_, errno)) => Err(failed(errno.into())),
+    }
+}
+
+/// Raw sockets need a capability; better to say so once than for every interface.
+fn check_privilege() -> Result<(), StartError> {
+    let protocol = i32::from(locum_core::wire::vrrp::PROTOCOL);
+    match socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::RAW, Some(protocol.into())) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(StartError::Privilege),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn host_name() -> String {
+    nix::unistd::gethostname().map_or_else(|_| "localhost".into(), |name| name.to_string_lossy().into_owned())
+}
