@@ -71,10 +71,10 @@ pub struct Sources {
 pub struct Source {
     name: String,
     path: Option<PathBuf>,
-    bytes: Box<[u8]>,
-    /// `bytes`, with each byte that is not part of UTF-8 replaced by SUBSTITUTE, so that offsets are the same in both.
-    /// `None` when the bytes are UTF-8 as they stand.
-    patched: Option<Box<str>>,
+    /// The text; where the bytes are not UTF-8, each byte that is not stands as SUBSTITUTE, so that offsets are the same.
+    text: Box<str>,
+    /// The bytes, where they are not those of the text.
+    original: Option<Box<[u8]>>,
     /// Offsets of the first byte of each line.
     line_starts: Vec<u32>,
 }
@@ -108,7 +108,7 @@ impl Sources {
     /// Bytes of all files together.
     #[must_use]
     pub fn total_bytes(&self) -> usize {
-        self.files.iter().map(|file| file.bytes.len()).sum()
+        self.files.iter().map(|file| file.text.len()).sum()
     }
 
     /// The text that a span covers; empty when the span is not of this configuration.
@@ -148,14 +148,14 @@ impl fmt::Display for Place<'_> {
 
 impl Source {
     fn new(name: String, path: Option<PathBuf>, bytes: &[u8]) -> Self {
-        let patched = match std::str::from_utf8(bytes) {
-            Ok(_) => None,
-            Err(_) => Some(patch(bytes)),
+        let (text, original) = match std::str::from_utf8(bytes) {
+            Ok(text) => (text.into(), None),
+            Err(_) => (patch(bytes), Some(bytes.into())),
         };
         let line_starts = std::iter::once(0)
             .chain(bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| offset(at + 1)))
             .collect();
-        Self { name, path, bytes: bytes.into(), patched, line_starts }
+        Self { name, path, text, original, line_starts }
     }
 
     /// The name as it was given or written in the `include` line: what diagnostics call the file.
@@ -173,19 +173,19 @@ impl Source {
     /// The bytes as they were read.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.original.as_deref().unwrap_or(self.text.as_bytes())
     }
 
     /// Whether all bytes are UTF-8.
     #[must_use]
     pub fn is_utf8(&self) -> bool {
-        self.patched.is_none()
+        self.original.is_none()
     }
 
     /// The text. Bytes that are not UTF-8 stand in it as U+001A, so that offsets are those of [`Self::bytes`].
     #[must_use]
     pub fn text(&self) -> &str {
-        self.patched.as_deref().unwrap_or_else(|| std::str::from_utf8(&self.bytes).unwrap_or_default())
+        &self.text
     }
 
     /// Line and column of a byte offset.
@@ -201,7 +201,7 @@ impl Source {
     pub(crate) fn line_range(&self, at: u32) -> std::ops::Range<usize> {
         let line = self.line_index(at);
         let start = self.line_starts.get(line).copied().unwrap_or_default() as usize;
-        let end = self.line_starts.get(line + 1).map_or(self.bytes.len(), |next| *next as usize);
+        let end = self.line_starts.get(line + 1).map_or(self.text.len(), |next| *next as usize);
         let text = self.text().get(start..end).unwrap_or_default();
         start..start + text.trim_end_matches(['\n', '\r']).len()
     }

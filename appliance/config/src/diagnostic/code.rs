@@ -52,7 +52,7 @@ E010_UNKNOWN = "E010", "A line starts with a word that no part of keepalived.con
 E011_MISPLACED = "E011", "A keyword stands in a block where it means nothing; it belongs into another.";
 E012_MISSING_VALUE = "E012", "A keyword needs a value, and the line ends before it.";
 E013_BLOCK = "E013", "A keyword that needs a block `{ … }` has none, or one that takes none has one.";
-E014_NOT_A_NUMBER = "E014", "A number is expected: digits, with a decimal point only where the unit allows it.";
+E014_NOT_A_NUMBER = "E014", "A number is expected: digits, with a decimal point only where the unit allows it. Keyword and value are separated by a blank, not by `=`.";
 E015_RANGE = "E015", "A number is outside the range that the keyword allows.";
 E016_UNKNOWN_WORD = "E016", "One of a few words is expected here, and this is none of them.";
 E017_NOT_AN_ADDRESS = "E017", "An IPv4 or IPv6 address is expected, with a prefix length where the keyword allows one.";
@@ -68,6 +68,7 @@ E026_NO_VIP_V3 = "E026", "A VRRPv3 advert lists at least one address (RFC 9568 s
 E027_UNSUPPORTED = "E027", "The instance cannot work without something that locum does not support, so it is held in FAULT.";
 E028_BROKEN_TRACKER = "E028", "The instance follows a block that has an error itself. Running without the check would be a guess.";
 E029_OWN_ADDRESS = "E029", "The unicast peers of an instance include its own source address, and no other. It would send its adverts to itself.";
+E030_TOO_MANY_VIPS = "E030", "An advert counts its addresses in one byte, so it lists 255 at most (RFC 9568 section 5.2.5). More VIPs go into virtual_ipaddress_excluded, or into a second instance.";
 W001_OUTSIDE = "W001", "keepalived knows this keyword, locum does not act on it and is not meant to. The message says what happens instead.";
 W002_NOT_YET = "W002", "keepalived knows this keyword; this version of locum reads it and does not act on it yet. The message says what happens instead.";
 W003_LVS = "W003", "keepalived is two programs in one: VRRP, and a load balancer on the kernel's IPVS. locum is VRRP only. The block is passed over; where it is needed, run keepalived with that part of the configuration beside locum.";
@@ -97,6 +98,7 @@ W026_UNDEFINED_PARAMETER = "W026", "`$NAME` or `${NAME}` is not defined before t
 W027_CONDITION = "W027", "A line starts with `@` and holds nothing after the condition, so it says nothing.";
 W028_EXCLUDED_ONLY = "W028", "All VIPs are excluded from adverts, so adverts list none.";
 W029_INCLUDE_NOT_READ = "W029", "The text was checked on its own, without the files that it includes. What they say is not part of the verdict; check the file itself to have them read.";
+W030_NO_GARP = "W030", "Gratuitous ARP tells switches and hosts where the VIP now is. Without a single packet they would go on sending to the old master until their entries expire, for some for hours; so at least one is sent, as in keepalived.";
 W034_MORE = "W034", "There are more diagnostics than are kept. Put the first ones right and check again.";
 L001_CASE = "L001", "The word is written in another case than the manual has it. locum takes it as meant; keepalived does not know it and uses its default.";
 L002_NO_EFFECT = "L002", "The keyword is accepted and has no effect here, and none is needed. The message says why.";
@@ -106,6 +108,7 @@ L005_FLAT_AUTHENTICATION = "L005", "auth_type and auth_pass stand directly in th
 L006_LABEL = "L006", "A label is best INTERFACE:TEXT. Tools like ifconfig only show labels that start with the interface's name.";
 L007_INTERVAL = "L007", "The interval is finer than adverts carry: hundredths of a second (RFC 9568 section 5.2.7).";
 L008_EQUAL_TIMEOUT = "L008", "The script may run longer than the interval between two runs, so runs are left out.";
+L010_LINK_LOCAL_FIRST = "L010", "The first address of an IPv6 virtual router is its link-local address (RFC 9568 section 5.2.9): hosts use it as their default router. Without one, router advertisements of the master cannot name the virtual router.";
 L009_OWNER_STATE = "L009", "Priority 255 means that the router owns the addresses and starts as MASTER (RFC 9568 section 6.4.1), whatever `state` says.";
 }
 

@@ -118,12 +118,22 @@ impl Diagnostic {
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
     kept: Vec<Diagnostic>,
+    /// Errors found, also those that were not kept.
+    errors: usize,
     dropped: usize,
     dropped_severity: Option<Severity>,
 }
 
+/// A point in the course of finding.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    kept: usize,
+    errors: usize,
+}
+
 impl Diagnostics {
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        self.errors += usize::from(diagnostic.severity() == Severity::Error);
         // What refuses the start is always kept: there is at most one of each kind.
         if self.kept.len() < limits::DIAGNOSTICS || diagnostic.refuses_start {
             self.kept.push(diagnostic);
@@ -133,8 +143,28 @@ impl Diagnostics {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.kept.len()
+    /// Whether further findings are only counted. What is costly to find out for their text need not be.
+    pub(crate) fn is_full(&self) -> bool {
+        self.kept.len() >= limits::DIAGNOSTICS
+    }
+
+    /// The candidate that may have been meant, unless nobody would read it.
+    pub(crate) fn suggest<'c>(&self, text: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+        if self.is_full() { None } else { crate::reading::closest(text, candidates) }
+    }
+
+    /// How far finding has come.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { kept: self.kept.len(), errors: self.errors }
+    }
+
+    /// Whether an error was found since, kept or not.
+    pub(crate) fn failed_since(&self, mark: Mark) -> bool {
+        self.errors > mark.errors
+    }
+
+    pub(crate) fn has_dropped_error(&self) -> bool {
+        self.dropped_severity == Some(Severity::Error)
     }
 
     /// Takes all of them out.
@@ -142,26 +172,32 @@ impl Diagnostics {
         std::mem::take(&mut self.kept).into_iter()
     }
 
-    /// Forgets the findings from `len` on.
-    pub(crate) fn truncate(&mut self, len: usize) {
-        self.kept.truncate(len);
+    /// Forgets what was found since.
+    pub(crate) fn return_to(&mut self, mark: Mark) {
+        self.kept.truncate(mark.kept);
+        self.errors = mark.errors;
         self.dropped = 0;
         self.dropped_severity = None;
     }
 
-    /// Takes out the findings from `len` on.
-    pub(crate) fn split_off(&mut self, len: usize) -> Vec<Diagnostic> {
-        self.kept.split_off(len.min(self.kept.len()))
-    }
-
-    /// The findings from `start` on; for giving them something in common.
-    pub(crate) fn since(&mut self, start: usize) -> &mut [Diagnostic] {
-        self.kept.get_mut(start..).unwrap_or_default()
+    /// What was found since and kept; for giving it something in common.
+    pub(crate) fn since(&mut self, mark: Mark) -> &mut [Diagnostic] {
+        self.kept.get_mut(mark.kept..).unwrap_or_default()
     }
 
     /// In the order of the text, with a last one that says how many there were beyond the bound.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
-        self.kept.sort_by_key(|d| (d.at.file, d.at.start, Reverse(d.severity())));
+        self.kept.sort_by_key(|d| (d.at.file, d.at.start, Reverse(d.severity()), d.code.id));
+        // What `global_defs` says wrongly is found once for each instance that takes it over.
+        self.kept.dedup_by(|again, first| {
+            let same = (again.code, again.at, &again.message) == (first.code, first.at, &first.message);
+            if same {
+                let new: Vec<String> =
+                    again.instances.drain(..).filter(|name| !first.instances.contains(name)).collect();
+                first.instances.extend(new);
+            }
+            same
+        });
         if let Some(severity) = self.dropped_severity {
             let code = match severity {
                 Severity::Error => &code::E005_BOUND,

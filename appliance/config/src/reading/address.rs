@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
+use super::Reader;
 use super::line::{Extra, sentence, shorten};
 use super::statement::{Statement, Word};
 use super::values::{self, Value};
-use super::{Reader, suggest};
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::{Broadcast, Lifetime, Peer, Scope, Setting, StaticAddress, VirtualAddress};
 use crate::schema::{Entry, Keyword, Place, STATIC_ADDRESSES, Status, UNICAST_PEERS, VIRTUAL_ADDRESSES};
@@ -143,7 +143,7 @@ impl Reader<'_> {
             format!("unknown word `{}` in `{}`", shorten(text), place.name),
         );
         let is_address = values::network(text).is_ok();
-        let diagnostic = match suggest::closest(text, entry.options.iter().map(|option| option.name)) {
+        let diagnostic = match self.diagnostics.suggest(text, entry.options.iter().map(|option| option.name)) {
             _ if is_address => {
                 diagnostic.label("a second address on this line").fix("put each address on a line of its own")
             }

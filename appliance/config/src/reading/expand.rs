@@ -376,7 +376,7 @@ impl<'s, 'a, F: FnMut(Statement<'s>)> Expander<'s, 'a, F> {
         }
         let name = reference.name;
         let diagnostic = Diagnostic::new(&code::W026_UNDEFINED_PARAMETER, at, format!("`${name}` is not defined here"));
-        let near = super::suggest::closest(name, self.definitions.keys().map(String::as_str));
+        let near = self.diagnostics.suggest(name, self.definitions.keys().map(String::as_str));
         self.diagnostics.push(match (name, near) {
             ("_RANDOM", _) => diagnostic.why("`${_RANDOM}` is not supported: a configuration that differs at each start cannot be compared or reloaded."),
             ("_ENV", _) => diagnostic.why("There is no such environment variable."),

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::Reader;
 use super::global::{integer, is_link_local_multicast, millis, version};
 use super::statement::{Statement, Word};
 use super::values::Value;
-use crate::diagnostic::{Diagnostic, code};
+use super::{Reader, shorten};
+use crate::diagnostic::{Diagnostic, Severity, code};
 use crate::model::{
     Authentication, Family, GratuitousArp, Instance, Notify, Secret, Setting, StartState, Tracks, Version, VirtualMac,
 };
@@ -29,20 +29,25 @@ pub(super) struct Draft {
     pub(super) unicast_setting: Option<Span>,
     /// Each keyword's first place.
     pub(super) seen: HashMap<&'static str, Span>,
-    /// Its diagnostics start here.
-    pub(super) diagnostics: Vec<Diagnostic>,
+    /// Its lines have an error.
+    pub(super) failed: bool,
 }
 
 impl Reader<'_> {
     pub(super) fn instance(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
-        let mark = self.diagnostics.len();
+        let mark = self.diagnostics.mark();
         let Some(name) = self.name(keyword, statement) else { return };
         let mut draft = Draft::new(name, statement.whole());
         for line in statement.statements() {
             let Some(keyword) = self.keyword(&INSTANCE, line) else { continue };
             self.instance_line(&mut draft, keyword, line);
         }
-        draft.diagnostics = self.diagnostics.split_off(mark);
+        draft.failed = self.diagnostics.failed_since(mark);
+        for diagnostic in self.diagnostics.since(mark) {
+            concern(diagnostic, &draft.instance.name.value);
+        }
+        let end = statement.block.as_ref().and_then(|block| block.close).unwrap_or(statement.whole());
+        self.blocks.push((statement.whole().to(end), draft.instance.name.value.clone()));
         self.drafts.push(draft);
     }
 
@@ -223,7 +228,7 @@ impl Draft {
             address_refused: false,
             unicast_setting: None,
             seen: HashMap::new(),
-            diagnostics: Vec::new(),
+            failed: false,
         }
     }
 
@@ -302,6 +307,16 @@ impl Draft {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// An error without a reason of its own says what follows from it.
+pub(super) fn concern(diagnostic: &mut Diagnostic, instance: &str) {
+    if diagnostic.why.is_empty() && diagnostic.severity() == Severity::Error {
+        diagnostic.why = format!("`{}` is held in FAULT until this is put right.", shorten(instance)).into();
+    }
+    if !diagnostic.instances.iter().any(|known| known == instance) {
+        diagnostic.instances.push(instance.to_owned());
     }
 }
 

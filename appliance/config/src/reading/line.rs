@@ -72,7 +72,7 @@ impl Reader<'_> {
     /// A word that is no keyword of this place.
     fn unknown(&mut self, place: &'static Place, statement: &Statement<'_>) {
         let name = statement.keyword();
-        let elsewhere = schema::places_of(name);
+        let elsewhere = if self.diagnostics.is_full() { Vec::new() } else { schema::places_of(name) };
         let inside = if place.name == schema::FILE.name { String::new() } else { format!(" in `{}`", place.name) };
         if let Some(home) = elsewhere.first() {
             let home = if home.name == schema::FILE.name {
@@ -94,15 +94,12 @@ impl Reader<'_> {
         );
         let fix = match synonym(name) {
             Some(meant) if place.keyword(meant).is_some() => Some(meant),
-            _ => closest(name, place.keywords.iter().map(|keyword| keyword.name)),
+            _ => self.diagnostics.suggest(name, place.keywords.iter().map(|keyword| keyword.name)),
         };
         diagnostic = match fix {
             Some(meant) => diagnostic.fix(format!("did you mean `{meant}`?")),
             None if name.starts_with("//") || name.starts_with("--") || name.starts_with(';') => {
                 diagnostic.fix("comments start with `#` or `!`")
-            }
-            None if name == "=" || statement.args().first().is_some_and(|word| word.text == "=") => {
-                diagnostic.fix("write the keyword and its value with a blank between them")
             }
             None => diagnostic.label("not in keepalived.conf(5)"),
         };
@@ -125,6 +122,14 @@ impl Reader<'_> {
         let mut values = Vec::new();
         let mut used = 0;
         let mut good = true;
+        if let Some(equals) = words.first().filter(|word| word.text == "=") {
+            self.diagnostics.push(
+                Diagnostic::new(&code::E014_NOT_A_NUMBER, equals.at, "`=` between keyword and value")
+                    .label("keepalived.conf has none")
+                    .fix("take it away"),
+            );
+            return None;
+        }
         for arg in keyword.args {
             loop {
                 let Some(word) = words.get(used) else {
@@ -238,17 +243,20 @@ impl Reader<'_> {
         }
         if let Some(before) = self.names.get(&(keyword.name, (*name).to_owned())) {
             let before = *before;
-            self.diagnostics.push(
-                Diagnostic::new(
-                    &code::E019_DUPLICATE_NAME,
-                    word.at,
-                    format!("there are two `{} {}`", keyword.name, shorten(name)),
-                )
-                .label("the same name again")
-                .related(before, "first here")
-                .why("The second block is not used.")
-                .fix("give one of them another name"),
-            );
+            let diagnostic = Diagnostic::new(
+                &code::E019_DUPLICATE_NAME,
+                word.at,
+                format!("there are two `{} {}`", keyword.name, shorten(name)),
+            )
+            .label("the same name again")
+            .related(before, "first here")
+            .why("It cannot be told which one is meant.")
+            .fix("give one of them another name");
+            let is_instance = keyword.name == "vrrp_instance";
+            if is_instance {
+                self.failed.insert((*name).to_owned());
+            }
+            self.diagnostics.push(if is_instance { diagnostic.instance(name) } else { diagnostic });
             return None;
         }
         self.names.insert((keyword.name, (*name).to_owned()), word.at);

@@ -12,7 +12,7 @@ mod suggest;
 mod tracker;
 mod values;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use self::expand::Setting as ExpandSetting;
 pub(crate) use self::expand::{Included, Includes, is_include};
@@ -21,7 +21,7 @@ use self::line::shorten;
 use self::statement::Statement;
 pub(crate) use self::suggest::closest;
 use crate::around::Surroundings;
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity, code};
+use crate::diagnostic::{Diagnostic, Diagnostics, Mark, Severity, code};
 use crate::lint;
 use crate::model::Model;
 use crate::schema;
@@ -55,9 +55,15 @@ pub(crate) fn read(
         reader.reset();
         (outcome, expanding) = expand::run(sources, &setting, true, |statement| reader.top(&statement));
     }
-    for diagnostic in expanding.drain().chain(outcome.broken) {
+    for mut diagnostic in expanding.drain().chain(outcome.broken) {
+        diagnostic.instances.extend(reader.instance_at(diagnostic.at));
+        if diagnostic.severity() == Severity::Error {
+            reader.failed.extend(diagnostic.instances.iter().cloned());
+        }
         reader.diagnostics.push(diagnostic);
     }
+    // What was not kept may concern any of them.
+    reader.all_failed = expanding.has_dropped_error();
     reader.finish(sources)
 }
 
@@ -111,12 +117,17 @@ fn with_glued_comment(sources: &Sources, secret: Span) -> Span {
 struct Reader<'a> {
     around: &'a Surroundings<'a>,
     diagnostics: Diagnostics,
-    /// How many diagnostics there were before the first statement.
-    before: usize,
+    /// The diagnostics before the first statement.
+    before: Mark,
     model: Model,
     drafts: Vec<Draft>,
-    /// `garp_group` limits by interface, in microseconds.
+    /// Instances with an error that was found outside their own lines.
+    failed: HashSet<String>,
+    all_failed: bool,
+    /// Where secrets stand.
     secrets: Vec<Span>,
+    /// Where the block of each instance stands, in the order of reading.
+    blocks: Vec<(Span, String)>,
     /// Names of blocks, by keyword.
     names: HashMap<(&'static str, String), Span>,
 }
@@ -125,25 +136,33 @@ impl<'a> Reader<'a> {
     fn new(around: &'a Surroundings<'a>, diagnostics: Diagnostics) -> Self {
         Self {
             around,
-            before: diagnostics.len(),
+            before: diagnostics.mark(),
             diagnostics,
             model: Model::default(),
             drafts: Vec::new(),
+            failed: HashSet::new(),
+            all_failed: false,
             secrets: Vec::new(),
+            blocks: Vec::new(),
             names: HashMap::new(),
         }
     }
 
     fn reset(&mut self) {
-        self.diagnostics.truncate(self.before);
+        self.diagnostics.return_to(self.before);
         self.model = Model::default();
         self.drafts.clear();
+        self.failed.clear();
+        self.blocks.clear();
         self.names.clear();
     }
 
     fn finish(mut self, sources: &Sources) -> Outcome {
         for draft in std::mem::take(&mut self.drafts) {
             self.finish_instance(draft);
+        }
+        for instance in &mut self.model.instances {
+            instance.broken |= self.all_failed || self.failed.contains(&instance.name.value);
         }
         lint::check(&mut self.model, self.around, &mut self.diagnostics);
         for secret in &mut self.secrets {
@@ -152,6 +171,13 @@ impl<'a> Reader<'a> {
         self.secrets.sort_unstable();
         self.secrets.dedup();
         Outcome { model: self.model, diagnostics: self.diagnostics.finish(), secrets: self.secrets }
+    }
+
+    /// The instance in whose block a place is.
+    fn instance_at(&self, at: Span) -> Option<String> {
+        let holds =
+            |(block, _): &&(Span, String)| block.file == at.file && (block.start..block.end).contains(&at.start);
+        self.blocks.iter().find(holds).map(|(_, name)| name.clone())
     }
 
     /// A statement outside all blocks.
@@ -168,10 +194,5 @@ impl<'a> Reader<'a> {
             "interface_up_down_delays" => self.up_down_delays(statement),
             _ => self.pass_over(keyword, statement),
         }
-    }
-
-    /// Whether there was an error since the diagnostics numbered `mark`.
-    fn failed_since(&mut self, mark: usize) -> bool {
-        self.diagnostics.since(mark).iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
     }
 }

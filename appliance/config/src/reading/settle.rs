@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::instance::Draft;
+use super::instance::{Draft, concern};
 use super::values::millionths;
 use super::{Reader, shorten};
 use crate::diagnostic::{Diagnostic, code};
@@ -12,7 +12,7 @@ use crate::source::Span;
 impl Reader<'_> {
     /// Completes an instance with what `global_defs` says, and checks what its values say together.
     pub(super) fn finish_instance(&mut self, draft: Draft) {
-        let mark = self.diagnostics.len();
+        let mark = self.diagnostics.mark();
         let Draft {
             mut instance,
             advert_interval_us,
@@ -23,11 +23,8 @@ impl Reader<'_> {
             address_refused,
             unicast_setting,
             seen,
-            diagnostics,
+            failed,
         } = draft;
-        for diagnostic in diagnostics {
-            self.diagnostics.push(diagnostic);
-        }
         let name = instance.name.value.clone();
         take_defaults(&mut instance, &self.model.global.instance_defaults);
         self.settle_family(&mut instance, native_ipv6);
@@ -58,18 +55,52 @@ impl Reader<'_> {
                 }
             }
         }
+        self.settle_addresses(&mut instance);
         if instance.addresses.is_empty() && !no_addresses_meant && !address_refused {
             self.no_addresses(&instance);
         }
-        if self.failed_since(mark) {
-            instance.broken = true;
-        }
+        instance.broken = failed || self.diagnostics.failed_since(mark);
         for diagnostic in self.diagnostics.since(mark) {
-            if !diagnostic.instances.contains(&name) {
-                diagnostic.instances.push(name.clone());
-            }
+            concern(diagnostic, &name);
         }
         self.model.instances.push(instance);
+    }
+
+    /// What an advert can list, and what it should.
+    fn settle_addresses(&mut self, instance: &mut Instance) {
+        if let Some(beyond) = instance.addresses.get(255) {
+            self.diagnostics.push(
+                Diagnostic::new(
+                    &code::E030_TOO_MANY_VIPS,
+                    beyond.at,
+                    format!("`{}` has {} VIPs", shorten(&instance.name.value), instance.addresses.len()),
+                )
+                .label("the 256th")
+                .why("An advert lists 255 addresses at most.")
+                .fix("move some of them to `virtual_ipaddress_excluded`"),
+            );
+        }
+        if let Some(first) = instance.addresses.first()
+            && let IpAddr::V6(address) = first.address
+            && !address.is_unicast_link_local()
+        {
+            self.diagnostics.push(
+                Diagnostic::new(&code::L010_LINK_LOCAL_FIRST, first.at, "the first IPv6 VIP is not link-local")
+                    .why("Hosts name their router by its link-local address; the RFC wants it first.")
+                    .fix("put an address from fe80::/64 first"),
+            );
+        }
+        for repeat in [&mut instance.garp.master_repeat, &mut instance.garp.refresh_repeat] {
+            if let Some(at) = repeat.at.filter(|_| repeat.value == 0) {
+                repeat.value = 1;
+                self.diagnostics.push(
+                    Diagnostic::new(&code::W030_NO_GARP, at, "no gratuitous ARP at all")
+                        .label("read as 1")
+                        .why("Switches and hosts would go on sending to the old master.")
+                        .fix("write 1 or more"),
+                );
+            }
+        }
     }
 
     fn no_addresses(&mut self, instance: &Instance) {

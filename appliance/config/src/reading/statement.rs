@@ -29,6 +29,8 @@ pub(crate) struct Statement<'s> {
 #[derive(Clone, Debug)]
 pub(crate) struct Block<'s> {
     pub(crate) open: Span,
+    /// Its `}`; `None` when it is missing.
+    pub(crate) close: Option<Span>,
     pub(crate) statements: Vec<Statement<'s>>,
 }
 
@@ -116,7 +118,7 @@ impl<'s, F: FnMut(Statement<'s>)> Builder<'s, F> {
             if !self.recover {
                 break;
             }
-            self.close_level();
+            self.close_level(None);
         }
         if self.levels.is_empty() {
             self.flush();
@@ -165,7 +167,7 @@ impl<'s, F: FnMut(Statement<'s>)> Builder<'s, F> {
                     .fix("take it away, or put back the `{` that it belongs to")
             });
         } else {
-            self.close_level();
+            self.close_level(Some(at));
         }
     }
 
@@ -190,7 +192,7 @@ impl<'s, F: FnMut(Statement<'s>)> Builder<'s, F> {
             });
         }
         while !self.levels.is_empty() {
-            self.close_level();
+            self.close_level(None);
         }
         self.flush();
         let broken = if self.recover { self.suspect_diagnostic().or(self.broken) } else { self.broken };
@@ -219,13 +221,13 @@ impl<'s, F: FnMut(Statement<'s>)> Builder<'s, F> {
         }
     }
 
-    fn close_level(&mut self) {
+    fn close_level(&mut self, close: Option<Span>) {
         if let Some(mut level) = self.levels.pop() {
             let statements = std::mem::replace(&mut self.current, level.around);
             if level.owner.words.is_empty() {
                 return;
             }
-            level.owner.block = Some(Block { open: level.open, statements });
+            level.owner.block = Some(Block { open: level.open, close, statements });
             self.current.push(level.owner);
         }
     }

@@ -1,5 +1,8 @@
 //! Did you mean …?
 
+/// Candidates beyond which nothing is suggested, so that a large file full of errors is still checked in time.
+const MOST_CANDIDATES: usize = 2000;
+
 /// The candidate that differs least from `text`, if it is close enough to be meant.
 pub(crate) fn closest<'c>(text: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     // Edit distance is quadratic; nobody mistypes a keyword by this much.
@@ -8,7 +11,12 @@ pub(crate) fn closest<'c>(text: &str, candidates: impl Iterator<Item = &'c str>)
     }
     let lower = text.to_lowercase();
     let close_enough = 1 + lower.chars().count() / 4;
+    let candidates: Vec<&str> = candidates.take(MOST_CANDIDATES + 1).collect();
+    if candidates.len() > MOST_CANDIDATES {
+        return None;
+    }
     candidates
+        .into_iter()
         .filter(|candidate| candidate.len().abs_diff(text.len()) <= close_enough)
         .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= close_enough)

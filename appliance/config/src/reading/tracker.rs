@@ -1,6 +1,8 @@
 //! `vrrp_sync_group`, `vrrp_script`, `track_file`, `vrrp_track_process`, `interface_up_down_delays` and the
 //! `track_…` lists of instances and groups.
 
+use std::collections::HashMap;
+
 use super::global::{integer, millis};
 use super::statement::Statement;
 use super::values::{self, Value};
@@ -10,10 +12,11 @@ use crate::model::{
     Notify, Setting, SyncGroup, TrackFile, TrackProcess, TrackedBy, Tracks, UpDownDelay, VrrpScript, Weight,
 };
 use crate::schema::{Keyword, Kind, Place, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS};
+use crate::source::Span;
 
 impl Reader<'_> {
     pub(super) fn sync_group(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
-        let mark = self.diagnostics.len();
+        let mark = self.diagnostics.mark();
         let Some(name) = self.name(keyword, statement) else { return };
         let mut group = SyncGroup {
             name,
@@ -38,7 +41,10 @@ impl Reader<'_> {
                 _ => self.tracks(&mut group.tracks, keyword, line),
             }
         }
-        group.broken = self.failed_since(mark);
+        group.broken = self.diagnostics.failed_since(mark);
+        for diagnostic in self.diagnostics.since(mark) {
+            diagnostic.instances = group.members.iter().map(|member| member.value.clone()).collect();
+        }
         self.model.sync_groups.push(group);
     }
 
@@ -53,6 +59,7 @@ impl Reader<'_> {
     /// A `track_…` list.
     pub(super) fn tracks(&mut self, tracks: &mut Tracks, keyword: &'static Keyword, line: &Statement<'_>) {
         let Some(place) = keyword.block else { return };
+        let mut seen: HashMap<String, Span> = HashMap::new();
         for entry in line.statements() {
             let Some((Value::Text(name), options)) = self.entry(place, entry) else { continue };
             let name = Setting::written(name.to_owned(), entry.at());
@@ -65,8 +72,7 @@ impl Reader<'_> {
                 "track_process" => &mut tracks.processes,
                 _ => continue, // track_bfd: said to be outside.
             };
-            if let Some(before) = list.iter().find(|known| known.name == name) {
-                let first = before.name.at.unwrap_or(entry.at());
+            if let Some(first) = seen.insert(name.value.clone(), entry.at()) {
                 self.diagnostics.push(
                     Diagnostic::new(
                         &code::W017_DUPLICATE_ENTRY,
@@ -85,7 +91,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn script(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
-        let mark = self.diagnostics.len();
+        let mark = self.diagnostics.mark();
         let Some(name) = self.name(keyword, statement) else { return };
         let mut script = VrrpScript {
             name,
@@ -126,7 +132,7 @@ impl Reader<'_> {
             command.value.user = names.next();
             command.value.group = names.next();
         }
-        if script.command.is_none() && !self.failed_since(mark) {
+        if script.command.is_none() && !self.diagnostics.failed_since(mark) {
             self.diagnostics.push(
                 Diagnostic::new(
                     &code::E012_MISSING_VALUE,
@@ -137,12 +143,12 @@ impl Reader<'_> {
                 .fix("add `script \"/path/to/script\"`"),
             );
         }
-        script.broken = self.failed_since(mark);
+        script.broken = self.diagnostics.failed_since(mark);
         self.model.scripts.push(script);
     }
 
     pub(super) fn track_file(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
-        let mark = self.diagnostics.len();
+        let mark = self.diagnostics.mark();
         let Some(name) = self.name(keyword, statement) else { return };
         let mut file =
             TrackFile { name, broken: false, path: None, weight: Weight { value: 1, reverse: false }, initial: None };
@@ -157,7 +163,7 @@ impl Reader<'_> {
                 _ => {}
             }
         });
-        if file.path.is_none() && !self.failed_since(mark) {
+        if file.path.is_none() && !self.diagnostics.failed_since(mark) {
             self.diagnostics.push(
                 Diagnostic::new(
                     &code::E012_MISSING_VALUE,
@@ -168,7 +174,7 @@ impl Reader<'_> {
                 .fix("add `file \"/path/to/file\"`"),
             );
         }
-        file.broken = self.failed_since(mark);
+        file.broken = self.diagnostics.failed_since(mark);
         self.model.track_files.push(file);
     }
 
@@ -204,7 +210,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn track_process(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
-        let mark = self.diagnostics.len();
+        let mark = self.diagnostics.mark();
         let Some(name) = self.name(keyword, statement) else { return };
         let mut process = TrackProcess {
             name,
@@ -240,7 +246,7 @@ impl Reader<'_> {
                 _ => process.full_command = Setting::written(true, at),
             }
         });
-        if process.command.is_empty() && !self.failed_since(mark) {
+        if process.command.is_empty() && !self.diagnostics.failed_since(mark) {
             self.diagnostics.push(
                 Diagnostic::new(
                     &code::E012_MISSING_VALUE,
@@ -251,7 +257,7 @@ impl Reader<'_> {
                 .fix("add `process NAME`"),
             );
         }
-        process.broken = self.failed_since(mark);
+        process.broken = self.diagnostics.failed_since(mark);
         self.model.track_processes.push(process);
     }
 
@@ -296,7 +302,7 @@ impl Reader<'_> {
         statement: &Statement<'_>,
         mut act: impl FnMut(&mut Self, &'static Keyword, &Statement<'_>),
     ) {
-        let mut seen: Vec<(&'static str, crate::source::Span)> = Vec::new();
+        let mut seen: Vec<(&'static str, Span)> = Vec::new();
         for line in statement.statements() {
             let Some(keyword) = self.keyword(place, line) else { continue };
             match seen.iter().find(|(name, _)| *name == keyword.name) {

@@ -212,9 +212,24 @@ fn address(text: &str) -> Result<IpAddr, Refusal> {
         let refusal = Refusal::new(&code::E017_NOT_AN_ADDRESS, describe(Kind::Address));
         match text.split_once('/') {
             Some((address, _)) if address.parse::<IpAddr>().is_ok() => refusal.fix("take the prefix length away"),
-            _ => refusal,
+            _ => refusal.fix(dotted_fault(text)),
         }
     })
+}
+
+/// What is wrong with something that looks like an IPv4 address.
+fn dotted_fault(text: &str) -> &'static str {
+    let numbers: Vec<&str> = text.split('.').collect();
+    let digits = |number: &&str| number.bytes().all(|byte| byte.is_ascii_digit());
+    if numbers.len() < 2 || !numbers.iter().all(digits) {
+        ""
+    } else if numbers.len() != 4 || numbers.contains(&"") {
+        "an IPv4 address has four numbers"
+    } else if numbers.iter().any(|number| number.len() > 1 && number.starts_with('0')) {
+        "write the numbers without leading zeros"
+    } else {
+        "each of the four numbers is 255 at most"
+    }
 }
 
 /// ADDRESS or ADDRESS/PREFIX. An IPv4 prefix may also be a dotted mask.
@@ -224,7 +239,7 @@ pub(crate) fn network(text: &str) -> Result<(IpAddr, Option<u8>), Refusal> {
         Some((address, prefix)) => (address, Some(prefix)),
         None => (text, None),
     };
-    let address: IpAddr = address.parse().map_err(|_| refuse())?;
+    let address: IpAddr = address.parse().map_err(|_| refuse().fix(dotted_fault(address)))?;
     let Some(prefix) = prefix else { return Ok((address, None)) };
     let most = if address.is_ipv4() { 32 } else { 128 };
     if let Ok(len) = prefix.parse::<u8>() {

@@ -1,0 +1,110 @@
+//! VIPs against each other and against the addresses of routers.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, code};
+use crate::model::{Instance, Model, VirtualAddress};
+use crate::source::Span;
+
+/// VIPs that stand twice, collide, or look as if something was forgotten.
+pub(super) fn check(model: &Model, found: &mut Diagnostics) {
+    let mut seen: HashMap<(IpAddr, Option<&str>), (&Instance, Span)> = HashMap::new();
+    for instance in &model.instances {
+        let all = || instance.addresses.iter().chain(&instance.excluded_addresses);
+        let with_prefix = all().find(|address| {
+            address.prefix_written && address.prefix_len < if address.address.is_ipv4() { 32 } else { 128 }
+        });
+        for address in all() {
+            // Link-local addresses may be the same on different links; others may not.
+            let link_local = matches!(address.address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+            let interface = address.interface.as_ref().or(instance.interface.as_ref()).map(|name| name.value.as_str());
+            let key = (address.address, interface.filter(|_| link_local));
+            match seen.get(&key) {
+                Some((other, first)) if std::ptr::eq(*other, instance) => found.push(
+                    Diagnostic::new(&code::W017_DUPLICATE_ENTRY, address.at, format!("VIP {} stands twice in `{}`", address.address, instance.name.value))
+                        .label("again here")
+                        .related(*first, "first here")
+                        .fix("take one of them away")
+                        .instance(&instance.name.value),
+                ),
+                Some((other, first)) => found.push(
+                    Diagnostic::new(&code::W008_SHARED_VIP, address.at, format!("VIP {} is also in `{}`", address.address, other.name.value))
+                        .label(format!("in `{}`", instance.name.value))
+                        .related(*first, format!("in `{}`", other.name.value))
+                        .why("When one of the two leaves MASTER, it takes the address away from the other; and two routers may answer on it at once.")
+                        .fix("leave it in one of them")
+                        .instance(&other.name.value)
+                        .instance(&instance.name.value),
+                ),
+                None => {
+                    seen.insert(key, (instance, address.at));
+                }
+            }
+            router_address(instance, address.address, address.at, found);
+            label(instance, address, found);
+            if let (Some(other), false) = (with_prefix, address.prefix_written)
+                && other.address.is_ipv4() == address.address.is_ipv4()
+            {
+                found.push(
+                    Diagnostic::new(
+                        &code::L004_NO_PREFIX,
+                        address.at,
+                        format!("VIP {} has no prefix length", address.address),
+                    )
+                    .label(format!("read as /{}", address.prefix_len))
+                    .related(other.at, format!("this one has /{}", other.prefix_len))
+                    .why("As a single address it answers, but adds no route to its subnet.")
+                    .fix(format!(
+                        "write `{}/{}` if that is meant, or `{}/{}` to say so",
+                        address.address, other.prefix_len, address.address, address.prefix_len
+                    ))
+                    .instance(&instance.name.value),
+                );
+            }
+        }
+    }
+}
+
+fn router_address(instance: &Instance, vip: IpAddr, at: Span, found: &mut Diagnostics) {
+    let source =
+        instance.source_address.iter().map(|source| (source.value, source.at, "the source address of this router"));
+    let peers = instance.peers.iter().map(|peer| (peer.address, peer.at, "the address of a peer"));
+    for (address, place, what) in source.chain(peers) {
+        let owner =
+            instance.priority.value == 255 && Some(address) == instance.source_address.map(|source| source.value);
+        if address == vip && !owner {
+            let diagnostic = Diagnostic::new(&code::W018_VIP_IS_ROUTER, at, format!("VIP {vip} is {what}"))
+                .label("a VIP here")
+                .why("It would stand on two routers at once, or go away with the role of MASTER and take the router's own address with it.")
+                .fix("choose an address that no router has")
+                .instance(&instance.name.value);
+            found.push(match place {
+                Some(place) => diagnostic.related(place, what),
+                None => diagnostic,
+            });
+            return;
+        }
+    }
+}
+
+/// A label that tools do not show.
+fn label(instance: &Instance, address: &VirtualAddress, found: &mut Diagnostics) {
+    let Some(label) = &address.label else { return };
+    let Some(interface) = address.interface.as_ref().or(instance.interface.as_ref()) else { return };
+    if label.value == interface.value
+        || label.value.strip_prefix(&interface.value).is_some_and(|rest| rest.starts_with(':'))
+    {
+        return;
+    }
+    found.push(
+        Diagnostic::new(
+            &code::L006_LABEL,
+            address.at,
+            format!("label `{}` does not start with `{}:`", label.value, interface.value),
+        )
+        .why("ifconfig and the like only show labels that start with the interface's name.")
+        .fix(format!("write `label {}:…`", interface.value))
+        .instance(&instance.name.value),
+    );
+}

@@ -1,0 +1,159 @@
+//! What only shows when all parts of a configuration are seen together.
+
+mod addresses;
+mod trackers;
+
+use std::collections::{HashMap, HashSet};
+
+use crate::around::Surroundings;
+use crate::diagnostic::{Diagnostic, Diagnostics, code};
+use crate::model::{Family, Instance, Model};
+use crate::source::{FileId, Span};
+
+/// Checks the model as a whole, and marks as broken what refers to something that is missing or broken.
+pub(crate) fn check(model: &mut Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
+    trackers::references(model, found);
+    groups(model, found);
+    shared_vrids(model, found);
+    addresses::check(model, found);
+    trackers::weights(model, found);
+    trackers::scripts(model, around, found);
+    interfaces(model, around, found);
+}
+
+/// Members of sync groups.
+fn groups(model: &mut Model, found: &mut Diagnostics) {
+    let mut home: HashMap<String, (String, Span)> = HashMap::new();
+    let names: HashSet<String> = model.instances.iter().map(|instance| instance.name.value.clone()).collect();
+    let mut broken: HashSet<String> = HashSet::new();
+    for group in &mut model.sync_groups {
+        let name = group.name.value.clone();
+        let at = group.name.at.unwrap_or(Span::new(FileId(0), 0, 0));
+        for member in &group.members {
+            let here = member.at.unwrap_or(at);
+            if !names.contains(&member.value) {
+                group.broken = true;
+                let near = found.suggest(member, names.iter().map(String::as_str));
+                let mut diagnostic = Diagnostic::new(
+                    &code::E025_UNDEFINED,
+                    here,
+                    format!("there is no `vrrp_instance {}`", member.value),
+                )
+                .label(format!("a member of `{name}`"))
+                .why("The other members are held in FAULT: whether they may be MASTER depends on it.");
+                diagnostic.instances = group.members.iter().map(|member| member.value.clone()).collect();
+                found.push(match near {
+                    Some(near) => diagnostic.fix(format!("did you mean `{near}`?")),
+                    None => diagnostic.fix("add the instance, or take it out of the group"),
+                });
+            } else if let Some((other, first)) = home.insert(member.value.clone(), (name.clone(), here)) {
+                found.push(
+                    Diagnostic::new(&code::W025_GROUP, here, format!("`{}` is in two sync groups", member.value))
+                        .label(format!("in `{name}`"))
+                        .related(first, format!("in `{other}`"))
+                        .fix("leave it in one of them"),
+                );
+            }
+        }
+        if group.members.len() < 2 {
+            found.push(
+                Diagnostic::new(
+                    &code::W025_GROUP,
+                    at,
+                    format!("sync group `{name}` has {} member(s)", group.members.len()),
+                )
+                .label("a group of one has no effect")
+                .fix("list the instances in `group { … }`, or take the group away"),
+            );
+        }
+        if group.broken {
+            broken.extend(group.members.iter().map(|member| member.value.clone()));
+        }
+    }
+    for instance in &mut model.instances {
+        instance.broken |= broken.contains(&instance.name.value);
+    }
+}
+
+/// Two instances that would take each other's adverts for their own.
+fn shared_vrids(model: &mut Model, found: &mut Diagnostics) {
+    let mut seen: HashMap<(String, Family, u8), Vec<usize>> = HashMap::new();
+    let mut broken = Vec::new();
+    for (index, instance) in model.instances.iter().enumerate() {
+        let Some(interface) = instance.interface.as_ref().filter(|_| instance.vrid.value != 0) else { continue };
+        let same = seen.entry((interface.value.clone(), instance.family, instance.vrid.value)).or_default();
+        let clash = same
+            .iter()
+            .filter_map(|other| Some((*other, model.instances.get(*other)?)))
+            .find(|(_, other)| same_audience(instance, other));
+        if let Some((other_index, other)) = clash {
+            let at = instance.vrid.at.unwrap_or(instance.at);
+            found.push(
+                Diagnostic::new(
+                    &code::E022_DUPLICATE_VRID,
+                    at,
+                    format!(
+                        "`{}` and `{}` both use VRID {} with {} on {}",
+                        other.name.value, instance.name.value, instance.vrid.value, instance.family, interface.value
+                    ),
+                )
+                .label("the same VRID again")
+                .related(other.vrid.at.unwrap_or(other.at), "first here")
+                .why("Each would take the other's adverts for those of its own group. Both are held in FAULT.")
+                .fix("give one of them another virtual_router_id, on all routers of its group")
+                .instance(&other.name.value)
+                .instance(&instance.name.value),
+            );
+            broken.extend([other_index, index]);
+        }
+        same.push(index);
+    }
+    for index in broken {
+        if let Some(instance) = model.instances.get_mut(index) {
+            instance.broken = true;
+        }
+    }
+}
+
+/// Whether adverts of one reach the other: both multicast to one group, or both unicast with a peer in common.
+fn same_audience(a: &Instance, b: &Instance) -> bool {
+    match (a.is_unicast(), b.is_unicast()) {
+        (false, false) => a.multicast_group == b.multicast_group,
+        (true, true) => a.peers.iter().any(|peer| b.peers.iter().any(|other| other.address == peer.address)),
+        (true, false) | (false, true) => false,
+    }
+}
+
+/// Interfaces that do not exist now.
+fn interfaces(model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
+    let Some(existing) = &around.interfaces else { return };
+    for instance in &model.instances {
+        let own = instance.interface.iter();
+        let of_addresses = instance
+            .addresses
+            .iter()
+            .chain(&instance.excluded_addresses)
+            .filter_map(|address| address.interface.as_ref());
+        let mut said: Vec<&str> = Vec::new();
+        for name in own.chain(of_addresses) {
+            if existing.contains(&name.value) || said.contains(&name.value.as_str()) {
+                continue;
+            }
+            said.push(&name.value);
+            let diagnostic = Diagnostic::new(
+                &code::W004_NO_SUCH_INTERFACE,
+                name.at.unwrap_or(instance.at),
+                format!("there is no interface {}", name.value),
+            )
+            .label("does not exist now")
+            .why(format!("`{}` waits in FAULT until it exists.", instance.name.value))
+            .instance(&instance.name.value);
+            let others: Vec<&str> = existing.iter().map(String::as_str).filter(|name| *name != "lo").take(10).collect();
+            found.push(if others.is_empty() {
+                diagnostic
+            } else {
+                diagnostic.fix(format!("there are: {}", others.join(", ")))
+            });
+        }
+    }
+}

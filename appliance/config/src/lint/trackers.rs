@@ -1,0 +1,258 @@
+//! Trackers: names that lead nowhere, weights that do nothing, scripts that cannot run.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::around::{ScriptFile, Surroundings};
+use crate::diagnostic::{Diagnostic, Diagnostics, code};
+use crate::model::{Model, Notify, Script, Setting, SyncGroup, TrackedBy, Tracks, Weight};
+
+/// Names in `track_…` lists that lead nowhere, or to a block with an error.
+pub(super) fn references(model: &mut Model, found: &mut Diagnostics) {
+    let kinds: [(&str, &str, HashMap<String, bool>); 3] = [
+        ("track_script", "vrrp_script", model.scripts.iter().map(|it| (it.name.value.clone(), it.broken)).collect()),
+        ("track_file", "track_file", model.track_files.iter().map(|it| (it.name.value.clone(), it.broken)).collect()),
+        (
+            "track_process",
+            "vrrp_track_process",
+            model.track_processes.iter().map(|it| (it.name.value.clone(), it.broken)).collect(),
+        ),
+    ];
+    for instance in &mut model.instances {
+        let lists = [&instance.tracks.scripts, &instance.tracks.files, &instance.tracks.processes];
+        for ((list, block, known), entries) in kinds.iter().zip(lists) {
+            for entry in entries {
+                if let Some(diagnostic) = reference(list, block, known, entry, found) {
+                    instance.broken = true;
+                    found.push(diagnostic.instance(&instance.name.value));
+                }
+            }
+        }
+    }
+    for group in &mut model.sync_groups {
+        let lists = [&group.tracks.scripts, &group.tracks.files, &group.tracks.processes];
+        for ((list, block, known), entries) in kinds.iter().zip(lists) {
+            for entry in entries {
+                if let Some(mut diagnostic) = reference(list, block, known, entry, found) {
+                    group.broken = true;
+                    diagnostic.instances = group.members.iter().map(|member| member.value.clone()).collect();
+                    found.push(diagnostic);
+                }
+            }
+        }
+    }
+}
+
+fn reference(
+    list: &str,
+    block: &str,
+    known: &HashMap<String, bool>,
+    entry: &TrackedBy,
+    found: &Diagnostics,
+) -> Option<Diagnostic> {
+    let name = &entry.name.value;
+    let at = entry.name.at?;
+    match known.get(name) {
+        Some(false) => None,
+        Some(true) => Some(
+            Diagnostic::new(&code::E028_BROKEN_TRACKER, at, format!("`{block} {name}` has an error"))
+                .label("followed here")
+                .why("The instance is held in FAULT: without the check it would run on a guess."),
+        ),
+        None => {
+            let diagnostic = Diagnostic::new(&code::E025_UNDEFINED, at, format!("there is no `{block} {name}`"))
+                .label(format!("`{list}` refers to it"))
+                .why("keepalived would run without the check. The instance is held in FAULT instead.");
+            Some(match found.suggest(name, known.keys().map(String::as_str)) {
+                Some(near) => diagnostic.fix(format!("did you mean `{near}`?")),
+                None => diagnostic.fix(format!("add `{block} {name} {{ … }}`, or take this line away")),
+            })
+        }
+    }
+}
+
+/// Weights that cannot do what they are for.
+pub(super) fn weights(model: &Model, found: &mut Diagnostics) {
+    let groups: HashMap<&str, &SyncGroup> = model
+        .sync_groups
+        .iter()
+        .flat_map(|group| group.members.iter().map(move |member| (member.value.as_str(), group)))
+        .collect();
+    let own = OwnWeights::of(model);
+    for instance in &model.instances {
+        let group = groups.get(instance.name.value.as_str());
+        for (entry, weight) in own.weighted(&instance.tracks) {
+            let Some(at) = entry.name.at else { continue };
+            let priority = i32::from(instance.priority.value);
+            let name = &entry.name.value;
+            let shown = format!("{:+}", weight.value);
+            let ignored = group.filter(|group| !group.tracking_weight.value);
+            let diagnostic = if priority == 255 {
+                Diagnostic::new(
+                    &code::W022_OWNER,
+                    at,
+                    format!("`{name}` has weight {shown}, the instance priority 255"),
+                )
+                .why("The owner of the addresses ignores weights; only weight 0 (FAULT) would count.")
+                .fix("choose a priority of 254 at most, or `weight 0`")
+            } else if let Some(group) = ignored {
+                Diagnostic::new(&code::W023_WEIGHT, at, format!("`{name}` has weight {shown}, the instance is in a sync group"))
+                    .label(format!("a member of `{}`", group.name.value))
+                    .why("Members of a group must not move one by one, so weights are ignored; only weight 0 (FAULT) counts.")
+                    .fix("track it in the group, or write `weight 0`")
+            } else if !instance.preempt.value {
+                Diagnostic::new(&code::W023_WEIGHT, at, format!("`{name}` has weight {shown}, the instance `nopreempt`"))
+                    .label("changes the priority only")
+                    .why("With nopreempt on all routers of the group, no router takes over from a master whose priority has dropped.")
+                    .fix("write `weight 0`, so that the failure means FAULT and another router takes over; or take `nopreempt` away")
+            } else {
+                match bound(priority, weight) {
+                    Some(why) => Diagnostic::new(
+                        &code::W023_WEIGHT,
+                        at,
+                        format!("priority {priority} and weight {shown} leave the range of priorities"),
+                    )
+                    .label("only part of it counts")
+                    .why(why)
+                    .fix("choose priority and weight so that all sums stay from 1 to 254"),
+                    None => continue,
+                }
+            };
+            found.push(diagnostic.instance(&instance.name.value));
+        }
+    }
+}
+
+/// Why a weight is cut off at the ends of the range: an effective priority is 1 to 254.
+fn bound(priority: i32, weight: Weight) -> Option<String> {
+    let sum = priority + if weight.reverse { -weight.value } else { weight.value };
+    if sum > 254 {
+        Some(format!("The effective priority would be {sum}; it is held at 254."))
+    } else if sum < 1 {
+        Some(format!("The effective priority would be {sum}; it is held at 1."))
+    } else {
+        None
+    }
+}
+
+/// The weights that trackers have themselves.
+struct OwnWeights<'m> {
+    scripts: HashMap<&'m str, Weight>,
+    processes: HashMap<&'m str, Weight>,
+}
+
+impl<'m> OwnWeights<'m> {
+    fn of(model: &'m Model) -> Self {
+        Self {
+            scripts: model.scripts.iter().map(|it| (it.name.value.as_str(), it.weight)).collect(),
+            processes: model.track_processes.iter().map(|it| (it.name.value.as_str(), it.weight)).collect(),
+        }
+    }
+
+    /// The entries that change the priority, with the weight that holds for them.
+    fn weighted<'t>(&self, tracks: &'t Tracks) -> Vec<(&'t TrackedBy, Weight)> {
+        let own = |known: &HashMap<&str, Weight>, entry: &TrackedBy| {
+            entry.weight.or_else(|| known.get(entry.name.value.as_str()).copied())
+        };
+        // The weight of a file is multiplied by what the file says, which nobody knows here.
+        let interfaces = tracks.interfaces.iter().map(|entry| (entry, entry.weight));
+        let scripts = tracks.scripts.iter().map(|entry| (entry, own(&self.scripts, entry)));
+        let processes = tracks.processes.iter().map(|entry| (entry, own(&self.processes, entry)));
+        interfaces
+            .chain(scripts)
+            .chain(processes)
+            .filter_map(|(entry, weight)| weight.filter(|weight| weight.value != 0).map(|weight| (entry, weight)))
+            .collect()
+    }
+}
+
+/// Scripts that cannot run, or should not.
+pub(super) fn scripts(model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
+    let followers = followers(model);
+    for script in &model.scripts {
+        if let Some(at) = script.timeout_ms.at.filter(|_| script.timeout_ms.value > script.interval_ms.value) {
+            found.push(
+                Diagnostic::new(
+                    &code::L008_EQUAL_TIMEOUT,
+                    at,
+                    format!("`{}` may run longer than its interval", script.name.value),
+                )
+                .why("A run that takes longer than the interval puts off the next one, so a failure is seen later."),
+            );
+        }
+        if let Some(command) = &script.command {
+            let instances = followers.get(script.name.value.as_str()).map(Vec::as_slice).unwrap_or_default();
+            file(
+                command,
+                "It counts as failed, so what follows it is lowered or goes to FAULT.",
+                instances,
+                model,
+                around,
+                found,
+            );
+        }
+    }
+    for instance in &model.instances {
+        notify(&instance.notify, std::slice::from_ref(&instance.name.value), model, around, found);
+    }
+    for group in &model.sync_groups {
+        let members: Vec<String> = group.members.iter().map(|member| member.value.clone()).collect();
+        notify(&group.notify, &members, model, around, found);
+    }
+}
+
+/// Names of instances by the scripts that they follow.
+fn followers(model: &Model) -> HashMap<&str, Vec<String>> {
+    let mut followers: HashMap<&str, Vec<String>> = HashMap::new();
+    for instance in &model.instances {
+        for entry in &instance.tracks.scripts {
+            followers.entry(entry.name.value.as_str()).or_default().push(instance.name.value.clone());
+        }
+    }
+    followers
+}
+
+fn notify(notify: &Notify, instances: &[String], model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
+    let Notify { master, backup, fault, stop, deleted, any, master_heard_lower, priority_changes: _ } = notify;
+    let deleted = deleted.as_ref().and_then(|deleted| Some(Setting { value: deleted.value.clone()?, at: deleted.at }));
+    for script in [master, backup, fault, stop, any, master_heard_lower].into_iter().flatten().chain(deleted.as_ref()) {
+        file(script, "Nobody is told of the transition then.", instances, model, around, found);
+    }
+}
+
+fn file(
+    script: &Setting<Script>,
+    effect: &'static str,
+    instances: &[String],
+    model: &Model,
+    around: &Surroundings<'_>,
+    found: &mut Diagnostics,
+) {
+    let (Some(look), Some(program), Some(at)) = (around.script_file, script.words.first(), script.at) else { return };
+    let path = Path::new(program);
+    if !path.is_absolute() {
+        return; // Found by the shell or the search path.
+    }
+    let problem = |what: &str| Diagnostic::new(&code::W014_SCRIPT, at, format!("script {program} {what}")).why(effect);
+    let mut diagnostic = match look(path) {
+        ScriptFile::Executable => return,
+        ScriptFile::Missing => problem("does not exist").fix("correct the path, or put the script there"),
+        ScriptFile::NotAFile => problem("is not a file").fix("name the script itself"),
+        ScriptFile::NotExecutable => problem("is not executable").fix(format!("run `chmod +x {program}`")),
+        ScriptFile::WritableByOthers => {
+            let user = script.user.as_deref().or(model.global.script_user.as_ref().map(|user| user.value.0.as_str()));
+            if user.is_some_and(|user| user != "root") {
+                return;
+            }
+            Diagnostic::new(
+                &code::W024_WRITABLE_SCRIPT,
+                at,
+                format!("script {program} can be changed by others than root"),
+            )
+            .why("It may run as root, and so whoever can change it can do anything on this router.")
+            .fix(format!("run `chown root {program}` and `chmod go-w {program}`, or set script_user"))
+        }
+    };
+    diagnostic.instances = instances.to_vec();
+    found.push(diagnostic);
+}
