@@ -266,6 +266,8 @@ pub struct VirtualRouter<S: Storage> {
     /// The interval that the master uses: its own in version 3, ours in version 2.
     master_interval: Duration,
     second: Option<Second>,
+    /// We have just preempted a master: one more advert of it is its goodbye, no second master.
+    expects_goodbye: bool,
     /// When a master of lower priority was last answered.
     defended_at: Option<Instant>,
     announcer: Announcer,
@@ -293,6 +295,7 @@ impl<S: Storage> VirtualRouter<S> {
             leaving: None,
             master_interval,
             second: None,
+            expects_goodbye: false,
             defended_at: None,
             announcer: Announcer::default(),
             senders: Senders::default(),
@@ -660,6 +663,7 @@ impl<S: Storage> VirtualRouter<S> {
     /// backup follows suit while the addresses are put in place.
     fn take_over(&mut self, now: Instant, cause: Cause, out: &mut Effects) {
         bump(&mut self.counters.became_master);
+        self.expects_goodbye = matches!(cause, Cause::WePreempt { .. } | Cause::Resumed { .. });
         self.master_interval = self.config.advert_interval();
         self.send(self.effective_priority(), out);
         emit(out, Effect::Action(Action::AddAddresses));
@@ -734,6 +738,10 @@ impl<S: Storage> VirtualRouter<S> {
     }
 
     fn note_second(&mut self, now: Instant, source: IpAddr, priority: u8, out: &mut Effects) {
+        let is_goodbye = now.since(self.since) < self.config.advert_interval();
+        if core::mem::take(&mut self.expects_goodbye) && is_goodbye {
+            return;
+        }
         match &mut self.second {
             Some(second) if second.address == source => {
                 second.priority = priority;

@@ -210,6 +210,23 @@ fn preempts_a_lower_master_by_letting_the_timer_run_out() {
 }
 
 #[test]
+fn the_goodbye_of_a_preempted_master_is_no_alarm_but_a_stubborn_one_is() {
+    let mut bench = Bench::start(config(100));
+    for second in 0..4 {
+        bench.until(second * 1_000_000);
+        bench.hear(OTHER, 80);
+    }
+    bench.until(DOWN_US + 300);
+    assert_eq!(bench.state(), State::Master);
+    bench.hear(OTHER, 80);
+    assert_eq!(bench.times("SecondMaster"), [0; 0]);
+    assert_eq!(bench.times("advert 100").len(), 2, "it is answered all the same, which heals neighbours");
+    bench.until(DOWN_US + 800_000);
+    bench.hear(OTHER, 80);
+    assert_eq!(bench.times("SecondMaster"), [DOWN_US + 800_000]);
+}
+
+#[test]
 fn nopreempt_follows_a_lower_master_until_it_fails() {
     let mut bench = Bench::start(Config { preempt: Preempt::Never, ..config(100) });
     for second in 0..30 {
