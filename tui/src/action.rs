@@ -93,7 +93,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     },
     Binding {
         action: Action::OtherButton,
-        name: "other button",
+        name: "other",
         keys: &[Key::Tab, Key::BackTab, Key::Left, Key::Right, Key::Char('h'), Key::Char('l')],
         help: "mark the other button",
         contexts: &[Context::Dialog],

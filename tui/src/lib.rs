@@ -15,6 +15,8 @@ mod action;
 mod backend;
 mod clock;
 mod console;
+#[cfg(test)]
+mod fixture;
 mod input;
 mod key;
 mod link;

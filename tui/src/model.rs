@@ -64,6 +64,8 @@ pub(crate) enum Connection {
         reason: String,
         /// The next attempt, on our clock.
         retry_at_us: u64,
+        /// When it was lost, on our clock.
+        since_us: u64,
     },
 }
 
@@ -163,9 +165,15 @@ impl Model {
         }
     }
 
-    /// The server's boot-time clock now.
+    /// The server's boot-time clock now. While there is no connection it stands still, because nothing is known of what
+    /// happened since.
     pub(crate) const fn server_us(&self) -> u64 {
-        self.replica.clock.boot_us(self.now_us)
+        match self.connection {
+            Connection::Lost { since_us, .. } => self.replica.clock.boot_us(since_us),
+            Connection::Connecting | Connection::Syncing | Connection::Attached => {
+                self.replica.clock.boot_us(self.now_us)
+            }
+        }
     }
 
     /// The marked instance, if it is still there.

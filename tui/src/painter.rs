@@ -170,7 +170,7 @@ mod tests {
         let sent = painted(&[&["abcdefgh  ", "0123456789"], &["Abc efgH  ", "0         "]]);
         assert_eq!(sent[1], "\x1b[HAbc efgH\x1b[2;2H\x1b[K");
         let sent = painted(&[&["abcdefgh  "], &["Abcdefg   "]]);
-        assert_eq!(sent[1], "\x1b[HA\x1b[1;8H ", "too far to bridge, too short to erase");
+        assert_eq!(sent[1], "\rA\x1b[1;8H ", "too far to bridge, too short to erase");
     }
 
     #[test]

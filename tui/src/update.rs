@@ -211,16 +211,14 @@ fn resume(model: &mut Model) {
         return;
     }
     let left = Duration::from_us(preempt_at_us.saturating_sub(model.server_us()));
-    let mut lines = vec![
+    let from = match &status.master {
+        Some(master) => format!(" from {} (priority {})", master.address, master.priority),
+        None => String::new(),
+    };
+    let lines = vec![
         format!("End the preempt delay of {name} now?"),
-        format!("It has {left} left to wait. Without it, {name} becomes MASTER at once"),
+        format!("It has {left} left to wait. Without it, {name} becomes MASTER at once and takes the addresses{from}."),
     ];
-    match &status.master {
-        Some(master) => {
-            lines.push(format!("and takes the addresses from {} (priority {}).", master.address, master.priority));
-        }
-        None => lines.push("and takes the addresses.".to_owned()),
-    }
     model.dialog = Some(Dialog { instance: name, lines, yes: false });
 }
 
@@ -294,7 +292,11 @@ fn on_report(model: &mut Model, report: Report) {
         Report::Lost { reason, retry_in } => {
             let retry_us = u64::try_from(retry_in.as_micros()).unwrap_or(u64::MAX);
             let retry_at_us = now_us.saturating_add(retry_us);
-            model.connection = Connection::Lost { reason: clean(&reason, TEXT_CHARS_MAX), retry_at_us };
+            let since_us = match model.connection {
+                Connection::Lost { since_us, .. } => since_us,
+                Connection::Connecting | Connection::Syncing | Connection::Attached => now_us,
+            };
+            model.connection = Connection::Lost { reason: clean(&reason, TEXT_CHARS_MAX), retry_at_us, since_us };
             model.dialog = None;
         }
     }
@@ -350,4 +352,4 @@ fn ask(model: &mut Model) -> Option<Command> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -119,4 +119,4 @@ fn only_ascii(area: Rect, buf: &mut Buffer) {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -352,4 +352,4 @@ fn cleaned(mut status: InstanceStatus) -> InstanceStatus {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

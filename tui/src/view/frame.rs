@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use crate::action::{self, Action};
 use crate::key::Key;
 use crate::model::{Connection, Model};
-use crate::text::{span, width};
+use crate::text::{fit, span, width};
 use crate::theme::Tone;
 use crate::view::Room;
 use crate::view::pen::Pen;
@@ -34,31 +34,36 @@ pub(super) fn body(model: &Model, area: Rect) -> Rect {
 
 fn bar(model: &Model, area: Rect, buf: &mut Buffer) {
     let full = Room::of(area) == Room::Full;
-    let mut left = String::from(" ");
-    let label = model.routers.get(model.router).filter(|_| model.routers.len() > 1).map(|router| router.label.as_str());
-    if let Some(label) = label.filter(|label| !label.is_empty()) {
-        left.push_str(&format!("{label}: "));
-    }
-    match &model.replica.hello {
-        Some(hello) if full => left.push_str(&format!("locum {} on {}", hello.version, hello.host)),
-        Some(hello) => left.push_str(&hello.host),
-        None => left.push_str("locum"),
-    }
-    if let Some(service) = model.replica.service.as_ref().filter(|_| full) {
-        let since_answer_us = model.server_us().saturating_sub(service.now_us);
-        left.push_str(&format!(", up {}", span(service.uptime_us.saturating_add(since_answer_us))));
-    }
-    let counts = counts(model, full);
-    if !counts.is_empty() {
-        left.push_str(&format!(" | {counts}"));
-    }
     let (right, alert) = connection(model, full);
     let mut pen = Pen::new(buf, model.palette, area, 0);
     let room = pen.room().saturating_sub(width(&right) + 2);
-    pen.put(&crate::text::fit(&left, room), Tone::Bar);
+    let candidates = titles(model, full);
+    let left = candidates.iter().find(|title| width(title) <= room).or(candidates.last());
+    pen.put(&fit(left.map_or("", String::as_str), room), Tone::Bar);
     pen.fill(Tone::Bar);
     let mut pen = Pen::new(buf, model.palette, area, 0);
     pen.skip(room + 1).put(&right, if alert { Tone::Alert } else { Tone::Bar });
+}
+
+/// Whose console it is and how many instances are in which state, from the most to the least wordy.
+fn titles(model: &Model, full: bool) -> Vec<String> {
+    let label = model.routers.get(model.router).filter(|_| model.routers.len() > 1).map(|router| router.label.as_str());
+    let label = label.filter(|label| !label.is_empty()).map_or_else(String::new, |label| format!("{label}: "));
+    let Some(hello) = &model.replica.hello else { return vec![format!(" {label}locum")] };
+    let Some(service) = &model.replica.service else { return vec![format!(" {label}{}", hello.host)] };
+    let since_answer_us = model.server_us().saturating_sub(service.now_us);
+    let up = span(service.uptime_us.saturating_add(since_answer_us));
+    let short = format!(" {label}{} | {}", hello.host, counts(model, false));
+    if !full {
+        return vec![short];
+    }
+    let counts = counts(model, true);
+    vec![
+        format!(" {label}locum {} on {}, up {up} | {counts}", hello.version, hello.host),
+        format!(" {label}locum {} on {} | {counts}", hello.version, hello.host),
+        format!(" {label}{} | {counts}", hello.host),
+        short,
+    ]
 }
 
 /// How many instances are in which state; those in FAULT first, and never left out.
@@ -102,19 +107,29 @@ fn footer(model: &Model, area: Rect, buf: &mut Buffer) {
         pen.put(&message.text, if message.alert { Tone::Warning } else { Tone::Text });
         return;
     }
-    if let Connection::Lost { reason, .. } = &model.connection
+    if let Connection::Lost { reason, since_us, .. } = &model.connection
         && model.replica.hello.is_some()
     {
-        // The screen shows old data: why that is matters more than the keys.
-        pen.put(reason, Tone::Warning);
+        // That the screen shows old data, and why, matters more than the keys.
+        let age = span(model.now_us.saturating_sub(*since_us));
+        pen.put(&format!("as of {age} ago: {reason}"), Tone::Warning);
         return;
     }
-    for (key, name) in keys(model) {
+    let keys = keys(model);
+    let cells = |(key, name): &(String, String)| width(key) + 1 + width(name) + 2;
+    // The last ones, help and quit, are never crowded out.
+    let kept = if model.dialog.is_some() { 0 } else { keys.len().saturating_sub(2) };
+    let mut reserved: usize = keys.iter().skip(kept).map(cells).sum();
+    for (index, key) in keys.iter().enumerate() {
+        if index >= kept {
+            reserved = reserved.saturating_sub(cells(key));
+        }
         // A key without its name helps nobody.
-        if width(&key) + 1 + width(&name) > pen.room() {
+        if cells(key) + reserved > pen.room() + 2 {
             continue;
         }
-        pen.put(&key, Tone::Key).skip(1).put(&name, Tone::Text).skip(2);
+        let (key, name) = key;
+        pen.put(key, Tone::Key).skip(1).put(name, Tone::Text).skip(2);
     }
 }
 

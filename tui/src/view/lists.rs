@@ -10,7 +10,10 @@ use crate::text::date_time;
 use crate::theme::Tone;
 use crate::view::Extent;
 use crate::view::overview::state_tone;
-use crate::view::pen::{Line, Pen, draw_lines, line};
+use crate::view::pen::{Line, Pen, draw_lines, line, wrap};
+
+/// The keys at the left of the help.
+const KEY_CELLS: usize = 16;
 
 /// The changes of state of all instances, newest first.
 pub(super) fn history(model: &Model, area: Rect, buf: &mut Buffer) {
@@ -48,29 +51,26 @@ fn history_lines(model: &Model) -> Vec<Line> {
 
 /// The keys, those of the screen below the help first.
 pub(super) fn help(model: &Model, area: Rect, buf: &mut Buffer) {
-    draw_lines(&help_lines(model), model.scroll, model.palette, area, buf);
+    draw_lines(&help_lines(model, area.width), model.scroll, model.palette, area, buf);
 }
 
 pub(super) fn help_extent(model: &Model, area: Rect) -> Extent {
-    Extent { lines: help_lines(model).len(), page: area.height.into() }
+    Extent { lines: help_lines(model, area.width).len(), page: area.height.into() }
 }
 
-fn help_lines(model: &Model) -> Vec<Line> {
+fn help_lines(model: &Model, width: u16) -> Vec<Line> {
     let here = match model.screen {
         Screen::Overview => Context::Overview,
         Screen::Instance => Context::Instance,
         Screen::History { .. } => Context::History,
     };
     let mut lines = vec![line(format!("Keys: {}", here.name()), Tone::Heading)];
-    lines.extend(action::in_context(here).map(binding_line));
+    lines.extend(action::in_context(here).flat_map(|binding| binding_lines(binding, width)));
     if !model.extra_actions.is_empty() {
         lines.push(Line::new());
         lines.push(line("Keys of this program", Tone::Heading));
         for extra in &model.extra_actions {
-            lines.push(vec![
-                (format!("{:<16}", extra.key), Tone::Key),
-                (format!("{}: {}", extra.name, extra.help), Tone::Text),
-            ]);
+            lines.extend(explained(&extra.key.to_string(), &format!("{}: {}", extra.name, extra.help), width));
         }
     }
     lines.push(Line::new());
@@ -88,7 +88,7 @@ fn help_lines(model: &Model) -> Vec<Line> {
         ("^", "now, or when it was frozen"),
     ];
     for (mark, words) in marks {
-        lines.push(vec![(format!("{mark:<16}"), Tone::Key), (words.to_owned(), Tone::Text)]);
+        lines.extend(explained(mark, words, width));
     }
     for context in Context::ALL.into_iter().filter(|context| *context != here) {
         let shared = |binding: &&action::Binding| !binding.contexts.contains(&here);
@@ -96,13 +96,32 @@ fn help_lines(model: &Model) -> Vec<Line> {
         if bindings.peek().is_some() {
             lines.push(Line::new());
             lines.push(line(format!("Keys: {}", context.name()), Tone::Heading));
-            lines.extend(bindings.map(binding_line));
+            lines.extend(bindings.flat_map(|binding| binding_lines(binding, width)));
         }
     }
     lines
 }
 
-fn binding_line(binding: &action::Binding) -> Line {
+fn binding_lines(binding: &action::Binding, width: u16) -> Vec<Line> {
     let keys: Vec<String> = binding.keys.iter().map(Key::to_string).collect();
-    vec![(format!("{:<15} ", keys.join(" ")), Tone::Key), (format!("{}: {}", binding.name, binding.help), Tone::Text)]
+    explained(&keys.join(" "), &format!("{}: {}", binding.name, binding.help), width)
+}
+
+/// A key and what it does; the words go on below themselves, or below the key where there is little room.
+fn explained(key: &str, words: &str, width: u16) -> Vec<Line> {
+    let indent = if width >= 60 { KEY_CELLS } else { 4 };
+    let room = usize::from(width).saturating_sub(indent);
+    let mut lines: Vec<Line> =
+        wrap(words, room).into_iter().map(|text| line(format!("{:indent$}{text}", ""), Tone::Text)).collect();
+    if indent > key.chars().count() {
+        if let Some(first) = lines.first_mut().and_then(|line| line.first_mut()) {
+            first.0.drain(..indent);
+        }
+        if let Some(first) = lines.first_mut() {
+            first.insert(0, (format!("{key:<indent$}"), Tone::Key));
+        }
+    } else {
+        lines.insert(0, line(key, Tone::Key));
+    }
+    lines
 }

@@ -271,7 +271,7 @@ fn nothing(model: &Model, area: Rect, buf: &mut Buffer) {
                 format!("The service runs, but {file} configures no vrrp_instance."),
             ]
         }
-        Connection::Lost { reason, retry_at_us } => {
+        Connection::Lost { reason, retry_at_us, .. } => {
             let left_s = retry_at_us.saturating_sub(model.now_us).div_ceil(1_000_000);
             vec![
                 reason.clone(),

@@ -1,0 +1,121 @@
+use locum_control::{InstanceStatus, VipStatus};
+
+use super::*;
+use crate::fixture::statuses::{self, BOOT_US, PEER};
+
+fn replica(statuses: Vec<InstanceStatus>) -> Replica {
+    let mut replica = Replica::default();
+    replica.begin(&Purpose::Watch);
+    for status in statuses {
+        replica.item(0, Item::Instance(Box::new(status)));
+    }
+    replica.done(&Purpose::Watch);
+    replica
+}
+
+fn adverts(instance: &str, marks: Vec<AdvertMark>) -> Notice {
+    statuses::notice(1, 0, Event::Adverts { instance: instance.into(), marks })
+}
+
+#[test]
+fn what_is_wrong_comes_first() {
+    let mut second = statuses::master("b-second", 1);
+    second.second_master = Some(locum_control::SecondMaster { address: PEER, priority: 80, since_us: BOOT_US });
+    let replica = replica(vec![
+        statuses::backup("a-backup", 1),
+        second,
+        statuses::master("c-master", 1),
+        statuses::fault("d-fault", 1),
+        InstanceStatus { state: State::Init, ..statuses::backup("e-init", 1) },
+    ]);
+    assert_eq!(replica.order, ["d-fault", "b-second", "e-init", "a-backup", "c-master"]);
+}
+
+#[test]
+fn a_hostile_service_cannot_fill_the_memory() {
+    let mut replica = replica((0..3_000).map(|n| statuses::backup(&format!("VI_{n}"), 1)).collect());
+    assert_eq!(replica.instances.len(), INSTANCES_MAX);
+    for n in 0..5_000 {
+        replica.item(
+            0,
+            Item::Transition(statuses::record(
+                &format!("VI_{n}"),
+                0,
+                State::Init,
+                State::Fault,
+                locum_control::Cause::Start,
+            )),
+        );
+    }
+    assert_eq!(replica.history.len(), HISTORY_MAX);
+    assert_eq!(replica.history.back().unwrap().instance, "VI_4999");
+    for n in 0..2_000_u32 {
+        let source = IpAddr::from(n.to_be_bytes());
+        let mark = AdvertMark { source, ..statuses::advert(1.0, PEER, 100, MarkKind::Received) };
+        replica.notice(adverts("VI_1", vec![mark; 3]));
+    }
+    let instance = &replica.instances["VI_1"];
+    assert_eq!(instance.lanes.len(), LANES_MAX);
+    assert_eq!(instance.status.senders.len(), SENDERS_MAX);
+    assert_eq!(replica.lanes, LANES_MAX);
+}
+
+#[test]
+fn texts_are_cleaned_and_cut() {
+    let mut status = statuses::backup("VI\x1b[2J", 1);
+    status.interface = "x".repeat(5_000);
+    status.vips = vec![VipStatus { error: Some("no\x07".into()), ..status.vips.remove(0) }; 400];
+    let replica = replica(vec![status]);
+    let status = &replica.instances["VI?[2J"].status;
+    assert_eq!(status.interface.chars().count(), NAME_CHARS_MAX);
+    assert_eq!(status.vips.len(), 255);
+    assert_eq!(status.vips[0].error.as_deref(), Some("no?"));
+}
+
+#[test]
+fn adverts_of_an_instance_with_an_odd_name_find_it() {
+    let mut replica = replica(vec![statuses::backup("VI\x1b", 1)]);
+    replica.notice(adverts("VI\x1b", vec![statuses::advert(1.0, PEER, 100, MarkKind::Received)]));
+    assert_eq!(replica.instances["VI?"].lanes.len(), 1);
+    assert_eq!(replica.notice(adverts("unknown", vec![])), Follow::Nothing);
+}
+
+#[test]
+fn our_lane_comes_first_and_follows_a_change_of_address() {
+    let mut replica = replica(vec![statuses::master("VI_1", 1)]);
+    let mark = |last: u8, kind| statuses::advert(1.0, [10, 0, 0, last].into(), 100, kind);
+    let marks = vec![
+        mark(9, MarkKind::Received),
+        mark(3, MarkKind::Received),
+        mark(5, MarkKind::Sent),
+        mark(6, MarkKind::Sent),
+        mark(3, MarkKind::Received),
+    ];
+    replica.notice(adverts("VI_1", marks));
+    let lanes: Vec<(bool, String)> =
+        replica.instances["VI_1"].lanes.iter().map(|lane| (lane.ours, lane.source.to_string())).collect();
+    assert_eq!(lanes, [(true, "10.0.0.5".into()), (false, "10.0.0.3".into()), (false, "10.0.0.9".into())]);
+}
+
+#[test]
+fn adverts_of_the_past_are_drawn_but_not_counted() {
+    let mut replica = replica(vec![statuses::backup("VI_1", 1)]);
+    let mark = statuses::advert(5.0, PEER, 100, MarkKind::Received);
+    replica.item(0, Item::Notice(adverts("VI_1", vec![mark])));
+    assert_eq!(replica.instances["VI_1"].status.senders[0].received, 600);
+    assert_eq!(replica.instances["VI_1"].lanes.len(), 1);
+    replica.begin(&Purpose::Watch);
+    assert!(replica.instances["VI_1"].lanes.is_empty(), "they come again with the next watch");
+}
+
+#[test]
+fn events_say_what_follows() {
+    let mut replica = replica(vec![statuses::backup("VI_1", 1)]);
+    let blocked = Event::Unblocked { instance: "VI_1".into(), block: locum_control::Block::LinkDown };
+    assert_eq!(replica.notice(statuses::notice(1, 0, blocked)), Follow::Ask("VI_1".into()));
+    assert_eq!(replica.notice(statuses::notice(2, 0, Event::Lagged { missed: 1 })), Follow::Resync);
+    assert_eq!(replica.notice(statuses::notice(3, 0, Event::Stopping)), Follow::Stopping);
+    let near = Event::NearMiss { instance: "VI_1".into(), source: PEER, silent_us: 3_000_000, left_us: 600_000 };
+    assert_eq!(replica.notice(statuses::notice(4, 0, near)), Follow::Nothing);
+    assert_eq!(replica.instances["VI_1"].near_miss.unwrap().left_us, 600_000);
+}

@@ -1,0 +1,207 @@
+use std::time::Duration as StdDuration;
+
+use insta::assert_snapshot;
+use locum_control::{Cause, InstanceStatus, MarkKind, Reject, Role, SecondMaster, State};
+use ratatui::layout::Size;
+
+use super::*;
+use crate::fixture::statuses::{self, BOOT_US, PEER};
+use crate::fixture::{
+    adverts, attach, attached, heard, link, press, router, screen, sent, transition, type_text, wait_until,
+};
+use crate::key::Key;
+use crate::link::Report;
+use crate::model::Connection;
+use crate::options::ExtraAction;
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (40, 12), (120, 40)];
+
+/// A master that fell silent, we take over, it returns and takes its place again.
+fn failover() -> Model {
+    let mut model = attached(
+        80,
+        24,
+        vec![
+            statuses::backup("VI_1", 45),
+            statuses::master("VI_2", 144),
+            statuses::waiting("VI_3", 46),
+            statuses::fault("VI_4", 47),
+            second_master("VI_5"),
+        ],
+    );
+    model.selected = Some("VI_1".into());
+    adverts(&mut model, "VI_1", heard(-12, -6));
+    let silent = Cause::MasterSilent { master: PEER, silent_us: 3_609_375, intervals: 3 };
+    transition(&mut model, statuses::record("VI_1", 3, State::Backup, State::Master, silent));
+    adverts(&mut model, "VI_1", sent(-3, 4));
+    model.now_us = 5_000_000;
+    let back = Cause::PreemptedBy { by: PEER, priority: 100 };
+    let record = statuses::record("VI_1", 0, State::Master, State::Backup, back);
+    let at_us = record.at_us + 4_200_000;
+    transition(&mut model, locum_control::TransitionRecord { at_us, at_unix_ms: record.at_unix_ms + 4_200, ..record });
+    adverts(&mut model, "VI_1", heard(4, 8));
+    let stranger = MarkKind::Rejected { reason: Reject::Password };
+    adverts(&mut model, "VI_1", vec![statuses::advert(6.5, [172, 20, 45, 7].into(), 200, stranger)]);
+    wait_until(&mut model, 8);
+    model
+}
+
+fn second_master(name: &str) -> InstanceStatus {
+    let mut status = statuses::master(name, 50);
+    status.second_master = Some(SecondMaster { address: PEER, priority: 80, since_us: BOOT_US - 4_000_000 });
+    status
+}
+
+/// The screen at every size, in ASCII and in UTF-8.
+fn at_all_sizes(name: &str, model: &mut Model) {
+    for (columns, rows) in SIZES {
+        for unicode in [false, true] {
+            model.size = Size::new(columns, rows);
+            model.unicode = unicode;
+            let text = screen(model);
+            assert!(unicode || text.is_ascii());
+            let charset = if unicode { "utf8" } else { "ascii" };
+            assert_snapshot!(format!("{name}-{columns}x{rows}-{charset}"), text);
+        }
+    }
+}
+
+#[test]
+fn overview() {
+    at_all_sizes("overview", &mut failover());
+}
+
+#[test]
+fn instance_after_a_failover() {
+    let mut model = failover();
+    press(&mut model, Key::Enter);
+    at_all_sizes("instance", &mut model);
+}
+
+#[test]
+fn instance_in_fault() {
+    let mut model = failover();
+    model.selected = Some("VI_4".into());
+    press(&mut model, Key::Enter);
+    at_all_sizes("fault", &mut model);
+}
+
+#[test]
+fn help() {
+    let mut model = failover();
+    model.extra_actions = vec![ExtraAction { key: 'c', name: "cut".into(), help: "pull the master's cable".into() }];
+    press(&mut model, Key::Char('?'));
+    at_all_sizes("help", &mut model);
+}
+
+#[test]
+fn history() {
+    let mut model = failover();
+    press(&mut model, Key::Char('t'));
+    at_all_sizes("history", &mut model);
+}
+
+#[test]
+fn disconnected() {
+    let mut model = failover();
+    let reason = "the service closed the connection";
+    link(&mut model, Report::Lost { reason: reason.into(), retry_in: StdDuration::from_secs(2) });
+    at_all_sizes("disconnected", &mut model);
+}
+
+#[test]
+fn never_connected() {
+    let mut model = Model::new(vec![router("a")], Size::new(80, 24));
+    let reason = "no service answers at /run/locum/a.sock: No such file or directory";
+    link(&mut model, Report::Lost { reason: reason.into(), retry_in: StdDuration::from_secs(2) });
+    at_all_sizes("unreachable", &mut model);
+}
+
+#[test]
+fn the_question_before_resume() {
+    let mut model = failover();
+    type_text(&mut model, "Gr");
+    at_all_sizes("dialog", &mut model);
+}
+
+#[test]
+fn several_routers_and_a_program_around() {
+    let mut model = Model::new(vec![router("A"), router("B")], Size::new(80, 24));
+    model.extra_actions = vec![ExtraAction { key: 'c', name: "cut".into(), help: "pull the master's cable".into() }];
+    attach(&mut model, Role::Reader, vec![statuses::backup("VI_1", 45)]);
+    model.extra_status = vec!["client: answered by A; last outage 3.6 s".into()];
+    at_all_sizes("demo", &mut model);
+}
+
+#[test]
+fn a_window_of_a_few_cells_still_says_the_state() {
+    let mut model = failover();
+    for (columns, rows, first) in [(20, 5, "BACKUP VI_1"), (8, 1, "BACKUP …"), (1, 1, "…")] {
+        model.size = Size::new(columns, rows);
+        model.unicode = true;
+        let text = screen(&model);
+        assert!(text.starts_with(first), "{columns}x{rows}: {text}");
+    }
+    model.connection = Connection::Lost { reason: "x".into(), retry_at_us: 0, since_us: 0 };
+    model.size = Size::new(20, 1);
+    assert_eq!(screen(&model), "disconnected");
+}
+
+/// Every screen at every size up to a hundred columns, with every kind of trouble: nothing panics, and without UTF-8
+/// everything is ASCII.
+#[test]
+fn no_size_is_too_small_or_too_large() {
+    let mut wide = statuses::backup(&"路由器".repeat(10), 45);
+    wide.source = Some("2001:db8:1234:5678:9abc:def0:1234:5678".parse().unwrap());
+    wide.interface = "interface-of-many-letters".into();
+    let mut models = vec![failover(), attached(80, 24, Vec::new()), attached(80, 24, vec![wide])];
+    let long: std::net::IpAddr = "2001:db8:1234:5678:9abc:def0:1234:5678".parse().unwrap();
+    let name = models[2].replica.order[0].clone();
+    adverts(&mut models[2], &name, vec![statuses::advert(0.5, long, 255, MarkKind::Received)]);
+    models[0].extra_status = vec!["one".into(), "two".into(), "three".into()];
+    for model in &mut models {
+        for setup in ["", "?", "t", "o", "of", "o-----", "o++++++++", "Gr", "or"] {
+            model.screen = Screen::Overview;
+            (model.help, model.dialog, model.message) = (false, None, None);
+            model.timeline = crate::model::Timeline::default();
+            type_text(model, setup);
+            for (columns, rows) in
+                (1..100).map(|n| (n, n / 3 + 1)).chain([(500, 200), (500, 1), (1, 200), (72, 16), (32, 6)])
+            {
+                model.size = Size::new(columns, rows);
+                let _ = scroll_extent(model);
+                model.scroll = 1_000_000;
+                assert!(screen(model).is_ascii(), "{columns}x{rows} {setup}");
+                type_text(model, "j");
+                model.scroll = 0;
+            }
+        }
+    }
+}
+
+#[test]
+fn sixty_instances_fit_and_every_one_can_be_reached() {
+    let mut model = attached(80, 24, (0..60).map(|n| statuses::backup(&format!("VI_{n:02}"), n)).collect());
+    for n in 0..60 {
+        let text = screen(&model);
+        assert!(text.contains(&format!("> VI_{n:02}")), "{text}");
+        type_text(&mut model, "j");
+    }
+}
+
+#[test]
+fn the_countdown_is_in_words() {
+    let mut model = failover();
+    type_text(&mut model, "o");
+    // The snapshot of the state after the transition was not fetched, so no timer is known.
+    assert!(screen(&model).contains("master is 172.20.45.131"), "{}", screen(&model));
+    let mut model = attached(80, 24, vec![statuses::backup("VI_1", 45)]);
+    type_text(&mut model, "o");
+    wait_until(&mut model, 1);
+    assert!(screen(&model).contains("takes over in 2.7 s unless 172.20.45.131 is heard"), "{}", screen(&model));
+    let mut model = attached(80, 24, vec![statuses::waiting("VI_1", 45)]);
+    type_text(&mut model, "o");
+    let text = screen(&model);
+    assert!(text.contains("takes over in 4 min 10 s from 172.20.45.131 p80: preempt delay, r ends it"), "{text}");
+    assert!(text.contains("priority 90 (configured 100)"), "{text}");
+}
