@@ -22,14 +22,14 @@ pub(super) fn check(model: &Model, found: &mut Diagnostics) {
             let key = (address.address, interface.filter(|_| link_local));
             match seen.get(&key) {
                 Some((other, first)) if std::ptr::eq(*other, instance) => found.push(
-                    Diagnostic::new(&code::W017_DUPLICATE_ENTRY, address.at, format!("VIP {} stands twice in `{}`", address.address, instance.name.value))
+                    Diagnostic::new(&code::W017_DUPLICATE_ENTRY, address.at.0, format!("VIP {} stands twice in `{}`", address.address, instance.name.value))
                         .label("again here")
                         .related(*first, "first here")
                         .fix("take one of them away")
                         .instance(&instance.name.value),
                 ),
                 Some((other, first)) => found.push(
-                    Diagnostic::new(&code::W008_SHARED_VIP, address.at, format!("VIP {} is also in `{}`", address.address, other.name.value))
+                    Diagnostic::new(&code::W008_SHARED_VIP, address.at.0, format!("VIP {} is also in `{}`", address.address, other.name.value))
                         .label(format!("in `{}`", instance.name.value))
                         .related(*first, format!("in `{}`", other.name.value))
                         .why("When one of the two leaves MASTER, it takes the address away from the other; and two routers may answer on it at once.")
@@ -38,10 +38,10 @@ pub(super) fn check(model: &Model, found: &mut Diagnostics) {
                         .instance(&instance.name.value),
                 ),
                 None => {
-                    seen.insert(key, (instance, address.at));
+                    seen.insert(key, (instance, address.at.0));
                 }
             }
-            router_address(instance, address.address, address.at, found);
+            router_address(instance, address.address, address.at.0, found);
             label(instance, address, found);
             if let (Some(other), false) = (with_prefix, address.prefix_written)
                 && other.address.is_ipv4() == address.address.is_ipv4()
@@ -49,11 +49,11 @@ pub(super) fn check(model: &Model, found: &mut Diagnostics) {
                 found.push(
                     Diagnostic::new(
                         &code::L004_NO_PREFIX,
-                        address.at,
+                        address.at.0,
                         format!("VIP {} has no prefix length", address.address),
                     )
                     .label(format!("read as /{}", address.prefix_len))
-                    .related(other.at, format!("this one has /{}", other.prefix_len))
+                    .related(other.at.0, format!("this one has /{}", other.prefix_len))
                     .why("As a single address it answers, but adds no route to its subnet.")
                     .fix(format!(
                         "write `{}/{}` if that is meant, or `{}/{}` to say so",
@@ -100,7 +100,7 @@ fn label(instance: &Instance, address: &VirtualAddress, found: &mut Diagnostics)
     found.push(
         Diagnostic::new(
             &code::L006_LABEL,
-            address.at,
+            address.at.0,
             format!("label `{}` does not start with `{}:`", label.value, interface.value),
         )
         .why("ifconfig and the like only show labels that start with the interface's name.")

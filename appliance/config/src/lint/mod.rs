@@ -87,7 +87,7 @@ fn shared_vrids(model: &mut Model, found: &mut Diagnostics) {
             .filter_map(|other| Some((*other, model.instances.get(*other)?)))
             .find(|(_, other)| same_audience(instance, other));
         if let Some((other_index, other)) = clash {
-            let at = instance.vrid.at.unwrap_or(instance.at);
+            let at = instance.vrid.at.unwrap_or(instance.at.0);
             found.push(
                 Diagnostic::new(
                     &code::E022_DUPLICATE_VRID,
@@ -98,7 +98,7 @@ fn shared_vrids(model: &mut Model, found: &mut Diagnostics) {
                     ),
                 )
                 .label("the same VRID again")
-                .related(other.vrid.at.unwrap_or(other.at), "first here")
+                .related(other.vrid.at.unwrap_or(other.at.0), "first here")
                 .why("Each would take the other's adverts for those of its own group. Both are held in FAULT.")
                 .fix("give one of them another virtual_router_id, on all routers of its group")
                 .instance(&other.name.value)
@@ -142,7 +142,7 @@ fn interfaces(model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics)
             said.push(&name.value);
             let diagnostic = Diagnostic::new(
                 &code::W004_NO_SUCH_INTERFACE,
-                name.at.unwrap_or(instance.at),
+                name.at.unwrap_or(instance.at.0),
                 format!("there is no interface {}", name.value),
             )
             .label("does not exist now")

@@ -2,11 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::Setting;
-use crate::source::Span;
+use super::{At, Setting};
 
 /// A line of `virtual_ipaddress` or `virtual_ipaddress_excluded`, as `ip address add` would take it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VirtualAddress {
     /// The address.
     pub address: IpAddr,
@@ -41,31 +40,8 @@ pub struct VirtualAddress {
     /// `preferred_lft`; without it 0 for an IPv6 /128 and for ever otherwise.
     pub preferred_lifetime: Lifetime,
     /// Where it stands.
-    pub at: Span,
+    pub at: At,
 }
-
-/// Where it stands does not count.
-impl PartialEq for VirtualAddress {
-    fn eq(&self, other: &Self) -> bool {
-        let key = |a: &Self| {
-            (
-                (a.address, a.prefix_len, a.broadcast, a.scope, a.peer, a.preferred_lifetime),
-                (
-                    a.home,
-                    a.detect_duplicates,
-                    a.manage_temporary,
-                    a.no_prefix_route,
-                    a.autojoin,
-                    a.no_track,
-                    a.virtual_mac,
-                ),
-            )
-        };
-        key(self) == key(other) && self.interface == other.interface && self.label == other.label
-    }
-}
-
-impl Eq for VirtualAddress {}
 
 /// `brd`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::{Secret, Setting, Tracks, VirtualAddress};
-use crate::source::Span;
+use super::{At, Secret, Setting, Tracks, VirtualAddress};
 
 /// A virtual router as one node sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +83,7 @@ pub struct Instance {
     /// `smtp_alert`
     pub smtp_alert: Setting<bool>,
     /// The block's keyword and name: where the instance is.
-    pub at: Span,
+    pub at: At,
 }
 
 impl Instance {
@@ -204,7 +203,7 @@ pub struct VirtualMac {
     /// `vmac_xmit_base`
     pub transmit_on_base: bool,
     /// Where it is asked for.
-    pub at: Span,
+    pub at: At,
 }
 
 /// A command with its arguments and the user that it runs as.

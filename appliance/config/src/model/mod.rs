@@ -93,6 +93,26 @@ impl<T: PartialEq> PartialEq for Setting<T> {
 
 impl<T: Eq> Eq for Setting<T> {}
 
+/// Where something stands. Any two are equal: what is said counts, not where.
+#[derive(Clone, Copy, Debug)]
+pub struct At(pub Span);
+
+impl PartialEq for At {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for At {}
+
+impl Deref for At {
+    type Target = Span;
+
+    fn deref(&self) -> &Span {
+        &self.0
+    }
+}
+
 /// A password. Shown nowhere: neither `Debug` nor `Display` nor serialisation give it away.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);

@@ -1,7 +1,6 @@
 //! What instances follow, and groups of instances.
 
-use super::{Notify, Script, Setting};
-use crate::source::Span;
+use super::{At, Notify, Script, Setting};
 
 /// `vrrp_script`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +116,7 @@ pub struct SyncGroup {
 }
 
 /// A line of `interface_up_down_delays`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpDownDelay {
     /// The interface.
     pub interface: String,
@@ -126,14 +125,5 @@ pub struct UpDownDelay {
     /// How long it must be up before that counts.
     pub up_ms: u32,
     /// Where it stands.
-    pub at: Span,
+    pub at: At,
 }
-
-/// Where it stands does not count.
-impl PartialEq for UpDownDelay {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.interface, self.down_ms, self.up_ms) == (&other.interface, other.down_ms, other.up_ms)
-    }
-}
-
-impl Eq for UpDownDelay {}

@@ -7,7 +7,7 @@ use super::line::{Extra, sentence, shorten};
 use super::statement::{Statement, Word};
 use super::values::{self, Value};
 use crate::diagnostic::{Diagnostic, code};
-use crate::model::{Broadcast, Lifetime, Peer, Scope, Setting, StaticAddress, VirtualAddress};
+use crate::model::{At, Broadcast, Lifetime, Peer, Scope, Setting, StaticAddress, VirtualAddress};
 use crate::schema::{Entry, Keyword, Place, STATIC_ADDRESSES, Status, UNICAST_PEERS, VIRTUAL_ADDRESSES};
 
 /// An option of an entry with its values.
@@ -174,7 +174,7 @@ impl Reader<'_> {
             no_track: false,
             virtual_mac: false,
             preferred_lifetime: Lifetime::Forever,
-            at: line.whole(),
+            at: At(line.whole()),
         };
         let mut lifetime = None;
         let mut track_group = None;

@@ -1,17 +1,16 @@
 //! From the bytes of the files to statements: conditions, definitions, sequences and includes put in place
 //! (keepalived.conf(5), "ADVANCED CONFIGURATION").
 //!
-//! Everything here is a loop over a stack of its own, and what it may write is bounded by [`limits`].
+//! Everything here is a loop over a stack of its own, and what it may write is bounded by [`crate::source::limits`].
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::sequence::{self, Sequence};
 use super::statement::{Builder, Outcome, Statement, Word};
 use crate::around::Environment;
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::lex::{self, Lexer, TokenKind};
-use crate::source::{FileId, SUBSTITUTE, Sources, Span, limits, offset};
+use crate::source::{FileId, SUBSTITUTE, Sources, Span, offset};
 
 /// What stands in place of each `include` line, by the file and the offset of the line's first word.
 pub(crate) type Includes = HashMap<(FileId, u32), Included>;
@@ -45,6 +44,7 @@ pub(crate) fn run<'s>(
         definitions: HashMap::new(),
         diagnostics: Diagnostics::default(),
         expanded_bytes: 0,
+        expanded_lines: 0,
         exhausted: false,
     };
     if sources.len() > 0 {
@@ -53,20 +53,21 @@ pub(crate) fn run<'s>(
     (expander.builder.finish(), expander.diagnostics)
 }
 
-struct Expander<'s, 'a, F> {
-    sources: &'s Sources,
-    setting: &'a Setting<'a>,
-    builder: Builder<'s, F>,
-    definitions: HashMap<String, Definition>,
-    diagnostics: Diagnostics,
-    expanded_bytes: usize,
+pub(super) struct Expander<'s, 'a, F> {
+    pub(super) sources: &'s Sources,
+    pub(super) setting: &'a Setting<'a>,
+    pub(super) builder: Builder<'s, F>,
+    pub(super) definitions: HashMap<String, Definition>,
+    pub(super) diagnostics: Diagnostics,
+    pub(super) expanded_bytes: usize,
+    pub(super) expanded_lines: usize,
     /// A bound was met; nothing more is put in place.
-    exhausted: bool,
+    pub(super) exhausted: bool,
 }
 
 /// The value of a `$NAME`: its lines.
-struct Definition {
-    lines: Vec<String>,
+pub(super) struct Definition {
+    pub(super) lines: Vec<String>,
 }
 
 /// How far a file is read.
@@ -159,7 +160,7 @@ impl<'s, 'a, F: FnMut(Statement<'s>)> Expander<'s, 'a, F> {
         None
     }
 
-    fn check_utf8(&mut self, text: &str, at: Span) {
+    pub(super) fn check_utf8(&mut self, text: &str, at: Span) {
         if text.contains(SUBSTITUTE) && self.sources.file(at.file).is_some_and(|file| !file.is_utf8()) {
             self.diagnostics.push(
                 Diagnostic::new(&code::E007_NOT_UTF8, at, "this word is not UTF-8")
@@ -194,7 +195,7 @@ impl<'s, 'a, F: FnMut(Statement<'s>)> Expander<'s, 'a, F> {
         );
     }
 
-    fn open_quote(&mut self, at: Span) {
+    pub(super) fn open_quote(&mut self, at: Span) {
         self.diagnostics.push(
             Diagnostic::new(&code::E006_QUOTE, at, "a double quote is not closed")
                 .label("opened in this word")
@@ -203,7 +204,7 @@ impl<'s, 'a, F: FnMut(Statement<'s>)> Expander<'s, 'a, F> {
     }
 
     /// `@NAME` holds where the configuration id is NAME, `@^NAME` everywhere else.
-    fn condition_holds(&self, word: &str) -> bool {
+    pub(super) fn condition_holds(&self, word: &str) -> bool {
         let (negated, name) = match word.strip_prefix("@^") {
             Some(name) => (true, name),
             None => (false, word.strip_prefix('@').unwrap_or(word)),
@@ -243,216 +244,6 @@ impl<'s, 'a, F: FnMut(Statement<'s>)> Expander<'s, 'a, F> {
             }
         }
         self.definitions.insert(name.to_owned(), Definition { lines });
-    }
-
-    /// Puts in place what a line asks for, and reads the outcome. All of it counts as standing at `at`.
-    fn expand_line(&mut self, at: Span) {
-        let mut pending = vec![Pending::Line(self.sources.text(at).to_owned())];
-        while let Some(next) = pending.pop() {
-            let line = match next {
-                Pending::Line(line) => line,
-                Pending::Sequence(mut sequence) => {
-                    let Some(values) = sequence.next() else { continue };
-                    for (name, value) in values {
-                        self.definitions.insert(name, Definition { lines: vec![value] });
-                    }
-                    let line = sequence.body().to_owned();
-                    pending.push(Pending::Sequence(sequence));
-                    line
-                }
-            };
-            self.expanded_bytes += line.len() + 1;
-            if self.expanded_bytes > limits::EXPANDED_BYTES
-                || line.len() > limits::LINE_BYTES
-                || pending.len() > limits::REPLACEMENTS_PER_LINE
-            {
-                self.exhaust(at);
-            }
-            if self.exhausted {
-                return;
-            }
-            self.expand_one(line.trim(), at, &mut pending);
-        }
-    }
-
-    fn expand_one(&mut self, line: &str, at: Span, pending: &mut Vec<Pending>) {
-        if line.starts_with('@') {
-            let (condition, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
-            if self.condition_holds(condition) {
-                pending.push(Pending::Line(rest.to_owned()));
-            }
-        } else if let Some(name) = lex::definition_name(line) {
-            let value = line.get(name.len() + 2..).unwrap_or_default().trim();
-            self.definitions.insert(name.to_owned(), Definition { lines: vec![value.to_owned()] });
-        } else if line.starts_with("~SEQ") || line.starts_with("~LST") {
-            match sequence::parse(line) {
-                Ok(sequence) => pending.push(Pending::Sequence(sequence)),
-                Err(message) => self.diagnostics.push(
-                    Diagnostic::new(&code::E009_SUBSTITUTION, at, message)
-                        .fix("write ~SEQ(NAME, FIRST, LAST), ~SEQ(NAME, FIRST, STEP, LAST) or ~LST(NAME, A, B, …)"),
-                ),
-            }
-        } else {
-            match self.substitute(line, at, pending) {
-                Some(replaced) if replaced.starts_with(['@', '$', '~']) => pending.push(Pending::Line(replaced)),
-                Some(replaced) => self.emit(&replaced, at),
-                None => self.emit(line, at),
-            }
-        }
-    }
-
-    /// The line with its parameters replaced; `None` when there are none. Further lines of a definition go to `pending`.
-    fn substitute(&mut self, line: &str, at: Span, pending: &mut Vec<Pending>) -> Option<String> {
-        let mut text = line.to_owned();
-        let mut from = 0;
-        let mut replaced = false;
-        for _ in 0..limits::REPLACEMENTS_PER_LINE {
-            let Some(dollar) = text.get(from..).and_then(|rest| rest.find('$')).map(|at| from + at) else {
-                return replaced.then_some(text);
-            };
-            let Some(reference) = text.get(dollar..).and_then(Reference::parse) else {
-                from = dollar + 1;
-                continue;
-            };
-            let end = dollar + reference.len;
-            if let Some(value) = self.predefined(&reference, at) {
-                text.replace_range(dollar..end, &value);
-                from = dollar + value.len();
-                replaced = true;
-                continue;
-            }
-            let last_on_line = end == text.len();
-            match self.definitions.get(reference.name) {
-                Some(definition) if definition.lines.len() <= 1 => {
-                    let value = definition.lines.first().map_or("", String::as_str);
-                    text.replace_range(dollar..end, value);
-                    from = dollar;
-                }
-                Some(definition) if last_on_line => {
-                    pending.extend(definition.lines.iter().skip(1).rev().cloned().map(Pending::Line));
-                    let first = definition.lines.first().map_or("", String::as_str);
-                    text.replace_range(dollar..end, first);
-                    from = dollar;
-                }
-                Some(_) | None => {
-                    self.undefined(&text, dollar, &reference, at);
-                    from = end;
-                    continue;
-                }
-            }
-            replaced = true;
-            if text.len() > limits::LINE_BYTES {
-                break;
-            }
-        }
-        self.diagnostics.push(
-            Diagnostic::new(&code::E009_SUBSTITUTION, at, "the parameters on this line never come to an end").why(
-                format!(
-                    "More than {} replacements, or more than {} bytes: a definition probably names itself.",
-                    limits::REPLACEMENTS_PER_LINE,
-                    limits::LINE_BYTES
-                ),
-            ),
-        );
-        None
-    }
-
-    fn predefined(&self, reference: &Reference<'_>, at: Span) -> Option<String> {
-        Some(match reference.name {
-            "_HASH" => "\\#".to_owned(),
-            "_BANG" => "\\!".to_owned(),
-            "_INSTANCE" => self.setting.config_id?.to_owned(),
-            "_PWD" => self.sources.file(at.file)?.path()?.parent()?.to_str()?.to_owned(),
-            "_ENV" => (self.setting.environment?)(reference.arguments.trim())?,
-            _ => return None,
-        })
-    }
-
-    fn undefined(&mut self, text: &str, dollar: usize, reference: &Reference<'_>, at: Span) {
-        // In a script, `$NAME` is the shell's business.
-        let quoted = text.get(..dollar).is_some_and(|before| before.matches('"').count() % 2 == 1);
-        if quoted {
-            return;
-        }
-        let name = reference.name;
-        let diagnostic = Diagnostic::new(&code::W026_UNDEFINED_PARAMETER, at, format!("`${name}` is not defined here"));
-        let near = self.diagnostics.suggest(name, self.definitions.keys().map(String::as_str));
-        self.diagnostics.push(match (name, near) {
-            ("_RANDOM", _) => diagnostic.why("`${_RANDOM}` is not supported: a configuration that differs at each start cannot be compared or reloaded."),
-            ("_ENV", _) => diagnostic.why("There is no such environment variable."),
-            (_, Some(near)) => diagnostic.fix(format!("did you mean `${near}`?")),
-            (_, None) => diagnostic.fix(format!("define it before this line: `${name}=…`")),
-        });
-    }
-
-    /// Reads a line that has been put in place.
-    fn emit(&mut self, line: &str, at: Span) {
-        let mut words: Vec<Word<'s>> = Vec::new();
-        for token in Lexer::new(line) {
-            match token.kind {
-                TokenKind::Blank | TokenKind::Comment | TokenKind::LineEnd | TokenKind::Definition => {}
-                TokenKind::Open => {
-                    self.builder.statement(std::mem::take(&mut words));
-                    self.builder.open(at);
-                }
-                TokenKind::Close => {
-                    self.builder.statement(std::mem::take(&mut words));
-                    self.builder.close(at);
-                }
-                TokenKind::Word | TokenKind::OpenQuote => {
-                    if token.kind == TokenKind::OpenQuote {
-                        self.open_quote(at);
-                    }
-                    self.check_utf8(token.text, at);
-                    words.push(Word {
-                        text: Cow::Owned(lex::unquote(token.text).into_owned()),
-                        raw: Cow::Owned(token.text.to_owned()),
-                        at,
-                    });
-                }
-            }
-        }
-        self.builder.statement(words);
-    }
-
-    fn exhaust(&mut self, at: Span) {
-        if !std::mem::replace(&mut self.exhausted, true) {
-            let message = format!(
-                "definitions and sequences write more than {} MiB, or a line of more than {} bytes",
-                limits::EXPANDED_BYTES >> 20,
-                limits::LINE_BYTES
-            );
-            self.diagnostics
-                .push(Diagnostic::new(&code::E005_BOUND, at, message).label("the bound was met here").refuse_start());
-        }
-    }
-}
-
-/// What is still to be put in place for a line.
-enum Pending {
-    Line(String),
-    Sequence(Sequence),
-}
-
-/// `$NAME`, `${NAME}` or `${NAME arguments}` at the start of a text.
-struct Reference<'t> {
-    name: &'t str,
-    arguments: &'t str,
-    /// Bytes, with the dollar sign and the braces.
-    len: usize,
-}
-
-impl<'t> Reference<'t> {
-    fn parse(text: &'t str) -> Option<Self> {
-        let rest = text.strip_prefix('$')?;
-        if let Some(len) = lex::reference_len(rest) {
-            let inner = rest.get(1..len - 1)?;
-            let (name, arguments) = inner.split_at_checked(lex::name_len(inner)?)?;
-            return Some(Self { name, arguments, len: len + 1 });
-        }
-        let len = lex::name_len(rest)?;
-        let ends = rest.get(len..)?.chars().next().is_none_or(|c| matches!(c, ' ' | '\t' | ',' | ')'));
-        ends.then_some(Self { name: rest.get(..len)?, arguments: "", len: len + 1 })
     }
 }
 

@@ -9,7 +9,8 @@ use super::values::Value;
 use super::{Reader, shorten};
 use crate::diagnostic::{Diagnostic, Severity, code};
 use crate::model::{
-    Authentication, Family, GratuitousArp, Instance, Notify, Secret, Setting, StartState, Tracks, Version, VirtualMac,
+    At, Authentication, Family, GratuitousArp, Instance, Notify, Secret, Setting, StartState, Tracks, Version,
+    VirtualMac,
 };
 use crate::schema::{AUTHENTICATION, INSTANCE, Keyword};
 use crate::source::Span;
@@ -218,7 +219,7 @@ impl Draft {
                 tracks: Tracks::default(),
                 notify: Notify::default(),
                 smtp_alert: Setting::implied(false),
-                at,
+                at: At(at),
             },
             advert_interval_us: Setting::implied(1_000_000),
             auth_type: None,
@@ -335,7 +336,7 @@ fn virtual_mac<'i>(instance: &'i mut Instance, line: &Statement<'_>) -> &'i mut 
         arguments: Vec::new(),
         for_addresses: false,
         transmit_on_base: false,
-        at: line.whole(),
+        at: At(line.whole()),
     })
 }
 

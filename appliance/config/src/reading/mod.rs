@@ -8,6 +8,7 @@ mod line;
 mod sequence;
 mod settle;
 mod statement;
+mod substitute;
 mod suggest;
 mod tracker;
 mod values;

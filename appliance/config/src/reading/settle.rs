@@ -33,7 +33,7 @@ impl Reader<'_> {
         self.settle_authentication(&mut instance, auth_type, auth_pass);
         self.settle_unicast(&mut instance, unicast_setting);
         self.settle_start(&mut instance);
-        let at = instance.at;
+        let at = instance.at.0;
         if instance.vrid.value == 0 && !seen.contains_key("virtual_router_id") {
             self.diagnostics.push(
                 Diagnostic::new(&code::E021_NO_VRID, at, format!("`{}` has no virtual_router_id", shorten(&name)))
@@ -72,7 +72,7 @@ impl Reader<'_> {
             self.diagnostics.push(
                 Diagnostic::new(
                     &code::E030_TOO_MANY_VIPS,
-                    beyond.at,
+                    beyond.at.0,
                     format!("`{}` has {} VIPs", shorten(&instance.name.value), instance.addresses.len()),
                 )
                 .label("the 256th")
@@ -85,7 +85,7 @@ impl Reader<'_> {
             && !address.is_unicast_link_local()
         {
             self.diagnostics.push(
-                Diagnostic::new(&code::L010_LINK_LOCAL_FIRST, first.at, "the first IPv6 VIP is not link-local")
+                Diagnostic::new(&code::L010_LINK_LOCAL_FIRST, first.at.0, "the first IPv6 VIP is not link-local")
                     .why("Hosts name their router by its link-local address; the RFC wants it first.")
                     .fix("put an address from fe80::/64 first"),
             );
@@ -104,7 +104,7 @@ impl Reader<'_> {
     }
 
     fn no_addresses(&mut self, instance: &Instance) {
-        let at = instance.at;
+        let at = instance.at.0;
         let name = shorten(&instance.name.value);
         let fix = "add `virtual_ipaddress { … }`, or `no_virtual_ipaddress` if that is meant";
         self.diagnostics.push(if instance.version.value == Version::V3 || instance.strict.value {
@@ -125,18 +125,18 @@ impl Reader<'_> {
     }
 
     fn settle_family(&mut self, instance: &mut Instance, native_ipv6: Option<Span>) {
-        let first = instance.addresses.first().map(|address| (Family::of(address.address), address.at));
+        let first = instance.addresses.first().map(|address| (Family::of(address.address), address.at.0));
         let by_router = || {
             let peer = instance.peers.first().map(|peer| (peer.address, peer.at));
             let source = instance.source_address.map(|source| (source.value, source.at));
-            peer.or(source).map(|(address, at)| (Family::of(address), at.unwrap_or(instance.at)))
+            peer.or(source).map(|(address, at)| (Family::of(address), at.unwrap_or(instance.at.0)))
         };
         let native = native_ipv6.map(|at| (Family::V6, at));
-        let (family, because) = native.or(first).or_else(by_router).unwrap_or((Family::V4, instance.at));
+        let (family, because) = native.or(first).or_else(by_router).unwrap_or((Family::V4, instance.at.0));
         instance.family = family;
-        let addresses = instance.addresses.iter().map(|address| (address.address, address.at));
-        let peers = instance.peers.iter().map(|peer| (peer.address, peer.at.unwrap_or(instance.at)));
-        let source = instance.source_address.iter().map(|source| (source.value, source.at.unwrap_or(instance.at)));
+        let addresses = instance.addresses.iter().map(|address| (address.address, address.at.0));
+        let peers = instance.peers.iter().map(|peer| (peer.address, peer.at.unwrap_or(instance.at.0)));
+        let source = instance.source_address.iter().map(|source| (source.value, source.at.unwrap_or(instance.at.0)));
         let others: Vec<(IpAddr, Span)> =
             addresses.chain(peers).chain(source).filter(|(address, _)| Family::of(*address) != family).collect();
         for (address, at) in others {
@@ -180,7 +180,7 @@ impl Reader<'_> {
             self.diagnostics.push(
                 Diagnostic::new(
                     &code::E027_UNSUPPORTED,
-                    written.unwrap_or(instance.at),
+                    written.unwrap_or(instance.at.0),
                     format!(
                         "{} over {} is not supported by this version of locum",
                         instance.version.value, instance.family
@@ -262,7 +262,7 @@ impl Reader<'_> {
                 self.diagnostics.push(
                     Diagnostic::new(
                         &code::E027_UNSUPPORTED,
-                        at.unwrap_or(instance.at),
+                        at.unwrap_or(instance.at.0),
                         "auth_type AH (IPsec) is not supported",
                     )
                     .why(
@@ -275,7 +275,7 @@ impl Reader<'_> {
             (Some(kind), None) => self.diagnostics.push(
                 Diagnostic::new(
                     &code::W021_AUTHENTICATION,
-                    kind.at.unwrap_or(instance.at),
+                    kind.at.unwrap_or(instance.at.0),
                     "auth_type without auth_pass",
                 )
                 .label("no password follows")
@@ -283,7 +283,7 @@ impl Reader<'_> {
                 .fix("add `auth_pass PASSWORD`"),
             ),
             (kind, Some(pass)) => {
-                let at = pass.at.unwrap_or(instance.at);
+                let at = pass.at.unwrap_or(instance.at.0);
                 if kind.is_none() {
                     self.diagnostics.push(
                         Diagnostic::new(&code::W021_AUTHENTICATION, at, "auth_pass without auth_type")
@@ -312,7 +312,7 @@ impl Reader<'_> {
         let (selves, others): (Vec<_>, Vec<_>) =
             instance.peers.iter().copied().partition(|peer| Some(peer.address) == own);
         for peer in selves {
-            let at = peer.at.unwrap_or(instance.at);
+            let at = peer.at.unwrap_or(instance.at.0);
             let (code, why) = if others.is_empty() {
                 (&code::E029_OWN_ADDRESS, "It is the only peer: the adverts would reach nobody.")
             } else {
@@ -345,7 +345,7 @@ impl Reader<'_> {
             );
         }
         if let (true, true, Some(at)) = (instance.strict.value, instance.is_unicast(), instance.strict.at) {
-            let peer = instance.peers.first().and_then(|peer| peer.at).unwrap_or(instance.at);
+            let peer = instance.peers.first().and_then(|peer| peer.at).unwrap_or(instance.at.0);
             self.diagnostics.push(
                 Diagnostic::new(&code::E023_STRICT_UNICAST, peer, "unicast peers in strict mode")
                     .label("strict mode knows no unicast")
@@ -360,7 +360,7 @@ impl Reader<'_> {
         let master = instance.start_state.value == StartState::Master;
         let owner = instance.priority.value == 255;
         if !instance.preempt.value && master && !owner {
-            let at = instance.preempt.at.unwrap_or(instance.at);
+            let at = instance.preempt.at.unwrap_or(instance.at.0);
             let diagnostic = Diagnostic::new(&code::W005_NOPREEMPT_MASTER, at, "`nopreempt` needs `state BACKUP`")
                 .label("leaves a present master alone")
                 .why("The instance is started as BACKUP, so that nopreempt holds. keepalived would drop nopreempt instead.")

@@ -9,7 +9,7 @@ use super::values::{self, Value};
 use super::{Reader, shorten};
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::{
-    Notify, Setting, SyncGroup, TrackFile, TrackProcess, TrackedBy, Tracks, UpDownDelay, VrrpScript, Weight,
+    At, Notify, Setting, SyncGroup, TrackFile, TrackProcess, TrackedBy, Tracks, UpDownDelay, VrrpScript, Weight,
 };
 use crate::schema::{Keyword, Kind, Place, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS};
 use crate::source::Span;
@@ -292,7 +292,7 @@ impl Reader<'_> {
 
     fn up_down_delay(&mut self, line: &Statement<'_>, down_ms: u32, up_ms: u32) {
         let interface = line.keyword().to_owned();
-        self.model.up_down_delays.push(UpDownDelay { interface, down_ms, up_ms, at: line.whole() });
+        self.model.up_down_delays.push(UpDownDelay { interface, down_ms, up_ms, at: At(line.whole()) });
     }
 
     /// Walks the lines of a block of plain keywords.
