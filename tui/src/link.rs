@@ -277,7 +277,7 @@ impl<'a> Session<'a> {
                 Order::Ask(purpose) => self.ask(purpose)?,
             }
         }
-        self.write()?;
+        self.write();
         self.read()
     }
 
@@ -297,20 +297,20 @@ impl<'a> Session<'a> {
         self.outbox.push(b'\n');
         self.requests.push_back(Asked { id, purpose, begun: false });
         self.deadline.get_or_insert_with(|| Instant::now() + ANSWER_TIMEOUT);
-        self.write()
+        self.write();
+        Ok(())
     }
 
-    fn write(&mut self) -> Result<(), End> {
+    /// Writes what the server takes. That it has gone is found out by reading, which also yields its last words.
+    fn write(&mut self) {
         while !self.outbox.is_empty() {
             match (&self.stream).write(&self.outbox) {
-                Ok(0) => return Err(self.lost("the service closed the connection")),
                 Ok(count) => drop(self.outbox.drain(..count)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(self.lost(format!("the connection to the service broke: {error}"))),
+                Err(_) => self.outbox.clear(),
             }
         }
-        Ok(())
     }
 
     /// Reads once; what is left wakes us again.
@@ -320,7 +320,10 @@ impl<'a> Session<'a> {
             Ok(0) => return Err(self.lost("the service closed the connection")),
             Ok(count) => count,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return Ok(()),
-            Err(error) => return Err(self.lost(format!("the connection to the service broke: {error}"))),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                return Err(self.lost("the service closed the connection"));
+            }
+            Err(error) => return Err(self.lost(format!("the connection to the service broke: {}", error.kind()))),
         };
         self.buffer.extend(chunk.get(..count).unwrap_or_default());
         while let Some(line) = self.buffer.next_line() {

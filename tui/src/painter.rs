@@ -89,7 +89,7 @@ fn paint_row<W: Write>(
     let mut last: Option<(u16, &Cell)> = None;
     for (x, _, cell) in written {
         if let Some((last_x, last_cell)) = last {
-            fill_gap(backend, wanted, y, last_x, *x, last_cell)?;
+            fill_gap(backend, wanted, (last_x, last_cell), (*x, cell), y)?;
         }
         backend.draw(std::iter::once((*x, y, *cell)))?;
         last = Some((*x, cell));
@@ -103,23 +103,25 @@ fn paint_row<W: Write>(
     }
 }
 
-/// Writes the unchanged cells between two changed ones again, where that is the shortest way.
+/// Writes the unchanged cells between two changed ones again, where that is the shortest way: they are few, and look like
+/// one of their neighbours.
 fn fill_gap<W: Write>(
     backend: &mut TerminalBackend<W>,
     wanted: &Buffer,
+    (left, left_cell): (u16, &Cell),
+    (right, right_cell): (u16, &Cell),
     y: u16,
-    left: u16,
-    right: u16,
-    left_cell: &Cell,
 ) -> io::Result<()> {
     let gap = left.saturating_add(1)..right;
-    if gap.is_empty() || gap.len() > usize::from(GAP_CELLS_MAX) {
+    if gap.is_empty() || gap.len() > usize::from(GAP_CELLS_MAX) || !left_cell.symbol().is_ascii() {
         return Ok(());
     }
     let cells: Vec<(u16, u16, &Cell)> = gap.filter_map(|x| Some((x, y, wanted.cell((x, y))?))).collect();
-    let plain = |cell: &Cell| cell.style() == left_cell.style() && cell.symbol().is_ascii();
-    if plain(left_cell) && cells.iter().all(|(_, _, cell)| plain(cell)) {
-        backend.draw(cells.into_iter())?;
+    let all_like = |neighbour: &Cell| {
+        cells.iter().all(|(_, _, cell)| cell.style() == neighbour.style() && cell.symbol().is_ascii())
+    };
+    if all_like(left_cell) || all_like(right_cell) {
+        backend.draw(cells.iter().copied())?;
     }
     Ok(())
 }

@@ -114,11 +114,9 @@ fn next(model: &Model, status: &InstanceStatus) -> Line {
         return line(format!("leaving: gives the addresses up in {} at the latest", left(at_us)), Tone::Warning);
     }
     if let Some(at_us) = timers.preempt_at_us {
-        let from = status
-            .master
-            .as_ref()
-            .map_or_else(String::new, |master| format!(" from {} (priority {})", master.address, master.priority));
-        let words = format!("takes over{from} in {}: preempt delay; r (resume) ends it", left(at_us));
+        let from = status.master.as_ref();
+        let from = from.map_or_else(String::new, |master| format!(" from {} p{}", master.address, master.priority));
+        let words = format!("takes over in {}{from}: preempt delay, r ends it", left(at_us));
         return line(words, Tone::Warning);
     }
     match (status.state, timers.master_down_at_us) {
@@ -183,9 +181,11 @@ fn addresses(status: &InstanceStatus, lines: &mut Vec<Line>) {
     for (index, vip) in status.vips.iter().enumerate() {
         let label = vip.label.as_ref().map_or_else(String::new, |label| format!(" label {label}"));
         let excluded = if vip.excluded { ", not in adverts" } else { "" };
-        let (held, tone) = match (&vip.error, vip.installed, status.state == State::Master) {
+        let is_ours = status.state == State::Master || status.timers.handover_until_us.is_some();
+        let (held, tone) = match (&vip.error, vip.installed, is_ours) {
             (Some(error), ..) => (format!(": {error}"), Tone::Warning),
-            (None, true, _) => (": here".to_owned(), Tone::Master),
+            (None, true, true) => (": here".to_owned(), Tone::Master),
+            (None, true, false) => (": STILL HERE".to_owned(), Tone::Warning),
             (None, false, true) => (": MISSING HERE".to_owned(), Tone::Warning),
             (None, false, false) => (": not here".to_owned(), Tone::Subdued),
         };

@@ -156,9 +156,16 @@ impl Widths {
     fn row(&self, model: &Model, instance: &Instance, selected: bool, pen: &mut Pen<'_>) {
         let status = &instance.status;
         let plain = if selected { Tone::Selected } else { Tone::Text };
-        let mark = if selected { "►" } else { " " };
-        let flag = if status.state == State::Fault || status.second_master.is_some() { "!" } else { " " };
-        pen.put(mark, Tone::Key).put(flag, Tone::Alert);
+        if selected {
+            pen.put("►", Tone::Key);
+        } else {
+            pen.skip(1);
+        }
+        if status.state == State::Fault || status.second_master.is_some() {
+            pen.put("!", Tone::Alert);
+        } else {
+            pen.skip(1);
+        }
         let since = span(model.server_us().saturating_sub(status.since_us));
         let cause = status.last_transition.as_ref().map_or("", |last| last.text.as_str());
         let troubled = status.senders.iter().any(|sender| sender.late > 0 || sender.missed > 0);

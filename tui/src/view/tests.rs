@@ -205,3 +205,74 @@ fn the_countdown_is_in_words() {
     assert!(text.contains("takes over in 4 min 10 s from 172.20.45.131 p80: preempt delay, r ends it"), "{text}");
     assert!(text.contains("priority 90 (configured 100)"), "{text}");
 }
+
+#[test]
+fn only_what_is_wrong_is_flagged() {
+    let model = failover();
+    let buffer = crate::fixture::rendered(&model);
+    for (row, text) in screen(&model).lines().enumerate().skip(2).take(5) {
+        let cell = &buffer[(1, u16::try_from(row).unwrap())];
+        let reversed = cell.modifier.contains(ratatui::style::Modifier::REVERSED);
+        assert_eq!(reversed, text.contains("VI_4") || text.contains("VI_5"), "{text}");
+        assert_eq!(reversed, cell.symbol() == "!");
+    }
+}
+
+/// What a minute of a screen costs, in bytes a second: the console's own loop in simulated time. The peers advertise once
+/// a second, and the service is asked for its counters every few seconds.
+fn bytes_per_s(model: &mut Model, term: &str, baud: Option<u32>) -> u64 {
+    use crate::backend::TerminalBackend;
+    use crate::options::Options;
+    use crate::pace::{Pace, Wish};
+    use crate::painter::Painter;
+    use crate::profile::{Environment, Line, Profile};
+    const MINUTE_S: u64 = 60;
+
+    let environment = Environment { term: Some(term.into()), ..Environment::default() };
+    let profile = Profile::choose(&environment, Line::Pseudo, &Options { baud, ..Options::new("/x".into()) });
+    let mut backend = TerminalBackend::new(Vec::new(), &profile, model.size);
+    let (mut painter, mut pace) = (Painter::new(model.size), Pace::new(profile.bytes_per_s, profile.is_slow()));
+    let names = model.replica.order.clone();
+    let mut first_frames = 0;
+    for tenth in 0..(MINUTE_S + 5) * 10 {
+        model.now_us = tenth * 100_000;
+        // The instances' adverts are spread over the second.
+        for (index, name) in names.iter().enumerate().filter(|(index, _)| *index as u64 % 10 == tenth % 10) {
+            let _ = index;
+            #[allow(clippy::cast_precision_loss, reason = "a minute")]
+            let mark = statuses::advert(tenth as f64 / 10.0, PEER, 100, MarkKind::Received);
+            adverts(model, name, vec![mark]);
+            pace.want(Wish::News);
+        }
+        if tenth % 10 == 0 {
+            wait_until(model, tenth / 10);
+            pace.want(Wish::News);
+        }
+        if pace.due_at_us().is_some_and(|due_at_us| due_at_us <= model.now_us) {
+            let before = backend.written();
+            let all = painter.paint(&mut backend, &crate::fixture::rendered(model), pace.bytes_max()).unwrap();
+            pace.drawn(model.now_us, backend.written() - before, all);
+        }
+        if tenth == 50 {
+            first_frames = backend.written();
+        }
+    }
+    (backend.written() - first_frames) / MINUTE_S
+}
+
+#[test]
+fn a_quiet_screen_stays_within_its_budget() {
+    let instances = || (0..24).map(|n| statuses::backup(&format!("VI_{n:02}"), n)).collect();
+    for term in ["vt100", "xterm-256color"] {
+        for baud in [None, Some(9_600)] {
+            for (setup, name) in [("", "overview"), ("o", "instance"), ("t", "history")] {
+                let mut model = attached(80, 24, instances());
+                type_text(&mut model, setup);
+                let cost = bytes_per_s(&mut model, term, baud);
+                println!("{name} on {term} at {baud:?}: {cost} B/s");
+                assert!(cost <= 400, "{name} on {term} at {baud:?}: {cost} B/s");
+                assert!(cost > 0 || name == "history", "something moves");
+            }
+        }
+    }
+}

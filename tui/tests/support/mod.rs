@@ -1,8 +1,14 @@
 //! A service that is none: speaks the control protocol, with instances and adverts as the test wants them.
 
 #![allow(dead_code, unreachable_pub, reason = "shared by tests and an example, none of which uses all of it")]
-#![allow(clippy::unwrap_used, reason = "test code, also where an example uses it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code, also where an example uses it"
+)]
 
+pub mod screen;
 pub mod statuses;
 
 use std::io::{BufRead, BufReader, Write};
