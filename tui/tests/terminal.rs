@@ -3,7 +3,7 @@
 //! The console runs in a process of its own, because it owns the process's signals and panic hook: this test program,
 //! started again with the name of the one test that is no test but the child.
 
-#![allow(clippy::indexing_slicing, reason = "test code")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
 
 mod support;
 
