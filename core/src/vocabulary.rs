@@ -172,6 +172,8 @@ pub enum Cause {
     },
     /// The service stops.
     Shutdown,
+    /// The service ended without stopping: it was killed, or the power failed. Noted by the next one at its start.
+    Killed,
 }
 
 impl fmt::Display for Cause {
@@ -201,6 +203,7 @@ impl fmt::Display for Cause {
                 Block::NoSourceAddress => f.write_str("source address is there"),
             },
             Self::Shutdown => f.write_str("service stopped"),
+            Self::Killed => f.write_str("service was killed, or the power failed; noted at the next start"),
         }
     }
 }

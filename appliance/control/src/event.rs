@@ -8,6 +8,7 @@ use crate::{Block, Cause, Reject, State};
 
 /// An event with its number and time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "OnTheWire")]
 pub struct Notice {
     /// Counts up by one for each notice on this connection, from 1; 0 for what lies in the past.
     pub seq: u64,
@@ -20,12 +21,32 @@ pub struct Notice {
     pub event: Event,
 }
 
+/// A notice as it is read. A transition has the times of its notice, which are not said twice.
+#[derive(Deserialize)]
+struct OnTheWire {
+    seq: u64,
+    at_us: u64,
+    at_unix_ms: u64,
+    #[serde(flatten)]
+    event: Event,
+}
+
+impl From<OnTheWire> for Notice {
+    fn from(OnTheWire { seq, at_us, at_unix_ms, mut event }: OnTheWire) -> Self {
+        if let Event::Transition(record) = &mut event {
+            record.at_us = at_us;
+            record.at_unix_ms = at_unix_ms;
+        }
+        Self { seq, at_us, at_unix_ms, event }
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// An instance changed its state.
-    Transition(TransitionRecord),
+    Transition(#[serde(with = "without_times")] TransitionRecord),
     /// Adverts heard, sent and rejected, batched, oldest first. Only with `watch` and `adverts`.
     Adverts {
         /// Whose.
@@ -158,6 +179,32 @@ pub struct TransitionRecord {
     pub cause: Cause,
     /// The cause in words, with the particulars.
     pub text: String,
+}
+
+/// A transition inside a notice, which has the times.
+mod without_times {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Cause, State, TransitionRecord};
+
+    #[derive(Serialize, Deserialize)]
+    struct WithoutTimes {
+        instance: String,
+        from: State,
+        to: State,
+        cause: Cause,
+        text: String,
+    }
+
+    pub(super) fn serialize<S: Serializer>(record: &TransitionRecord, serializer: S) -> Result<S::Ok, S::Error> {
+        let TransitionRecord { instance, at_us: _, at_unix_ms: _, from, to, cause, text } = record.clone();
+        WithoutTimes { instance, from, to, cause, text }.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TransitionRecord, D::Error> {
+        let WithoutTimes { instance, from, to, cause, text } = WithoutTimes::deserialize(deserializer)?;
+        Ok(TransitionRecord { instance, at_us: 0, at_unix_ms: 0, from, to, cause, text })
+    }
 }
 
 /// An advert on the timeline.

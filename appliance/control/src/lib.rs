@@ -18,6 +18,8 @@ mod framing;
 mod message;
 mod outlook;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use event::{AdvertMark, Event, MarkKind, Notice, TransitionRecord};
 pub use framing::{FramingError, LineBuffer};
