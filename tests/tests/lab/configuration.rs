@@ -81,7 +81,7 @@ fn strict_with_unicast_peers_is_refused_with_that_reason() {
     let text = format!("global_defs {{\n    vrrp_strict\n}}\n{}", scenario("1-unicast-a"));
     let outcome = Temporary::new("strict", &text).check(&[]);
     assert_eq!(outcome.code, Some(3), "{}", outcome.said());
-    assert!(outcome.said().contains("vrrp_strict") && outcome.said().contains("unicast_peer"), "{}", outcome.said());
+    assert!(outcome.said().contains("vrrp_strict") && outcome.said().contains("unicast peers"), "{}", outcome.said());
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_client_that_never_reads_is_dropped_and_disturbs_nobody() {
         };
         assert!(dropped, "a client that never reads is kept for ever");
         let log = lab.router(A).log();
-        assert!(log.contains("client"), "that a client was dropped is not in the log: {log}");
+        assert!(log.contains("was dropped"), "that a client was dropped is not in the log: {log}");
 
         // The other client missed nothing.
         let mut adverts = 0;
@@ -97,8 +97,8 @@ fn many_connections_are_bounded_and_disturb_nobody() {
         let socket = lab.router(A).socket();
         let open: Vec<UnixStream> = (0..500).filter_map(|_| UnixStream::connect(&socket).ok()).collect();
         sleep(Duration::from_secs(4));
-        undisturbed(lab, from);
         drop(open);
+        undisturbed(lab, from);
         lab.router(A).client().request(Verb::Show { instance: None }).expect("the socket works as before");
     });
 }
