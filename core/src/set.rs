@@ -12,6 +12,7 @@
 //!         Output::Transmit(what) => send(&buffer[..what.len]),
 //!         Output::Action { router, action } => change_or_announce_addresses(router, action),
 //!         Output::Event { router, event } => tell(router, event),
+//!         Output::Stray { interface, stray } => tell(interface, stray),
 //!         Output::Timeout(when) => { wait_until(when); set.handle_timeout(now) }
 //!     }
 //! }
@@ -27,8 +28,8 @@ use deadlines::Deadlines;
 
 use crate::reject::{Reject, RejectCounters};
 use crate::router::{
-    Action, Command, CommandError, Config, ConfigError, Effect, Effects, Event, InterfaceId, Received, Storage,
-    Transport, VirtualRouter,
+    Action, Command, CommandError, Config, ConfigError, Effect, Effects, Event, InterfaceId, REJECT_REPORT_EVERY,
+    Received, Storage, Transport, VirtualRouter,
 };
 use crate::time::Instant;
 use crate::vocabulary::{Block, Family};
@@ -80,6 +81,9 @@ pub struct Interface {
     /// VRIDs that are not ours and were reported, a bit each, by family.
     foreign: [[u32; 8]; 2],
     rejected: RejectCounters,
+    /// How many malformed packets are reported, and when they last were.
+    malformed_reported: u32,
+    malformed_reported_at: Option<Instant>,
 }
 
 impl Default for Interface {
@@ -89,6 +93,8 @@ impl Default for Interface {
             by_vrid: [[None; 256]; 2],
             foreign: [[0; 8]; 2],
             rejected: RejectCounters::default(),
+            malformed_reported: 0,
+            malformed_reported_at: None,
         }
     }
 }
@@ -165,10 +171,22 @@ pub enum Output {
         /// What.
         event: Event,
     },
-    /// A group that is not ours was heard, for the first time on this interface.
-    ForeignVrid {
+    /// Take note of a packet that is for no router.
+    Stray {
         /// Where.
         interface: InterfaceId,
+        /// Whose and why.
+        stray: Stray,
+    },
+    /// Nothing more to do before this time; never, if it is `None`.
+    Timeout(Option<Instant>),
+}
+
+/// A packet that is for no router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stray {
+    /// A group that is not ours was heard, for the first time on this interface.
+    ForeignVrid {
         /// Its family.
         family: Family,
         /// Its virtual router ID.
@@ -176,8 +194,13 @@ pub enum Output {
         /// Who was heard.
         source: IpAddr,
     },
-    /// Nothing more to do before this time; never, if it is `None`.
-    Timeout(Option<Instant>),
+    /// A packet was too short to say what it is. Reported at most every [`REJECT_REPORT_EVERY`] for an interface.
+    Malformed {
+        /// Who sent it, if as much can be read.
+        source: Option<IpAddr>,
+        /// How many since the last report, this one included.
+        count: u32,
+    },
 }
 
 /// An advert that is being sent, to one destination after the other.
@@ -224,7 +247,7 @@ where
     effects: Effects,
     effects_of: RouterId,
     sending: Option<Sending>,
-    foreign: Option<(InterfaceId, Family, u8, IpAddr)>,
+    stray: Option<(InterfaceId, Stray)>,
     storage: core::marker::PhantomData<S>,
 }
 
@@ -244,7 +267,7 @@ where
             effects: Effects::new(),
             effects_of: RouterId(0),
             sending: None,
-            foreign: None,
+            stray: None,
             storage: core::marker::PhantomData,
         }
     }
@@ -340,23 +363,30 @@ where
         let family = Family::of(packet.source);
         let Some(place) = self.interfaces.as_mut().get_mut(usize::from(interface.0)) else { return };
         let Some(message) = Message::new(packet.message) else {
-            place.rejected.count(Reject::Malformed);
+            self.handle_malformed(now, interface, Some(packet.source));
             return;
         };
         let Some(id) = place.router(family, message.vrid()) else {
             place.rejected.count(Reject::UnknownVrid);
             if place.note_foreign(family, message.vrid()) {
-                self.foreign = Some((interface, family, message.vrid(), packet.source));
+                let (vrid, source) = (message.vrid(), packet.source);
+                self.stray = Some((interface, Stray::ForeignVrid { family, vrid, source }));
             }
             return;
         };
         self.with_router(id, |router, out| router.handle_packet(now, packet, &message, out));
     }
 
-    /// A packet came in on `interface` that is not even a packet.
-    pub fn handle_malformed(&mut self, interface: InterfaceId) {
-        if let Some(place) = self.interfaces.as_mut().get_mut(usize::from(interface.0)) {
-            place.rejected.count(Reject::Malformed);
+    /// A packet came in on `interface` that cannot be read.
+    pub fn handle_malformed(&mut self, now: Instant, interface: InterfaceId, source: Option<IpAddr>) {
+        self.assert_drained();
+        let Some(place) = self.interfaces.as_mut().get_mut(usize::from(interface.0)) else { return };
+        place.rejected.count(Reject::Malformed);
+        if place.malformed_reported_at.is_none_or(|at| now.since(at) >= REJECT_REPORT_EVERY) {
+            place.malformed_reported_at = Some(now);
+            let total = place.rejected.of(Reject::Malformed);
+            let count = total.saturating_sub(core::mem::replace(&mut place.malformed_reported, total));
+            self.stray = Some((interface, Stray::Malformed { source, count }));
         }
     }
 
@@ -402,8 +432,8 @@ where
     /// [`MESSAGE_BYTES_MAX`](vrrp::MESSAGE_BYTES_MAX) bytes; an advert that does not fit is not sent.
     pub fn poll_output(&mut self, buffer: &mut [u8]) -> Output {
         loop {
-            if let Some((interface, family, vrid, source)) = self.foreign.take() {
-                return Output::ForeignVrid { interface, family, vrid, source };
+            if let Some((interface, stray)) = self.stray.take() {
+                return Output::Stray { interface, stray };
             }
             if let Some(transmit) = self.next_transmit(buffer) {
                 return Output::Transmit(transmit);
@@ -518,7 +548,10 @@ where
 
     fn assert_drained(&self) {
         debug_assert!(
-            self.effects.is_empty() && self.sending.is_none() && matches!(self.work, Work::None),
+            self.effects.is_empty()
+                && self.sending.is_none()
+                && self.stray.is_none()
+                && matches!(self.work, Work::None),
             "poll_output until Timeout before the next input"
         );
     }

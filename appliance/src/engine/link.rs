@@ -16,7 +16,7 @@ use locum_core::reject::RejectCounters;
 use locum_core::router::{
     CommandError, Config, ConfigError, Counters, Event, Heard, InterfaceId, Second, Sender, Timers,
 };
-use locum_core::set::{Link, RouterId};
+use locum_core::set::{Link, RouterId, Stray};
 use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::{Block, State};
 use nix::errno::Errno;
@@ -67,8 +67,8 @@ pub(crate) enum Report {
     Inserted { key: InstanceKey, result: Result<RouterId, ConfigError> },
     /// Something happened to a router.
     Event { at: Instant, router: RouterId, event: Event },
-    /// A group that is not ours was heard.
-    Foreign { at: Instant, interface: InterfaceId, vrid: u8, source: IpAddr },
+    /// A packet for no router came in.
+    Stray { at: Instant, interface: InterfaceId, stray: Stray },
     /// An address is on its interface, or not any more.
     Address { router: RouterId, index: u16, outcome: AddressOutcome },
     /// What became of [`Order::Resume`].

@@ -159,9 +159,11 @@ impl Engine {
     }
 
     fn handle_packet(&mut self, interface: InterfaceId, len: usize) {
+        let now = clock::now();
         let bytes = self.receive_buffer.get(..len).unwrap_or_default();
         let Some(packet) = ipv4::Packet::parse(bytes).filter(|packet| packet.protocol == vrrp::PROTOCOL) else {
-            self.set.handle_malformed(interface);
+            self.set.handle_malformed(now, interface, None);
+            self.drain(now);
             return;
         };
         let received = Received {
@@ -170,7 +172,6 @@ impl Engine {
             ttl: packet.ttl,
             message: packet.payload,
         };
-        let now = clock::now();
         self.set.handle_packet(now, interface, &received);
         self.drain(now);
     }
@@ -208,9 +209,7 @@ impl Engine {
                         self.end.tell(report);
                     }
                 }
-                Output::ForeignVrid { interface, vrid, source, .. } => {
-                    self.end.tell(Report::Foreign { at: now, interface, vrid, source });
-                }
+                Output::Stray { interface, stray } => self.end.tell(Report::Stray { at: now, interface, stray }),
             }
         }
     }

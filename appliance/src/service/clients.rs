@@ -12,6 +12,7 @@ use std::time::Duration;
 use locum_control::{
     Answer, ErrorCode, Event, FramingError, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Role,
 };
+use locum_core::time::Instant;
 use nix::unistd::{Gid, Group, Uid, User};
 use serde::Serialize;
 use socket2::SockRef;
@@ -19,28 +20,27 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf, UCred};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, mpsc};
-use tokio::task::spawn_local;
+use tokio::task::{AbortHandle, spawn_local};
 
 use crate::clock;
 
-/// Connections at a time. A few more are let in for those who may change things, so that nobody can lock them out.
+/// Connections at a time. A new one takes the place of the one that has been silent longest and watches nothing, so that
+/// idle connections lock nobody out. Where all watch, a few more are let in for those who may change things.
 const CLIENTS_MAX: usize = 32;
 const CLIENTS_MAX_FOR_ADMINS: usize = 40;
 
 /// Bytes of notices that may wait for a client. Answers, which it has asked for, may be longer.
 const NOTICE_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes of answers that may wait: a thousand instances in full.
-const OUTBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// While more waits for a client than this, its next request waits as well. So an outbox holds at most this much and one
+/// answer.
+const OUTBOX_BYTES_BEFORE_NEXT: usize = 64 * 1024;
 
 /// What the kernel may hold for a client beside that. Small, so that one that does not read is noticed soon.
 const SEND_BUFFER_BYTES: usize = 16 * 1024;
 
 /// A client for which something waits and which reads nothing for so long is dropped.
 const STALL_MAX: Duration = Duration::from_secs(10);
-
-/// Requests of one client that may wait.
-const REQUESTS_WAITING: usize = 4;
 
 /// The group whose members may change things, beside root.
 const ADMIN_GROUP: &str = "locum";
@@ -77,15 +77,22 @@ pub(crate) struct Client {
     /// What it wants to be told.
     pub(crate) watch: Option<Watch>,
     outbox: Rc<Outbox>,
+    /// Reads what it says.
+    reader: AbortHandle,
+    /// When it last said something.
+    last_heard: Instant,
     /// The number of its last notice.
     seq: u64,
     /// Notices it has missed since the last one.
     missed: u64,
 }
 
+#[derive(Default)]
 struct Outbox {
     bytes: RefCell<Vec<u8>>,
     changed: Notify,
+    /// Something was taken out.
+    drained: Notify,
     /// Nothing will be added any more.
     finished: Cell<bool>,
 }
@@ -107,12 +114,13 @@ impl Clients {
     pub(crate) fn accept(&mut self, stream: UnixStream, host: &str) {
         let Ok(credentials) = stream.peer_cred() else { return };
         let role = role_of(&credentials);
-        let most = if role == Role::Admin { CLIENTS_MAX_FOR_ADMINS } else { CLIENTS_MAX };
-        let outbox = Rc::new(Outbox { bytes: RefCell::default(), changed: Notify::new(), finished: Cell::new(false) });
+        let all_watch = self.by_id.values().all(|client| client.watch.is_some());
+        let most = if role == Role::Admin && all_watch { CLIENTS_MAX_FOR_ADMINS } else { CLIENTS_MAX };
+        let outbox = Rc::new(Outbox::default());
         let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES); // the default is only larger
         let (reader, writer) = stream.into_split();
-        if self.by_id.len() >= most {
-            let message = format!("the service serves {CLIENTS_MAX} connections at a time, all are in use");
+        if self.by_id.len() >= most && !self.make_room() {
+            let message = format!("the service serves {CLIENTS_MAX} connections at a time, and all of them watch");
             let refusal = Refusal { code: ErrorCode::Failed, message };
             outbox.push(&Line::Answer { id: None, answer: Answer::Error(refusal) });
             outbox.finish();
@@ -132,8 +140,19 @@ impl Clients {
         };
         outbox.push(&Line::Hello(hello));
         spawn_local(write(writer, Rc::clone(&outbox), Some((id, self.incoming.clone()))));
-        spawn_local(read(reader, id, self.incoming.clone()));
-        self.by_id.insert(id, Client { role, who, watch: None, outbox, seq: 0, missed: 0 });
+        let reader = spawn_local(read(reader, id, Rc::clone(&outbox), self.incoming.clone())).abort_handle();
+        let last_heard = clock::now();
+        self.by_id.insert(id, Client { role, who, watch: None, outbox, reader, last_heard, seq: 0, missed: 0 });
+    }
+
+    /// Ends the connection that has been silent longest and watches nothing. Returns whether there was one.
+    fn make_room(&mut self) -> bool {
+        let idle = self.by_id.iter().filter(|(_, client)| client.watch.is_none());
+        let Some(id) = idle.min_by_key(|(_, client)| client.last_heard).map(|(id, _)| *id) else { return false };
+        if let Some(client) = self.drop_client(id) {
+            log::info!("control socket: the connection of client {} was ended to make room", client.who);
+        }
+        true
     }
 
     /// One of them.
@@ -141,10 +160,24 @@ impl Clients {
         self.by_id.get_mut(&id)
     }
 
+    /// A client has said something.
+    pub(crate) fn heard_from(&mut self, id: ClientId) {
+        if let Some(client) = self.by_id.get_mut(&id) {
+            client.last_heard = clock::now();
+        }
+    }
+
     /// A client will not say any more. What waits for it is still sent.
     pub(crate) fn remove(&mut self, id: ClientId) -> Option<Client> {
         let client = self.by_id.remove(&id)?;
         client.outbox.finish();
+        Some(client)
+    }
+
+    /// Ends the connection of a client at once.
+    pub(crate) fn drop_client(&mut self, id: ClientId) -> Option<Client> {
+        let client = self.remove(id)?;
+        client.reader.abort();
         Some(client)
     }
 
@@ -217,9 +250,6 @@ impl Client {
 impl Outbox {
     fn push(&self, line: &impl Serialize) {
         let mut bytes = self.bytes.borrow_mut();
-        if bytes.len() > OUTBOX_BYTES_MAX {
-            return;
-        }
         // The types of the protocol always serialise; were one not to, its line would be missing.
         if serde_json::to_writer(&mut *bytes, line).is_ok() {
             bytes.push(b'\n');
@@ -243,6 +273,7 @@ async fn write(mut stream: OwnedWriteHalf, outbox: Rc<Outbox>, client: Option<(C
     loop {
         chunk.clear();
         std::mem::swap(&mut chunk, &mut *outbox.bytes.borrow_mut());
+        outbox.drained.notify_one();
         if chunk.is_empty() {
             if outbox.finished.get() {
                 return;
@@ -266,28 +297,23 @@ async fn write(mut stream: OwnedWriteHalf, outbox: Rc<Outbox>, client: Option<(C
     }
 }
 
-/// Takes lines, one at a time as fast as they are dealt with.
-async fn read(mut stream: OwnedReadHalf, id: ClientId, incoming: mpsc::Sender<Incoming>) {
+/// Takes lines, as fast as they are dealt with and their answers are read.
+async fn read(mut stream: OwnedReadHalf, id: ClientId, outbox: Rc<Outbox>, incoming: mpsc::Sender<Incoming>) {
     let mut buffer = LineBuffer::default();
     let mut chunk = [0; 4096];
-    let (waiting, mut lines) = mpsc::channel(REQUESTS_WAITING);
-    spawn_local(async move {
-        while let Some(message) = lines.recv().await {
-            if incoming.send(message).await.is_err() {
-                return;
-            }
-        }
-    });
     loop {
         while let Some(line) = buffer.next_line() {
-            if waiting.send(Incoming::Line(id, line)).await.is_err() {
+            while outbox.len() > OUTBOX_BYTES_BEFORE_NEXT {
+                outbox.drained.notified().await;
+            }
+            if incoming.send(Incoming::Line(id, line)).await.is_err() {
                 return;
             }
         }
         match stream.read(&mut chunk).await {
             Ok(count) if count > 0 => buffer.extend(chunk.get(..count).unwrap_or_default()),
             Ok(_) | Err(_) => {
-                let _ = waiting.send(Incoming::Ended(id)).await; // the service ends: nobody to tell
+                let _ = incoming.send(Incoming::Ended(id)).await; // the service ends: nobody to tell
                 return;
             }
         }

@@ -153,7 +153,8 @@ impl Instance {
             | Cause::PreemptedBy { .. }
             | Cause::TieLost { .. }
             | Cause::Recovered { .. }
-            | Cause::Shutdown => cause.to_string(),
+            | Cause::Shutdown
+            | Cause::Killed => cause.to_string(),
         }
     }
 

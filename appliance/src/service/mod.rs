@@ -180,11 +180,14 @@ impl Service {
 
     async fn handle_incoming(&mut self, incoming: Incoming) {
         match incoming {
-            Incoming::Line(client, line) => self.answer(client, line).await,
+            Incoming::Line(client, line) => {
+                self.clients.heard_from(client);
+                self.answer(client, line).await;
+            }
             Incoming::Ended(client) => drop(self.clients.remove(client)),
             Incoming::Stalled(client) => {
-                if let Some(client) = self.clients.remove(client) {
-                    log::warn!("control socket: {} was dropped, it did not read", client.who);
+                if let Some(client) = self.clients.drop_client(client) {
+                    log::warn!("control socket: client {} was dropped, it does not read", client.who);
                 }
             }
         }

@@ -1,10 +1,10 @@
 //! What the engine tells: into the state that the service keeps, the history, the log, and on to whoever watches.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use locum_control::{AdvertMark, Event as Told, ForeignVrid, MarkKind, Reject, TransitionRecord};
 use locum_core::router::{Event, Transition};
-use locum_core::set::RouterId;
+use locum_core::set::{RouterId, Stray};
 use locum_core::time::Instant;
 use locum_core::vocabulary::{Block, Cause, State};
 
@@ -32,12 +32,7 @@ impl Service {
                     self.handle_event(index, at, event);
                 }
             }
-            Report::Foreign { at, interface, vrid, source } => {
-                if let Some(interface) = self.interfaces.get_mut(usize::from(interface.0)) {
-                    log::info!("{}: another group is here, VRID {vrid} from {source}", interface.name);
-                    interface.foreign.push(ForeignVrid { vrid, source, first_heard_us: at.us() });
-                }
-            }
+            Report::Stray { at, interface, stray } => self.handle_stray(at, usize::from(interface.0), stray),
             Report::Address { router, index, outcome } => self.handle_address(router, index, outcome),
             Report::Resumed { ticket, result } => self.reply.resumed = Some((ticket, result)),
             Report::Views { views, more_from } => self.reply.views = Some((views, more_from)),
@@ -63,6 +58,23 @@ impl Service {
         let cause = Cause::Blocked { block: Block::Configuration };
         let transition = Transition { at: clock::now(), from: State::Init, to: State::Fault, cause };
         self.handle_event(index, transition.at, Event::Transition(transition));
+    }
+
+    fn handle_stray(&mut self, at: Instant, index: usize, stray: Stray) {
+        let Some(interface) = self.interfaces.get_mut(index) else { return };
+        match stray {
+            Stray::ForeignVrid { vrid, source, .. } => {
+                log::info!("{}: another group is here, VRID {vrid} from {source}", interface.name);
+                interface.foreign.push(ForeignVrid { vrid, source, first_heard_us: at.us() });
+            }
+            Stray::Malformed { source, count } => {
+                let (interface, reason) = (interface.name.clone(), Reject::Malformed);
+                // Nothing of it can be read, not even who sent it.
+                let source = source.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+                log_rejected(&interface, source, reason, count);
+                self.tell(at, Told::Rejected { instance: None, interface, source, reason, count });
+            }
+        }
     }
 
     fn handle_event(&mut self, index: usize, at: Instant, event: Event) {
@@ -183,10 +195,11 @@ impl Service {
     }
 }
 
-fn log_rejected(instance: &str, source: IpAddr, reason: Reject, count: u32) {
+fn log_rejected(whose: &str, source: IpAddr, reason: Reject, count: u32) {
+    let help = reason.help();
     match count {
-        0 | 1 => log::warn!("{instance}: packet from {source} discarded: {reason}. {}", reason.help()),
-        _ => log::warn!("{instance}: {count} more packets from {source} discarded, the last one: {reason}"),
+        0 | 1 => log::warn!("{whose}: packet from {source} discarded: {reason}. {help}"),
+        _ => log::warn!("{whose}: {count} packets from {source} discarded, the last one: {reason}. {help}"),
     }
 }
 

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use locum_config::{Configuration, LoadError, Severity, Style, Surroundings};
+use locum_control::TransitionRecord;
+use locum_core::vocabulary::{Cause, State};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::net::UnixListener;
@@ -170,6 +172,7 @@ impl Service {
         let plan = plan::address_plan(configured, &self.network, |name| self.interface_id(name));
         let name = instance.name().to_owned();
         self.instances.push(instance);
+        self.note_unclean_end(&name);
         let causes: Vec<_> = configuration.causes(&name).map(|found| configuration.one_line(found)).collect();
         match config {
             _ if !causes.is_empty() => self.refuse(index, causes.join("; ")),
@@ -179,6 +182,27 @@ impl Service {
                 let key = InstanceKey(u32::try_from(index).unwrap_or(u32::MAX));
                 self.order(Order::Insert { key, config: Box::new(config), source, plan: Box::new(plan) });
             }
+        }
+    }
+}
+
+impl Service {
+    /// The last run of the instance ended in the middle of something: the history says so, rather than have a hole.
+    fn note_unclean_end(&mut self, name: &str) {
+        let Some(last) = self.history.last(name).filter(|last| last.to != State::Init) else { return };
+        let cause = Cause::Killed;
+        let record = TransitionRecord {
+            instance: name.to_owned(),
+            at_us: clock::now().us(),
+            at_unix_ms: clock::unix_ms(),
+            from: last.to,
+            to: State::Init,
+            cause,
+            text: cause.to_string(),
+        };
+        log::warn!("{name}: was {} when the service was killed or the power failed", last.to);
+        if let Err(error) = self.history.add(record) {
+            log::warn!("history: {error}");
         }
     }
 }

@@ -84,7 +84,7 @@ impl Bench {
                 }
                 Output::Event { event: Event::Sent { .. } | Event::Heard { .. }, .. } => continue,
                 Output::Event { event, .. } => format!("{event:?}"),
-                Output::ForeignVrid { vrid, source, .. } => format!("foreign {vrid} from {source}"),
+                Output::Stray { stray, .. } => format!("{stray:?}"),
             };
             self.log.push_back((self.now.us(), line));
         }
@@ -511,10 +511,22 @@ fn packets_for_nobody_are_counted_at_the_interface() {
     for _ in 0..3 {
         bench.packet(Received { source: OTHER, destination: GROUP, ttl: 255, message: &message });
     }
-    bench.packet(Received { source: OTHER, destination: GROUP, ttl: 255, message: &message[..7] });
-    assert_eq!(bench.lines(), ["foreign 77 from 172.20.45.132"]);
+    for _ in 0..2 {
+        bench.packet(Received { source: OTHER, destination: GROUP, ttl: 255, message: &message[..7] });
+    }
+    bench.now = bench.now + crate::router::REJECT_REPORT_EVERY;
+    bench.set.handle_malformed(bench.now, ETH0, None);
+    bench.drain();
+    assert_eq!(
+        bench.lines(),
+        [
+            "ForeignVrid { family: Ipv4, vrid: 77, source: 172.20.45.132 }",
+            "Malformed { source: Some(172.20.45.132), count: 1 }",
+            "Malformed { source: None, count: 2 }",
+        ]
+    );
     let rejected = bench.set.interface(ETH0).unwrap().rejected();
-    assert_eq!((rejected.of(Reject::UnknownVrid), rejected.of(Reject::Malformed)), (3, 1));
+    assert_eq!((rejected.of(Reject::UnknownVrid), rejected.of(Reject::Malformed)), (3, 3));
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! What the client goes without: the times between the answers to its probes.
+
+use locum_core::time::{Duration, Instant};
+
+use super::group::PROBE_INTERVAL;
+
+/// A silence of this length is an outage: several probes in a row went unanswered. What is shorter may be a client that
+/// was not scheduled in time.
+pub(super) const OUTAGE_MIN: Duration = PROBE_INTERVAL.times(5);
+
+/// A time without an answer: from the answer before to the answer after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outage {
+    /// The last answer before.
+    pub(super) from: Instant,
+    /// How long.
+    pub(super) lasted: Duration,
+}
+
+/// The silences of a client.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Silences {
+    last_answer: Option<Instant>,
+    /// The longest that has ended since [`Silences::measure_anew`].
+    longest: Duration,
+    /// The last outage that has ended.
+    last_outage: Option<Outage>,
+    /// The longest one.
+    longest_outage: Option<Outage>,
+    outages: u32,
+}
+
+impl Silences {
+    /// An answer came. Returns the outage that it ended, if it ended one.
+    pub(super) fn answered(&mut self, at: Instant) -> Option<Outage> {
+        let before = self.last_answer.replace(at)?;
+        let lasted = at.since(before);
+        self.longest = self.longest.max(lasted);
+        if lasted < OUTAGE_MIN {
+            return None;
+        }
+        let outage = Outage { from: before, lasted };
+        self.outages = self.outages.saturating_add(1);
+        self.last_outage = Some(outage);
+        if self.longest_outage.is_none_or(|longest| longest.lasted < lasted) {
+            self.longest_outage = Some(outage);
+        }
+        Some(outage)
+    }
+
+    /// Forgets the longest silence, not the one that goes on.
+    pub(super) const fn measure_anew(&mut self) {
+        self.longest = Duration::ZERO;
+    }
+
+    /// The longest silence since [`Silences::measure_anew`], with the one that goes on; none before the first answer.
+    pub(super) fn longest(&self, now: Instant) -> Option<Duration> {
+        self.present(now).map(|present| present.max(self.longest))
+    }
+
+    /// How long the silence that goes on has lasted; none before the first answer.
+    pub(super) fn present(&self, now: Instant) -> Option<Duration> {
+        self.last_answer.map(|last| now.since(last))
+    }
+
+    /// Whether the client is being answered.
+    pub(super) fn is_answered(&self, now: Instant) -> bool {
+        self.present(now).is_some_and(|silent| silent < OUTAGE_MIN)
+    }
+
+    /// The last outage that has ended.
+    pub(super) const fn last_outage(&self) -> Option<Outage> {
+        self.last_outage
+    }
+
+    /// The longest outage that has ended.
+    pub(super) const fn longest_outage(&self) -> Option<Outage> {
+        self.longest_outage
+    }
+
+    /// How many outages have ended.
+    pub(super) const fn outages(&self) -> u32 {
+        self.outages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_us(ms * 1_000)
+    }
+
+    #[test]
+    fn a_few_lost_probes_are_no_outage_but_are_measured() {
+        let mut silences = Silences::default();
+        assert_eq!((silences.answered(at(100)), silences.longest(at(100))), (None, Some(Duration::ZERO)));
+        assert_eq!(silences.answered(at(140)), None);
+        assert_eq!(silences.longest(at(150)), Some(Duration::from_ms(40)));
+        assert_eq!(silences.outages(), 0);
+    }
+
+    #[test]
+    fn an_outage_lasts_from_the_answer_before_to_the_answer_after() {
+        let mut silences = Silences::default();
+        silences.answered(at(100));
+        assert!(!silences.is_answered(at(200)));
+        let outage = Outage { from: at(100), lasted: Duration::from_ms(3_700) };
+        assert_eq!(silences.answered(at(3_800)), Some(outage));
+        assert!(silences.is_answered(at(3_810)));
+        silences.answered(at(3_900));
+        assert_eq!(silences.last_outage().unwrap().lasted, Duration::from_ms(100));
+        assert_eq!((silences.longest_outage(), silences.outages()), (Some(outage), 2));
+    }
+
+    #[test]
+    fn a_silence_that_goes_on_counts_also_when_measuring_began_within_it() {
+        let mut silences = Silences::default();
+        assert_eq!(silences.longest(at(5)), None);
+        silences.answered(at(100));
+        silences.answered(at(600));
+        silences.measure_anew();
+        assert_eq!(silences.longest(at(605)), Some(Duration::from_ms(5)));
+        assert_eq!(silences.longest(at(900)), Some(Duration::from_ms(300)));
+        silences.answered(at(1_000));
+        assert_eq!(silences.longest(at(1_005)), Some(Duration::from_ms(400)));
+    }
+}
