@@ -443,6 +443,58 @@ fn ctrl_l_asks_for_the_size_again_and_draws_everything() {
 }
 
 #[test]
+fn a_flood_of_events_does_not_keep_the_keys_waiting() {
+    let path = socket("flood");
+    let instances = (0..100).map(|n| statuses::backup(&format!("VI_{n:02}"), n)).collect();
+    let _service = FakeService::start(&path, World { instances, flood: true, ..World::default() });
+    let mut console = Console::start(&PLAIN, &[&path]);
+    console.wait_for("VI_00");
+    thread::sleep(Duration::from_millis(500));
+    let start = Instant::now();
+    console.keys("t");
+    console.wait_for("newest first");
+    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    console.keys("q");
+    assert_eq!(console.ends().code(), Some(10));
+}
+
+#[test]
+fn a_window_that_shrinks_takes_its_dialog_along() {
+    let path = socket("shrink");
+    let _service = FakeService::start(&path, World::default());
+    let mut console = Console::start(&PLAIN, &[&path]);
+    console.wait_for("VI_4");
+    console.keys("Gr");
+    console.wait_for("End the preempt delay");
+    for (columns, rows) in [(40, 12), (20, 5), (80, 24)] {
+        let size = rustix::termios::Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(console.master.as_ref().unwrap(), size).unwrap();
+        console.screen = Screen::new(columns.into(), rows.into());
+        console.signal(Signal::SIGWINCH);
+        console.wait_for("Cancel");
+    }
+    console.keys("\x1b");
+    console.wait("the dialog to go", |screen| !screen.contains("Cancel") && screen.contains("VI_3"));
+}
+
+#[test]
+fn after_a_stop_everything_is_drawn_again() {
+    let path = socket("continue");
+    let _service = FakeService::start(&path, World::default());
+    let mut console = Console::start(&PLAIN, &[&path]);
+    console.wait("the overview", |text| text.contains("VI_4") && text.contains("quit"));
+    // As a shell does that has the terminal meanwhile.
+    tcsetattr(&console.slave, SetArg::TCSANOW, &console.before).unwrap();
+    console.sent.clear();
+    console.signal(Signal::SIGCONT);
+    console.wait_sent("\x1b[2J");
+    assert!(!tcgetattr(&console.slave).unwrap().local_flags.contains(LocalFlags::ECHO));
+    console.keys("q");
+    assert_eq!(console.ends().code(), Some(10));
+    console.assert_restored();
+}
+
+#[test]
 fn every_terminal_and_locale_is_drawn_to() {
     let path = socket("matrix");
     let _service = FakeService::start(&path, World::default());

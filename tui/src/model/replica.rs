@@ -134,6 +134,10 @@ impl Replica {
         if matches!(purpose, Purpose::Watch | Purpose::All) {
             self.instances.retain(|_, instance| instance.generation == self.generation);
         }
+        if *purpose == Purpose::Watch {
+            // They come instance by instance. The boot-time clock of another boot says nothing in this one.
+            self.history.make_contiguous().sort_by_key(|record| record.at_unix_ms);
+        }
         self.sort();
     }
 

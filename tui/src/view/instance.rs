@@ -127,7 +127,7 @@ fn next(model: &Model, status: &InstanceStatus) -> Line {
             };
             line(format!("takes over in {} {unless}", left(at_us)), Tone::Text)
         }
-        (State::Fault, _) => line(headline(status), Tone::Warning),
+        (State::Fault, _) => line(format!("does not take part: {}", headline(status)), Tone::Warning),
         (State::Master, _) => {
             let interval = Duration::from_cs(status.advert_interval_cs);
             line(format!("{}; sends an advert every {interval}", headline(status)), Tone::Text)
@@ -141,6 +141,7 @@ fn details(model: &Model, instance: &Instance, width: u16) -> Vec<Line> {
     let status = &instance.status;
     let now_us = model.server_us();
     let ago = |at_us: u64| span(now_us.saturating_sub(at_us));
+    let room = usize::from(width).saturating_sub(LABEL_CELLS);
     let mut lines: Vec<Line> = Vec::new();
     for block in &status.blocks {
         lines.push(vec![
@@ -150,7 +151,7 @@ fn details(model: &Model, instance: &Instance, width: u16) -> Vec<Line> {
         ]);
     }
     addresses(status, &mut lines);
-    transitions(model, status, &mut lines);
+    transitions(model, status, room, &mut lines);
     if let Some(near) = instance.near_miss {
         let (silent, left) = (Duration::from_us(near.silent_us), Duration::from_us(near.left_us));
         lines.push(vec![
@@ -161,7 +162,6 @@ fn details(model: &Model, instance: &Instance, width: u16) -> Vec<Line> {
             ),
         ]);
     }
-    let room = usize::from(width).saturating_sub(LABEL_CELLS);
     senders(model, status, room, &mut lines);
     counters(status, room, &mut lines);
     rejects(status, room, &mut lines);
@@ -197,16 +197,21 @@ fn addresses(status: &InstanceStatus, lines: &mut Vec<Line>) {
     }
 }
 
-fn transitions(model: &Model, status: &InstanceStatus, lines: &mut Vec<Line>) {
+fn transitions(model: &Model, status: &InstanceStatus, room: usize, lines: &mut Vec<Line>) {
     let now_ms = model.replica.clock.unix_ms(model.server_us());
     let records = model.replica.history.iter().rev().filter(|record| record.instance == status.name);
     for (index, record) in records.take(TRANSITIONS_SHOWN).enumerate() {
+        let when = format!("{} ", date_time(record.at_unix_ms, now_ms));
+        let state = format!("{:<6} ", record.to.to_string());
+        let indent = LABEL_CELLS + when.len() + state.len();
+        let mut texts = wrap(&record.text, room.saturating_sub(when.len() + state.len())).into_iter();
         lines.push(vec![
             (format!("{:<LABEL_CELLS$}", if index == 0 { "changes" } else { "" }), Tone::Subdued),
-            (format!("{} ", date_time(record.at_unix_ms, now_ms)), Tone::Subdued),
-            (format!("{:<6} ", record.to.to_string()), state_tone(record.to)),
-            (record.text.clone(), Tone::Text),
+            (when, Tone::Subdued),
+            (state, state_tone(record.to)),
+            (texts.next().unwrap_or_default(), Tone::Text),
         ]);
+        lines.extend(texts.map(|text| line(format!("{:indent$}{text}", ""), Tone::Text)));
     }
 }
 

@@ -258,7 +258,8 @@ fn detail_full(model: &Model, area: Rect, buf: &mut Buffer) {
     let addresses: Vec<String> = status.vips.iter().map(|vip| vip.address.clone()).collect();
     pen.put(&if addresses.is_empty() { "none".to_owned() } else { addresses.join(" ") }, Tone::Text);
     if let Some(last) = &status.last_transition {
-        let ago = span(model.server_us().saturating_sub(last.at_us));
+        let now_ms = model.replica.clock.unix_ms(model.server_us());
+        let ago = span(now_ms.saturating_sub(last.at_unix_ms).saturating_mul(1_000));
         Pen::new(buf, model.palette, area, 3)
             .put("last change ", Tone::Subdued)
             .put(&format!("{ago} ago, {} to {}: {}", last.from, last.to, last.text), Tone::Text);

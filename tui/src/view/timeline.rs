@@ -42,8 +42,12 @@ pub(super) fn render(model: &Model, instance: &Instance, area: Rect, buf: &mut B
     let all = lanes(instance);
     let rows = usize::from(area.height.saturating_sub(FRAME_ROWS));
     let interval_us = u64::from(status.advert_interval_cs).max(1) * 10_000;
-    let moves: Vec<&TransitionRecord> =
-        model.replica.history.iter().filter(|record| record.instance == status.name).collect();
+    let moves: Vec<&TransitionRecord> = model
+        .replica
+        .history
+        .iter()
+        .filter(|record| record.instance == status.name && is_of_this_boot(model, record))
+        .collect();
     for (row, lane) in (1..).zip(all.iter().take(rows)) {
         let mut pen = Pen::new(buf, model.palette, area, row);
         let (name, tone) = label(lane, status);
@@ -144,6 +148,12 @@ const fn mark(column: Column, unicode: bool) -> (&'static str, Tone) {
         Column::Zero => ("0", Tone::Warning),
         Column::Rejected => ("X", Tone::Fault),
     }
+}
+
+/// Whether a record's boot-time clock is the present one: then both of its times say the same.
+fn is_of_this_boot(model: &Model, record: &TransitionRecord) -> bool {
+    const TOLERANCE_MS: u64 = 60_000;
+    model.replica.clock.unix_ms(record.at_us).abs_diff(record.at_unix_ms) < TOLERANCE_MS
 }
 
 /// The first letter of the new state where this router changed it.

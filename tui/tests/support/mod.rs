@@ -41,6 +41,8 @@ pub struct World {
     pub history: Vec<TransitionRecord>,
     /// Adverts go on, one a second for each instance.
     pub adverts: bool,
+    /// Adverts go on as fast as they can be sent.
+    pub flood: bool,
     /// Requests seen.
     pub requests: Vec<Verb>,
     /// Said in place of the first line.
@@ -67,6 +69,7 @@ impl Default for World {
             ],
             history: vec![statuses::record("VI_1", 600, State::Init, State::Backup, Cause::Start)],
             adverts: true,
+            flood: false,
             requests: Vec::new(),
             garbage: None,
         }
@@ -144,7 +147,10 @@ fn serve(stream: UnixStream, stop: &AtomicBool, world: &Mutex<World>) {
             Err(_) => {}
         }
         let world = world.lock().unwrap();
-        if watching && world.adverts && Instant::now() >= next_advert {
+        if world.flood {
+            reader.get_ref().set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        }
+        if watching && world.adverts && (world.flood || Instant::now() >= next_advert) {
             next_advert = Instant::now() + Duration::from_secs(1);
             for status in &world.instances {
                 let (kind, source, priority) = match status.state {

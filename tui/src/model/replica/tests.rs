@@ -119,3 +119,17 @@ fn events_say_what_follows() {
     assert_eq!(replica.notice(statuses::notice(4, 0, near)), Follow::Nothing);
     assert_eq!(replica.instances["VI_1"].near_miss.unwrap().left_us, 600_000);
 }
+
+#[test]
+fn the_history_is_in_order_of_time_whatever_boot_it_was() {
+    let mut replica = Replica::default();
+    replica.begin(&Purpose::Watch);
+    for (name, ago_s) in [("VI_1", 50), ("VI_1", 10), ("VI_2", 40), ("VI_2", 20)] {
+        let mut record = statuses::record(name, ago_s, State::Init, State::Backup, locum_control::Cause::Start);
+        record.at_us = u64::from(name == "VI_1") * 5;
+        replica.item(0, Item::Transition(record));
+    }
+    replica.done(&Purpose::Watch);
+    let names: Vec<&str> = replica.history.iter().map(|record| record.instance.as_str()).collect();
+    assert_eq!(names, ["VI_1", "VI_2", "VI_2", "VI_1"]);
+}
