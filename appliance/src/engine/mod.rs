@@ -10,10 +10,13 @@
 pub(crate) mod addresses;
 pub(crate) mod link;
 pub(crate) mod storage;
+#[cfg(test)]
+mod tests;
 pub(crate) mod wire;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::ControlFlow;
 use std::thread::JoinHandle;
 
 use locum_core::router::{Action, InterfaceId, Received, VirtualRouter};
@@ -110,20 +113,24 @@ impl Engine {
     fn run(&mut self) {
         // Ordinary threads are woken up to 50 µs late, to save power (prctl(2)); adverts are worth the power.
         let _ = nix::sys::prctl::set_timerslack(1);
-        loop {
-            self.wait();
-            // Packets before timers: what has come in may say that the master is well.
-            self.receive();
-            if self.obey().is_err() {
-                return;
-            }
-            self.expire();
-            self.jobs();
-            if self.stopping && self.set.is_stopped() && self.jobs.is_empty() {
-                self.end.tell(Report::Stopped);
-                return;
-            }
+        while self.turn().is_continue() {}
+    }
+
+    /// Waits for something to do, and does it.
+    fn turn(&mut self) -> ControlFlow<()> {
+        self.wait();
+        // Packets before timers: what has come in may say that the master is well.
+        self.receive();
+        if self.obey().is_err() {
+            return ControlFlow::Break(());
         }
+        self.expire();
+        self.jobs();
+        if self.stopping && self.set.is_stopped() && self.jobs.is_empty() {
+            self.end.tell(Report::Stopped);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
     }
 
     /// Waits for a packet, an order or a deadline; not at all if there is work to go on with.

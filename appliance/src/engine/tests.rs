@@ -1,0 +1,173 @@
+//! The engine on real sockets, in a network namespace of its own.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::{NonZeroU8, NonZeroU32};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration as StdDuration, Instant as StdInstant};
+
+use locum_core::router::{AnnounceConfig, Config, Peer, Preempt, Transport};
+use locum_core::set::Link;
+use locum_core::vocabulary::{Family, State};
+use locum_core::wire::vrrp::{Advertisement, Version};
+use nix::sched::{CloneFlags, unshare};
+
+use super::link::InstanceKey;
+use super::*;
+
+/// Counts what the thread under test allocates, and passes everything on.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+fn count() {
+    ALLOCATIONS.with(|count| count.set(count.get().map(|count| count + 1)));
+}
+
+#[allow(unsafe_code, reason = "the trait is unsafe; each method only counts and calls the system's")]
+// SAFETY: every method hands its arguments on unchanged to `System`, which keeps the contract; counting touches no memory
+// but a thread-local cell without a destructor, and does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as the caller promises.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many times `work` allocates on this thread.
+fn allocations(work: impl FnOnce()) -> u64 {
+    ALLOCATIONS.with(|count| count.set(Some(0)));
+    work();
+    ALLOCATIONS.with(|count| count.replace(None)).unwrap_or(0)
+}
+
+const ETH: InterfaceId = InterfaceId(0);
+const HERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+const PEER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 100));
+
+fn config(vrid: u8, priority: u8) -> Config<Owned> {
+    Config {
+        interface: ETH,
+        vrid: NonZeroU8::new(vrid).unwrap(),
+        family: Family::Ipv4,
+        version: Version::V3,
+        priority: NonZeroU8::new(priority).unwrap(),
+        advert_interval_cs: 1,
+        down_timer_adverts: NonZeroU8::new(100).unwrap(),
+        preempt: Preempt::AtOnce,
+        transport: Transport::Unicast { peers: Box::new([Peer::new(PEER.into())]), ttl: 255, check_source: true },
+        password: None,
+        addresses: Box::new([VIP]),
+        announce: AnnounceConfig { delay: Duration::ZERO, ..AnnounceConfig::default() },
+    }
+}
+
+/// Sets the loopback interface of this thread's namespace up.
+fn loopback_up() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    runtime.block_on(async {
+        let (connection, handle, _) = rtnetlink::new_connection().unwrap();
+        tokio::spawn(connection);
+        handle.link().set(rtnetlink::LinkUnspec::new_with_index(1).up().build()).execute().await.unwrap();
+    });
+}
+
+/// A peer that advertises VRID 2 to us every 10 ms until `done`.
+fn peer(done: &AtomicBool) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::RAW, Some(112.into())).unwrap();
+    socket.set_header_included_v4(true).unwrap();
+    let advert = Advertisement {
+        version: Version::V3,
+        vrid: 2,
+        priority: 200,
+        advert_interval_cs: 1,
+        password: None,
+        addresses: &[VIP],
+    };
+    let mut packet = [0; 64];
+    let len = advert.len(Family::Ipv4);
+    ipv4::emit(&mut packet, PEER, HERE, 255, vrrp::PROTOCOL, len).unwrap();
+    advert.emit(&mut packet[ipv4::HEADER_BYTES..], PEER.into(), HERE.into()).unwrap();
+    let to = socket2::SockAddr::from(std::net::SocketAddrV4::new(HERE, 0));
+    while !done.load(Ordering::Relaxed) {
+        socket.send_to(&packet[..ipv4::HEADER_BYTES + len], &to).unwrap();
+        thread::sleep(StdDuration::from_millis(10));
+    }
+}
+
+/// MASTER of one virtual router and BACKUP of another, each at a hundred adverts a second.
+#[test]
+fn adverts_are_sent_and_received_without_allocating() {
+    // On a thread of its own, whose namespace is gone with it.
+    thread::spawn(|| {
+        if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
+            println!("SKIPPED adverts_are_sent_and_received_without_allocating: no network namespace: {errno}");
+            return;
+        }
+        loopback_up();
+        let (end, mut service) = link::link().unwrap();
+        let mut engine = Engine::new(Sizes { routers: 2, interfaces: 1 }, end).unwrap();
+        let attachment = Attachment::open("lo", NonZeroU32::MIN, None, &[]).unwrap();
+        engine.handle_order(Order::Attach { interface: ETH, attachment: Box::new(attachment) });
+        engine.handle_order(Order::SetLink { interface: ETH, link: Link::Up });
+        for (vrid, priority) in [(1, 255), (2, 100)] {
+            engine.handle_order(Order::Insert {
+                key: InstanceKey(vrid.into()),
+                config: Box::new(config(vrid, priority)),
+                source: Some(HERE.into()),
+                plan: Box::default(),
+            });
+        }
+        let done = Arc::new(AtomicBool::new(false));
+        let sender = {
+            let done = Arc::clone(&done);
+            thread::spawn(move || peer(&done)) // inherits the namespace
+        };
+        let turns = |engine: &mut Engine, time: StdDuration| {
+            let end = StdInstant::now() + time;
+            while StdInstant::now() < end {
+                assert!(engine.turn().is_continue());
+            }
+        };
+        turns(&mut engine, StdDuration::from_millis(500));
+        let counted = |engine: &Engine| {
+            let views: Vec<_> = engine.set.routers().map(|(_, router)| (router.state(), *router.counters())).collect();
+            (views[0], views[1])
+        };
+        let before = counted(&engine);
+        let count = allocations(|| turns(&mut engine, StdDuration::from_secs(2)));
+        let after = counted(&engine);
+        done.store(true, Ordering::Relaxed);
+        sender.join().unwrap();
+        while service.report().is_some() {}
+
+        assert_eq!((after.0.0, after.1.0), (State::Master, State::Backup));
+        let sent = after.0.1.adverts_sent - before.0.1.adverts_sent;
+        let received = after.1.1.adverts_received - before.1.1.adverts_received;
+        assert!(sent > 50 && received > 50, "{sent} sent, {received} received: nothing was measured");
+        assert_eq!(count, 0, "allocations for {sent} adverts sent and {received} received");
+    })
+    .join()
+    .unwrap();
+}
