@@ -117,7 +117,8 @@ impl<'s> Iterator for Lexer<'s> {
 }
 
 const fn is_blank(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\r' | '\u{b}' | '\u{c}')
+    // Editors on Windows put U+FEFF, the byte order mark, before the first word.
+    matches!(c, ' ' | '\t' | '\r' | '\u{b}' | '\u{c}' | '\u{feff}')
 }
 
 fn line_end(text: &str) -> Option<usize> {

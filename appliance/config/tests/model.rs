@@ -251,3 +251,15 @@ fn severities_and_json_agree() {
     assert_eq!(first["related"][0]["line"], 2);
     assert_eq!(configuration.diagnostics()[0].severity(), Severity::Warning);
 }
+
+#[test]
+fn nothing_in_the_file_steers_the_terminal() {
+    let text = "vrrp_instance \"\u{1b}[2Jx\u{202e}y\" {\ninterface eth0\nstate \u{1b}]0;t\u{7}\n\u{1b}c 1\n# \u{1b}\n}\n\u{feff}";
+    let configuration = check("test.conf", text.as_bytes(), &Surroundings::default());
+    assert!(configuration.diagnostics().len() >= 3);
+    let mut said = configuration.render_text(Default::default());
+    for found in configuration.diagnostics() {
+        said.push_str(&configuration.one_line(found));
+    }
+    assert!(!said.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{said:?}");
+}

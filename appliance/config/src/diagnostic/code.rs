@@ -88,7 +88,7 @@ W016_PREEMPT_DELAY = "W016", "preempt_delay has no effect together with nopreemp
 W017_DUPLICATE_ENTRY = "W017", "The same entry stands twice in one list.";
 W018_VIP_IS_ROUTER = "W018", "A VIP is also the address of one of the routers. That is meant only when the router owns the address, with priority 255 (RFC 9568 section 6.1).";
 W019_SCRIPT_USER = "W019", "After an unquoted command, the second word is the user that it runs as, the third the group. Arguments of the command must stand in quotes together with it: `notify_master \"/path/script master\"`.";
-W020_GLUED_COMMENT = "W020", "`#` and `!` start a comment anywhere, also directly after a word. If the sign belongs to the value, quote the value or write `\\#` or `\\!`.";
+W020_GLUED_COMMENT = "W020", "`#` and `!` start a comment anywhere, also directly after a word, so a password with one of them ends there. If the same file is on all routers, nobody notices. Quote the password, or write `\\#` or `\\!`.";
 W021_AUTHENTICATION = "W021", "Authentication is incomplete, or the version does not have it: VRRPv3 removed it (RFC 9568 section 9).";
 W022_OWNER = "W022", "Priority 255 means that the router owns the addresses. It starts as MASTER, takes over at once and ignores weights, so settings about preemption or tracking have no effect.";
 W023_WEIGHT = "W023", "The weight of a tracker cannot do what it is for.";
@@ -99,6 +99,7 @@ W027_CONDITION = "W027", "A line starts with `@` and holds nothing after the con
 W028_EXCLUDED_ONLY = "W028", "All VIPs are excluded from adverts, so adverts list none.";
 W029_INCLUDE_NOT_READ = "W029", "The text was checked on its own, without the files that it includes. What they say is not part of the verdict; check the file itself to have them read.";
 W030_NO_GARP = "W030", "Gratuitous ARP tells switches and hosts where the VIP now is. Without a single packet they would go on sending to the old master until their entries expire, for some for hours; so at least one is sent, as in keepalived.";
+W031_STRICT = "W031", "Strict mode holds an instance to the RFC and overrides what contradicts it, as in keepalived: authentication is ignored, `state MASTER` needs priority 255, preempt_delay and repeated gratuitous ARP on a lower priority are off. It also means that a master which does not own the VIPs drops packets to them, so that they cannot be pinged. Tutorials often carry vrrp_strict along without need.";
 W034_MORE = "W034", "There are more diagnostics than are kept. Put the first ones right and check again.";
 L001_CASE = "L001", "The word is written in another case than the manual has it. locum takes it as meant; keepalived does not know it and uses its default.";
 L002_NO_EFFECT = "L002", "The keyword is accepted and has no effect here, and none is needed. The message says why.";
@@ -108,8 +109,10 @@ L005_FLAT_AUTHENTICATION = "L005", "auth_type and auth_pass stand directly in th
 L006_LABEL = "L006", "A label is best INTERFACE:TEXT. Tools like ifconfig only show labels that start with the interface's name.";
 L007_INTERVAL = "L007", "The interval is finer than adverts carry: hundredths of a second (RFC 9568 section 5.2.7).";
 L008_EQUAL_TIMEOUT = "L008", "The script may run longer than the interval between two runs, so runs are left out.";
-L010_LINK_LOCAL_FIRST = "L010", "The first address of an IPv6 virtual router is its link-local address (RFC 9568 section 5.2.9): hosts use it as their default router. Without one, router advertisements of the master cannot name the virtual router.";
 L009_OWNER_STATE = "L009", "Priority 255 means that the router owns the addresses and starts as MASTER (RFC 9568 section 6.4.1), whatever `state` says.";
+L010_LINK_LOCAL_FIRST = "L010", "The first address of an IPv6 virtual router is its link-local address (RFC 9568 section 5.2.9): hosts use it as their default router. Without one, router advertisements of the master cannot name the virtual router.";
+L011_GLUED_COMMENT = "L011", "`#` and `!` start a comment anywhere, also directly after a word. If the sign belongs to the value, quote the value or write `\\#` or `\\!`.";
+L012_BYTE_ORDER_MARK = "L012", "The file starts with a byte order mark (U+FEFF), which some editors on Windows write. locum passes over it; keepalived takes it for a part of the first word and ignores the first block.";
 }
 
 #[cfg(test)]

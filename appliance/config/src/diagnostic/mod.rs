@@ -114,6 +114,38 @@ impl Diagnostic {
     }
 }
 
+impl Diagnostic {
+    /// Words of the file stand in the texts. None of them may steer a terminal or fill a log.
+    fn make_harmless(&mut self) {
+        harmless(&mut self.message);
+        for text in [&mut self.label, &mut self.why, &mut self.fix]
+            .into_iter()
+            .chain(self.related.iter_mut().map(|related| &mut related.label))
+        {
+            if let Cow::Owned(text) = text {
+                harmless(text);
+            }
+        }
+    }
+}
+
+fn harmless(text: &mut String) {
+    const MOST_CHARACTERS: usize = 400;
+    if let Some((end, _)) = text.char_indices().nth(MOST_CHARACTERS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    if text.contains(steers) {
+        *text = text.chars().map(|c| if steers(c) { '?' } else { c }).collect();
+    }
+}
+
+/// Control characters, and characters that change the direction or the width of what stands around them.
+pub(crate) fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// Collects diagnostics, up to [`limits::DIAGNOSTICS`].
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
@@ -198,6 +230,9 @@ impl Diagnostics {
             }
             same
         });
+        for diagnostic in &mut self.kept {
+            diagnostic.make_harmless();
+        }
         if let Some(severity) = self.dropped_severity {
             let code = match severity {
                 Severity::Error => &code::E005_BOUND,

@@ -229,7 +229,7 @@ fn masked(source: &Source, window: Range<usize>, secrets: &[Span], at: Span) -> 
             shown.push(c);
         } else if hidden(offset) {
             shown.extend(std::iter::repeat_n('*', c.len_utf8()));
-        } else if c.is_control() && c != '\t' {
+        } else if c != '\t' && super::steers(c) {
             shown.extend(std::iter::repeat_n('?', c.len_utf8()));
         } else {
             shown.push(c);

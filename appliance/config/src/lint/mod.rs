@@ -62,7 +62,7 @@ fn groups(model: &mut Model, found: &mut Diagnostics) {
                     at,
                     format!("sync group `{name}` has {} member(s)", group.members.len()),
                 )
-                .label("a group of one has no effect")
+                .label("needs two at least to have an effect")
                 .fix("list the instances in `group { … }`, or take the group away"),
             );
         }

@@ -107,7 +107,7 @@ impl<'s, 'a, F: FnMut(Statement<'s>)> Expander<'s, 'a, F> {
                 TokenKind::Blank => {}
                 TokenKind::Comment => {
                     if follows_word {
-                        self.glued_comment(words.last(), at);
+                        self.glued_comment(&words, at);
                     }
                     self.comment(cursor, token.text, at);
                 }
@@ -182,17 +182,18 @@ impl<'s, 'a, F: FnMut(Statement<'s>)> Expander<'s, 'a, F> {
     }
 
     /// `auth_pass ab#cd`: the value ends at the `#`.
-    fn glued_comment(&mut self, word: Option<&Word<'_>>, at: Span) {
-        let Some(word) = word else { return };
-        self.diagnostics.push(
-            Diagnostic::new(
-                &code::W020_GLUED_COMMENT,
-                word.at.to(Span { end: at.start + 1, ..at }),
-                "a comment starts inside a word",
-            )
-            .label("what follows this word is a comment")
-            .fix("if it belongs to the value, put the value in double quotes; else put a blank before it"),
-        );
+    fn glued_comment(&mut self, words: &[Word<'_>], at: Span) {
+        let (Some(first), Some(word)) = (words.first(), words.last()) else { return };
+        let place = word.at.to(Span { end: at.start + 1, ..at });
+        self.diagnostics.push(if matches!(first.text.as_ref(), "auth_pass" | "key") {
+            Diagnostic::new(&code::W020_GLUED_COMMENT, place, "a comment starts inside a password")
+                .label("the password ends here")
+                .why("What follows the sign is not part of it, on all routers with the same line.")
+                .fix("put the password in double quotes, or a blank before the comment")
+        } else {
+            Diagnostic::new(&code::L011_GLUED_COMMENT, place, "a comment starts directly after a word")
+                .fix("put a blank before it; or, if it belongs to the value, put the value in double quotes")
+        });
     }
 
     pub(super) fn open_quote(&mut self, at: Span) {

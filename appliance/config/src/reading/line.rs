@@ -101,6 +101,9 @@ impl Reader<'_> {
             None if name.starts_with("//") || name.starts_with("--") || name.starts_with(';') => {
                 diagnostic.fix("comments start with `#` or `!`")
             }
+            None if matches!(place.name, "vrrp_sync_group" | "track_group") && statement.args().is_empty() => {
+                diagnostic.fix("if this is a member, put it into `group { … }`")
+            }
             None => diagnostic.label("not in keepalived.conf(5)"),
         };
         self.diagnostics.push(diagnostic);

@@ -47,6 +47,14 @@ pub(crate) fn read(
         found.push(untellable);
         return Outcome { model: Model::default(), diagnostics: found.finish(), secrets: Vec::new() };
     }
+    for (index, _) in sources.iter().enumerate().filter(|(_, source)| source.text().starts_with('\u{feff}')) {
+        let start = Span::new(FileId(u16::try_from(index).unwrap_or(u16::MAX)), 0, 0);
+        found.push(
+            Diagnostic::new(&code::L012_BYTE_ORDER_MARK, start, "the file starts with a byte order mark")
+                .why("keepalived takes it for a part of the first word.")
+                .fix("save the file as UTF-8 without byte order mark"),
+        );
+    }
     let setting = ExpandSetting { includes, config_id: around.config_id.as_deref(), environment: around.environment };
     let mut reader = Reader::new(around, found);
     let (mut outcome, mut expanding) = expand::run(sources, &setting, false, |statement| reader.top(&statement));

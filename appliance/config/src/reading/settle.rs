@@ -33,6 +33,7 @@ impl Reader<'_> {
         self.settle_authentication(&mut instance, auth_type, auth_pass);
         self.settle_unicast(&mut instance, unicast_setting);
         self.settle_start(&mut instance);
+        self.settle_strict(&mut instance);
         let at = instance.at.0;
         if instance.vrid.value == 0 && !seen.contains_key("virtual_router_id") {
             self.diagnostics.push(
@@ -356,6 +357,48 @@ impl Reader<'_> {
         }
     }
 
+    /// What strict mode overrides, as in keepalived; unicast peers are an error of their own.
+    fn settle_strict(&mut self, instance: &mut Instance) {
+        let Some(strict) = instance.strict.at.filter(|_| instance.strict.value) else { return };
+        let owner = instance.priority.value == 255;
+        let mut overridden: Vec<(&str, Option<Span>)> = Vec::new();
+        if let Authentication::Password(password) = &instance.authentication {
+            overridden.push(("authentication is ignored", password.at));
+            instance.authentication = Authentication::None;
+        }
+        if instance.start_state.value == StartState::Master && !owner {
+            overridden.push(("`state MASTER` needs priority 255; it starts as BACKUP", instance.start_state.at));
+            instance.start_state.value = StartState::Backup;
+        }
+        if instance.preempt_delay_ms.value > 0 {
+            overridden.push(("`preempt_delay` is ignored", instance.preempt_delay_ms.at));
+            instance.preempt_delay_ms.value = 0;
+        }
+        if instance.down_timer_adverts.value != 3 {
+            overridden.push(("`down_timer_adverts` is 3", instance.down_timer_adverts.at));
+            instance.down_timer_adverts.value = 3;
+        }
+        if instance.higher_priority_send_advert.value {
+            overridden.push(("`higher_prio_send_advert` is ignored", instance.higher_priority_send_advert.at));
+            instance.higher_priority_send_advert.value = false;
+        }
+        instance.lower_priority_no_advert.value = true;
+        instance.garp.lower_priority_repeat.value = 0;
+        if !instance.accept.is_written() {
+            instance.accept.value = owner;
+        }
+        if !overridden.is_empty() {
+            let mut diagnostic = Diagnostic::new(&code::W031_STRICT, strict, "strict mode overrides other settings")
+                .label("asked for here")
+                .why("It holds the instance to the RFC, which knows none of them.")
+                .fix("take strict mode away, unless it is really needed");
+            for (what, at) in overridden {
+                diagnostic = diagnostic.related(at.unwrap_or(instance.at.0), what);
+            }
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
     fn settle_start(&mut self, instance: &mut Instance) {
         let master = instance.start_state.value == StartState::Master;
         let owner = instance.priority.value == 255;
@@ -384,7 +427,7 @@ impl Reader<'_> {
             } else if master && !owner {
                 self.diagnostics.push(
                     Diagnostic::new(&code::W016_PREEMPT_DELAY, at, "`preempt_delay` with `state MASTER`")
-                        .why("At the start nothing is delayed then; a later return is.")
+                        .why("keepalived drops it then. Here it holds for a later return, not for the start.")
                         .fix("write `state BACKUP`"),
                 );
             }

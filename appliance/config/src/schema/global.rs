@@ -56,7 +56,7 @@ static KEYWORDS: &[Keyword] = &[
     not_yet("vrrp_owner_ignore_adverts", "2.3.3", SWITCH, "owner_ignore_adverts of instances that do not say.", "adverts of others are heard as usual"),
     supported("vrrp_check_unicast_src", "1.2.20", SWITCH, "check_unicast_src of all unicast instances.").default("off"),
     supported("vrrp_skip_check_adv_addr", "1.2.20", SWITCH, "skip_check_adv_addr of instances that do not say.").default("off"),
-    supported("vrrp_strict", "1.2.20", SWITCH, "strict_mode of instances that do not say: no unicast, no authentication, …").default("off"),
+    supported("vrrp_strict", "1.2.20", SWITCH, "strict_mode of instances that do not say: no unicast, no authentication, and more.").default("off"),
     supported("v3_checksum_as_v2", "2.2.8", SWITCH, "v3_checksum_as_v2 of instances that do not say.").default("off"),
     supported("vrrp_startup_delay", "2.0.14", &[one("SECONDS", decimal_seconds(0, 1_000))], "Wait after the start before any instance takes part.").default("0"),
     not_yet("vrrp_delay_after_boot", "2.4.0", &[one("SECONDS", decimal_seconds(0, 1_000))], "Wait after the boot of the system before any instance takes part.", "instances take part at once, or after vrrp_startup_delay"),

@@ -67,7 +67,7 @@ static KEYWORDS: &[Keyword] = &[
     supported("nopreempt", "1.1.8", NONE, "A returning router with a higher priority leaves the present master alone. Needs state BACKUP."),
     supported("preempt_delay", "1.1.8", &[one("SECONDS", decimal_seconds(0, 1000))], "How long to wait before taking over from a lower priority. Needs state BACKUP.").default("0"),
     supported("skip_check_adv_addr", "1.2.20", SWITCH, "Does not compare the addresses in an advert when it comes from the same master as the one before.").default("global_defs vrrp_skip_check_adv_addr"),
-    supported("strict_mode", "1.2.20", SWITCH, "Holds the instance to the letter of the RFC: no unicast, no authentication, …").default("global_defs vrrp_strict"),
+    supported("strict_mode", "1.2.20", SWITCH, "Holds the instance to the letter of the RFC: no unicast, no authentication, and more.").default("global_defs vrrp_strict"),
     supported("lower_prio_no_advert", "1.2.20", SWITCH, "A master that hears a lower priority does not answer with an advert.").default("off"),
     supported("higher_prio_send_advert", "1.3.5", SWITCH, "A master that hears a higher priority sends a last advert before it gives way.").default("off"),
     not_yet("owner_ignore_adverts", "2.3.3", SWITCH, "With priority 255, adverts of others are ignored.", "adverts of others are heard as usual"),

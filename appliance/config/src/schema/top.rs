@@ -47,6 +47,5 @@ static KEYWORDS: &[Keyword] = &[
     outside("virtual_server", "0.5.3", WORDS, "IPVS load balancing.", LVS_INSTEAD).opens(&LVS).repeats(),
     outside("virtual_server_group", "0.6.10", WORDS, "IPVS load balancing.", LVS_INSTEAD).opens(&LVS).repeats(),
     outside("real_server", "0.5.3", WORDS, "IPVS load balancing.", LVS_INSTEAD).opens(&LVS).repeats(),
-    outside("local_address_group", "2.4.0", WORDS, "IPVS load balancing.", LVS_INSTEAD).opens(&LVS).repeats(),
     outside("SSL", "0.5.3", NONE, "TLS settings of the load balancer's checks.", LVS_INSTEAD).opens(&LVS).repeats(),
 ];
