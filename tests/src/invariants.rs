@@ -146,9 +146,8 @@ pub(crate) fn with_prefix(entry: &AddressEntry) -> String {
 fn each_transition_has_a_cause(router: &Router) -> Result<(), String> {
     for status in router.instances() {
         let history = router.history(&status.name);
-        // A service that was killed could not say so: its next life begins in INIT whatever was before.
-        let continues = |pair: &[TransitionRecord]| pair[0].to == pair[1].from || pair[1].from == State::Init;
-        let follows = |pair: &[TransitionRecord]| continues(pair) && pair[0].at_unix_ms <= pair[1].at_unix_ms;
+        let follows =
+            |pair: &[TransitionRecord]| pair[0].to == pair[1].from && pair[0].at_unix_ms <= pair[1].at_unix_ms;
         let is_whole = history.windows(2).all(follows)
             && history.iter().all(|it| !it.text.is_empty() && it.from != it.to)
             && history.last().map(|it| it.to) == Some(status.state);

@@ -95,7 +95,11 @@ fn lack(daemons: &[Daemon]) -> Option<String> {
     made.err().map(|error| format!("no network namespace can be made ({error}); run it as root, or by tests/run"))
 }
 
-fn skip(reason: &str) {
+/// Says that the test on this thread is skipped, and why; where `CI` is set, it fails instead.
+///
+/// # Panics
+/// Where `CI` is set.
+pub fn skip(reason: &str) {
     let name = thread::current().name().unwrap_or("a test").to_owned();
     assert!(std::env::var_os("CI").is_none(), "{name} would be skipped, which CI does not allow: {reason}");
     // Written past the harness, which hides what a test that passes prints, and clear of a line that it has begun.

@@ -47,7 +47,7 @@ pub use addresses::AddressEntry;
 pub use command::{Outcome, locum, locum_binary};
 pub use decode::{Advert, Arp, ArpKind, Echo, Frame};
 pub use injector::{Injector, VrrpPacket};
-pub use lab::{Lab, with_broken_lab, with_lab};
+pub use lab::{Lab, skip, with_broken_lab, with_lab};
 pub use moment::{Moment, wait_for};
 pub use node::Node;
 pub use probe::{Answers, Probe};

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::thread::sleep;
 use std::time::Duration;
 
-use locum_control::State;
+use locum_control::{Cause, State};
 use locum_tests::Daemon::Locum;
 use locum_tests::Node::{A, B};
 use locum_tests::{Group, Moment, scenario, wait_for, with_lab};
@@ -34,6 +34,9 @@ fn addresses_of_a_killed_master_are_gone_before_the_first_advert() {
         lab.wait_master(GROUP, A, TAKEOVER_MAX);
         let claim = lab.timeline().since(killed + Duration::from_millis(100)).first_claim(A, GROUP.vrid).unwrap();
         assert!(gone < claim, "the address was still there at the first advert");
+        let is_it = |cause| cause == Cause::Killed;
+        let killed = lab.router(A).wait_cause(GROUP.instance, State::Init, TAKEOVER_MAX, is_it);
+        assert_eq!(killed.from, State::Master, "the history has no hole");
         assert!(lab.router(A).has(FOREIGN), "a foreign address was removed");
 
         // The journal of the second life is as good as the first.

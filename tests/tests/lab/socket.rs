@@ -1,14 +1,16 @@
 //! A dead, slow or hostile client of the socket costs the others nothing.
 
+use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use locum_control::{Event, LINE_BYTES_MAX, Verb};
 use locum_tests::Daemon::Locum;
 use locum_tests::Node::{A, B};
-use locum_tests::{Group, Lab, Moment, scenario, with_lab};
+use locum_tests::{Group, Lab, Moment, Outcome, locum_binary, scenario, skip, with_lab};
 
 use crate::TAKEOVER_MAX;
 
@@ -100,6 +102,34 @@ fn many_connections_are_bounded_and_disturb_nobody() {
         drop(open);
         undisturbed(lab, from);
         lab.router(A).client().request(Verb::Show { instance: None }).expect("the socket works as before");
+    });
+}
+
+#[test]
+fn whoever_is_on_the_machine_may_look_and_not_change() {
+    // Without root there is only one user in the lab.
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    if !Command::new("setpriv").args(nobody).arg("true").status().is_ok_and(|status| status.success()) {
+        skip("setpriv cannot become another user; run it as root");
+        return;
+    }
+    with_lab(&[Locum], |lab| {
+        lab.start(A, &scenario("alone"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        // The folder that it was built in may be closed to others.
+        let binary = lab.file("locum", "");
+        fs::copy(locum_binary(), &binary).expect("copy the binary");
+        let socket = lab.router(A).socket();
+        let as_nobody = |arguments: &[&str]| {
+            let mut command = Command::new("setpriv");
+            Outcome::of(command.args(nobody).arg(&binary).args(arguments).arg("--socket").arg(&socket))
+        };
+        let show = as_nobody(&["show", "--json"]);
+        assert_eq!(show.code, Some(0), "{}", show.said());
+        assert!(show.stdout.contains("\"reader\""), "{}", show.said());
+        let resume = as_nobody(&["resume", GROUP.instance]);
+        assert_eq!(resume.code, Some(1), "{}", resume.said());
+        assert!(resume.stderr.contains("root"), "who may is not said: {}", resume.said());
     });
 }
 
