@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Three threads (terminal, signals, service) feed one bounded channel; the loop takes what is there, then draws. Nothing
-//! here needs terminfo: [`mod@profile`] says what a terminal may be sent, and [`backend`] sends nothing else.
+//! here needs terminfo: `profile` says what a terminal may be sent, and `backend` sends nothing else.
 
 mod action;
 mod backend;

@@ -52,6 +52,8 @@ pub(crate) struct Instance {
     pub(crate) lanes: Vec<Lane>,
     /// Another router's advert came near a takeover: how long it was silent and what was left, in microseconds.
     pub(crate) near_miss: Option<NearMiss>,
+    /// What the service said of the second master when it was first heard: what differs, or who will give way.
+    pub(crate) second_master: Option<String>,
     generation: u64,
 }
 
@@ -181,10 +183,15 @@ impl Replica {
                 }
                 Follow::Nothing
             }
+            Event::SecondMaster { detail, .. } => {
+                if let Some(instance) = name.as_deref().and_then(|name| self.instances.get_mut(name)) {
+                    instance.second_master = Some(clean(&detail, TEXT_CHARS_MAX));
+                }
+                name.map_or(Follow::Nothing, Follow::Ask)
+            }
             Event::Blocked { .. }
             | Event::Unblocked { .. }
             | Event::Rejected { .. }
-            | Event::SecondMaster { .. }
             | Event::SecondMasterGone { .. }
             | Event::AddressFailed { .. }
             | Event::HandoverEnded { .. } => name.map_or(Follow::Nothing, Follow::Ask),
@@ -200,7 +207,7 @@ impl Replica {
             instance.status = status;
             instance.generation = generation;
         } else if self.instances.len() < INSTANCES_MAX {
-            let instance = Instance { generation, lanes: Vec::new(), near_miss: None, status };
+            let instance = Instance { generation, lanes: Vec::new(), near_miss: None, second_master: None, status };
             self.instances.insert(instance.status.name.clone(), instance);
         }
     }

@@ -150,6 +150,9 @@ fn details(model: &Model, instance: &Instance, width: u16) -> Vec<Line> {
             (format!("{}, for {}", block.detail, ago(block.since_us)), Tone::Text),
         ]);
     }
+    if let Some(detail) = instance.second_master.as_ref().filter(|_| status.second_master.is_some()) {
+        labelled("second", wrap(detail, room), Tone::Warning, &mut lines);
+    }
     addresses(status, &mut lines);
     transitions(model, status, room, &mut lines);
     if let Some(near) = instance.near_miss {

@@ -79,6 +79,24 @@ fn instance_after_a_failover() {
 }
 
 #[test]
+fn instance_with_a_second_master() {
+    let mut model = failover();
+    model.selected = Some("VI_5".into());
+    let detail = "it has our VRID but other VIPs (10.0.0.1): a stranger, give one group another virtual_router_id";
+    let event = locum_control::Event::SecondMaster {
+        instance: "VI_5".into(),
+        source: PEER,
+        priority: 80,
+        detail: detail.into(),
+    };
+    crate::fixture::happens(&mut model, event);
+    adverts(&mut model, "VI_5", heard(3, 8));
+    adverts(&mut model, "VI_5", sent(-12, 8));
+    press(&mut model, Key::Enter);
+    at_all_sizes("second-master", &mut model);
+}
+
+#[test]
 fn instance_in_fault() {
     let mut model = failover();
     model.selected = Some("VI_4".into());

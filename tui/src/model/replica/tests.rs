@@ -115,6 +115,10 @@ fn events_say_what_follows() {
     assert_eq!(replica.notice(statuses::notice(1, 0, blocked)), Follow::Ask("VI_1".into()));
     assert_eq!(replica.notice(statuses::notice(2, 0, Event::Lagged { missed: 1 })), Follow::Resync);
     assert_eq!(replica.notice(statuses::notice(3, 0, Event::Stopping)), Follow::Stopping);
+    let detail = "its VIPs are others\x1b[5m".to_owned();
+    let second = Event::SecondMaster { instance: "VI_1".into(), source: PEER, priority: 90, detail };
+    assert_eq!(replica.notice(statuses::notice(3, 0, second)), Follow::Ask("VI_1".into()));
+    assert_eq!(replica.instances["VI_1"].second_master.as_deref(), Some("its VIPs are others?[5m"));
     let near = Event::NearMiss { instance: "VI_1".into(), source: PEER, silent_us: 3_000_000, left_us: 600_000 };
     assert_eq!(replica.notice(statuses::notice(4, 0, near)), Follow::Nothing);
     assert_eq!(replica.instances["VI_1"].near_miss.unwrap().left_us, 600_000);
