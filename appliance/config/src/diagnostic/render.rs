@@ -5,7 +5,7 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::{Diagnostic, Severity};
+use super::{Diagnostic, Related, Severity};
 use crate::source::{Source, Sources, Span};
 
 /// How text is laid out.
@@ -142,19 +142,16 @@ pub(crate) fn text(sources: &Sources, secrets: &[Span], diagnostic: &Diagnostic,
         Severity::Warning => Level::WARNING,
         Severity::Lint => Level::INFO.with_name("lint"),
     };
+    let (near, far): (Vec<_>, Vec<_>) =
+        diagnostic.related.iter().partition(|related| is_near(related.at, diagnostic.at));
     let mut group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.id).element(snippet(
         sources,
         secrets,
-        diagnostic,
-        diagnostic.at,
-        true,
+        Some((diagnostic.at, &diagnostic.label)),
+        &near,
     ));
-    let mut shown = vec![diagnostic.at.file];
-    for related in &diagnostic.related {
-        if !shown.contains(&related.at.file) {
-            shown.push(related.at.file);
-            group = group.element(snippet(sources, secrets, diagnostic, related.at, false));
-        }
+    for related in far {
+        group = group.element(snippet(sources, secrets, None, &[related]));
     }
     group = messages(group, diagnostic);
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
@@ -171,29 +168,32 @@ fn messages<'a>(mut group: Group<'a>, diagnostic: &'a Diagnostic) -> Group<'a> {
     group
 }
 
-/// All places of a diagnostic that stand in the file of `at`. Only the lines in question are handed to the renderer, so
-/// that a long file costs nothing.
+/// Whether two places are shown in one piece of the file. What is between them is gone through, so it must not be long.
+fn is_near(a: Span, b: Span) -> bool {
+    a.file == b.file && a.start.abs_diff(b.start) < 8 * 1024
+}
+
+/// The lines of places that stand near each other in one file.
 fn snippet<'a>(
     sources: &'a Sources,
     secrets: &[Span],
-    diagnostic: &'a Diagnostic,
-    at: Span,
-    primary: bool,
+    primary: Option<(Span, &'a str)>,
+    related: &[&'a Related],
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-    let Some(source) = sources.file(at.file) else { return Snippet::source("") };
-    let related = || diagnostic.related.iter().filter(|related| related.at.file == at.file);
-    let starts = related().map(|related| related.at.start).chain([at.start]);
-    let first = source.line_range(starts.clone().min().unwrap_or_default());
-    let last = source.line_range(starts.max().unwrap_or_default());
+    let spans = || primary.iter().map(|(at, _)| *at).chain(related.iter().map(|related| related.at));
+    let Some((at, source)) = spans().next().and_then(|at| Some((at, sources.file(at.file)?))) else {
+        return Snippet::source("");
+    };
+    let first = source.line_range(spans().map(|span| span.start).min().unwrap_or_default());
+    let last = source.line_range(spans().map(|span| span.start).max().unwrap_or_default());
     let window = first.start..last.end.max(first.start);
     let mut snippet = Snippet::source(masked(source, window.clone(), secrets, at))
         .line_start(source.position(crate::source::offset(window.start)).line as usize)
         .path(source.name());
-    if primary {
-        snippet = snippet
-            .annotation(AnnotationKind::Primary.span(within(source, &window, at)).label(some(&diagnostic.label)));
+    if let Some((at, label)) = primary {
+        snippet = snippet.annotation(AnnotationKind::Primary.span(within(source, &window, at)).label(some(label)));
     }
-    for related in related() {
+    for related in related {
         snippet = snippet
             .annotation(AnnotationKind::Context.span(within(source, &window, related.at)).label(some(&related.label)));
     }

@@ -1,6 +1,7 @@
 //! From the text to the model: every line is looked up in the schema, its values are read, and what is wrong is said.
 
 mod address;
+mod agree;
 mod expand;
 mod global;
 mod instance;

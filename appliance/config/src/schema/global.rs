@@ -38,7 +38,7 @@ static KEYWORDS: &[Keyword] = &[
     supported("vrrp_version", "1.2.20", &[one("2|3", int(2, 3))], "VRRP version of instances that do not say.").default("2; 3 with IPv6 addresses"),
     supported("vrrp_mcast_group4", "1.2.10", ADDRESS, "Multicast group of IPv4 adverts.").default("224.0.0.18"),
     supported("vrrp_mcast_group6", "1.2.10", ADDRESS, "Multicast group of IPv6 adverts.").default("ff02::12"),
-    supported("default_interface", "1.2.24", &[one("INTERFACE", Kind::Interface)], "The interface of static addresses, and of instances that name none.").default("eth0"),
+    supported("default_interface", "1.2.24", &[one("INTERFACE", Kind::Interface)], "The interface of static addresses, and of VIPs of unicast instances that name none.").default("eth0"),
     supported("vrrp_garp_master_delay", "1.2.20", DELAY, "garp_master_delay of instances that do not say.").default("5"),
     supported("vrrp_garp_master_repeat", "1.2.20", REPEAT, "garp_master_repeat of instances that do not say.").default("5"),
     supported("vrrp_garp_master_refresh", "1.2.20", &[one("SECONDS", seconds(0, 4_294_967))], "garp_master_refresh of instances that do not say.").default("0"),
