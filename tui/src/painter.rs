@@ -191,7 +191,7 @@ mod tests {
         }
         let sent = String::from_utf8(backend.out().clone()).unwrap();
         assert!(sent.contains("second") && sent.contains("third") && sent.contains("fourth"), "{sent:?}");
-        assert!(steps < 10, "{steps}");
+        assert!((4..10).contains(&steps), "a row a step, and then the rest: {steps}");
     }
 
     #[test]

@@ -469,8 +469,9 @@ fn a_window_that_shrinks_takes_its_dialog_along() {
     for (columns, rows) in [(40, 12), (20, 5), (80, 24)] {
         let size = rustix::termios::Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
         rustix::termios::tcsetwinsize(console.master.as_ref().unwrap(), size).unwrap();
-        console.screen = Screen::new(columns.into(), rows.into());
+        console.sent.clear();
         console.signal(Signal::SIGWINCH);
+        console.wait_sent("\x1b[2J");
         console.wait_for("Cancel");
     }
     console.keys("\x1b");

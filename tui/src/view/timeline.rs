@@ -141,7 +141,8 @@ fn window(model: &Model, instance: &Instance, width: u16) -> Window {
 const fn mark(column: Column, unicode: bool) -> (&'static str, Tone) {
     match column {
         Column::Blank => (" ", Tone::Text),
-        Column::Quiet => (if unicode { "·" } else { "." }, Tone::Subdued),
+        // In the tone of an advert: a change of colour at every column would cost more than all the marks.
+        Column::Quiet => (if unicode { "·" } else { "." }, Tone::Mark),
         Column::Missed => (if unicode { "░" } else { "_" }, Tone::Warning),
         Column::One => (if unicode { "│" } else { "|" }, Tone::Mark),
         Column::Several => (if unicode { "║" } else { ":" }, Tone::Mark),
