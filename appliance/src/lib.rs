@@ -3,10 +3,13 @@
 //! - `cli`: the command line.
 //! - `service`: everything that may wait: files, netlink, the control socket.
 //! - `engine`: the thread that owns the virtual routers.
+//! - `demo`: a virtual LAN to try it all on.
 //! - `clock`: the only place that reads one.
 
 mod cli;
 mod clock;
+#[cfg(feature = "demo")]
+mod demo;
 mod engine;
 mod service;
 

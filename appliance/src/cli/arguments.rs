@@ -78,6 +78,9 @@ pub(crate) enum Command {
         /// What is logged: error, warn, info, debug
         #[arg(long, value_name = "LEVEL", default_value = "info")]
         log: log::LevelFilter,
+        /// Log a JSON value a line
+        #[arg(long)]
+        json: bool,
     },
     /// Show the instances, or one in full
     Show {
@@ -118,9 +121,26 @@ pub(crate) enum Command {
         /// How
         #[arg(long, value_enum, default_value_t)]
         format: Format,
+        /// The same as --format json
+        #[arg(long, conflicts_with = "format")]
+        json: bool,
         /// Exit with 4 if there are warnings
         #[arg(long)]
         strict: bool,
+    },
+    /// Show it all on a virtual LAN: three routers and a client, to look at and to break; the machine is left alone
+    #[cfg(feature = "demo")]
+    Demo {
+        /// Play a fixed programme and print what happens, instead of opening the console; without a terminal this is what
+        /// it does anyway
+        #[arg(long)]
+        headless: bool,
+        /// How long the programme may take, as 20s or 1m [default: 20s]
+        #[arg(long, value_name = "TIME", requires = "headless", value_parser = humantime::parse_duration)]
+        duration: Option<std::time::Duration>,
+        /// What the demo says to itself when it starts itself again in namespaces of its own
+        #[arg(long, hide = true, value_name = "DESCRIPTOR")]
+        inside: Option<u32>,
     },
 }
 

@@ -4,6 +4,8 @@ mod arguments;
 mod check;
 #[cfg(feature = "console")]
 mod console;
+#[cfg(feature = "demo")]
+mod demo;
 mod log;
 mod show;
 mod table;
@@ -19,7 +21,7 @@ use clap::Parser;
 use locum_control::Verb;
 use locum_control::client::{Client, ClientError};
 
-use self::arguments::{Arguments, Command};
+use self::arguments::{Arguments, Command, Format};
 use crate::service;
 
 /// What the process ends with. Scripts rely on these numbers.
@@ -57,12 +59,13 @@ pub fn main() -> ExitCode {
     let at = |socket: &Option<PathBuf>| socket.clone().unwrap_or_else(|| Path::new(RUN_DIRECTORY).join(SOCKET));
     let exit = match arguments.command {
         None => start_looking(&at(&socket), &arguments),
-        Some(Command::Run { file, run_dir, log }) => {
+        Some(Command::Run { file, run_dir, log, json }) => {
             let run_directory = run_dir.unwrap_or_else(|| RUN_DIRECTORY.into());
             let socket = socket.unwrap_or_else(|| run_directory.join(SOCKET));
             run(
                 service::Options { configuration: file.unwrap_or_else(default_configuration), socket, run_directory },
                 log,
+                json,
             )
         }
         Some(Command::Show { instance, json }) => show::show(&at(&socket), instance, json),
@@ -70,8 +73,13 @@ pub fn main() -> ExitCode {
         Some(Command::Watch { instance, adverts, json }) => watch::watch(&at(&socket), instance, adverts, json),
         Some(Command::Resume { instance }) => ask(&at(&socket), Verb::Resume { instance })
             .map_or_else(|exit| exit, |(_, done)| print(&format!("{done}\n"))),
-        Some(Command::Check { file, format, strict }) => {
+        Some(Command::Check { file, format, json, strict }) => {
+            let format = if json { Format::Json } else { format };
             check::check(&file.unwrap_or_else(default_configuration), format, strict)
+        }
+        #[cfg(feature = "demo")]
+        Some(Command::Demo { headless, duration, inside }) => {
+            demo::demo(headless, duration, inside, &arguments.console)
         }
     };
     exit.into()
@@ -101,8 +109,8 @@ fn start_looking(socket: &Path, arguments: &Arguments) -> Exit {
     show::show(socket, None, false)
 }
 
-fn run(options: service::Options, level: ::log::LevelFilter) -> Exit {
-    log::start(level);
+fn run(options: service::Options, level: ::log::LevelFilter, json: bool) -> Exit {
+    log::start(level, json);
     match service::run(options) {
         Ok(()) => Exit::Done,
         Err(error) => {

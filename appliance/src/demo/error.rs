@@ -52,9 +52,7 @@ impl DemoError {
                  {as_root}"
             )
         } else if says("/proc/sys/kernel/unprivileged_userns_clone", "0") {
-            format!(
-                "user namespaces are switched off here: `sysctl kernel.unprivileged_userns_clone=1`, {as_root}"
-            )
+            format!("user namespaces are switched off here: `sysctl kernel.unprivileged_userns_clone=1`, {as_root}")
         } else if says("/proc/sys/user/max_user_namespaces", "0") {
             format!("user namespaces are switched off here: `sysctl user.max_user_namespaces=1000`, {as_root}")
         } else if nix::unistd::geteuid().is_root() {
@@ -131,11 +129,7 @@ impl std::error::Error for DemoError {
             Self::Namespaces(errno) => Some(errno),
             #[cfg(feature = "console")]
             Self::Console(error) => Some(error),
-            Self::TooShort { .. }
-            | Self::NotRunning(_)
-            | Self::Running(_)
-            | Self::Killed(_)
-            | Self::NotInside => None,
+            Self::TooShort { .. } | Self::NotRunning(_) | Self::Running(_) | Self::Killed(_) | Self::NotInside => None,
         }
     }
 }

@@ -29,7 +29,7 @@ pub(super) const ALLOWANCE: Duration = Duration::from_ms(250);
 
 /// A router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum RouterId {
+pub(crate) enum RouterId {
     A,
     B,
     C,

@@ -79,7 +79,7 @@ pub(crate) fn run(mode: Mode, inside: Option<u32>) -> Result<Ending, DemoError> 
     let (lan, machines) = Lan::build()?;
     let story = Arc::new(Story::new());
     let client = machines.client;
-    let routers = Arc::new(machines.routers.map(|(id, machine)| Router::new(id, machine, &inside)));
+    let routers = Arc::new(machines.routers.map(|machine| Router::new(machine, &inside)));
     probe::start(&client, &story)?;
     router::start_watching(&routers, &story)?;
     let demo = Demo { lan, routers, story };
@@ -110,24 +110,25 @@ impl Demo {
 
     /// Starts a router's service.
     fn start(&self, id: RouterId) -> Result<(), DemoError> {
+        if self.story.snapshot().router(id).runs {
+            return Err(DemoError::Running(id));
+        }
         self.story.tell(Who::Demo, format!("starts {id}"));
-        self.story.expects_process(id, true);
-        self.router(id).start()?;
-        self.story.started(id);
-        Ok(())
+        self.story.starting(id);
+        self.router(id).start().inspect_err(|_| self.story.is_gone(id))
     }
 
     /// Stops it in order, with SIGTERM.
     fn stop(&self, id: RouterId) -> Result<(), DemoError> {
         self.story.tell(Who::Demo, format!("stops {id} in order (SIGTERM)"));
-        self.story.expects_process(id, false);
+        self.story.ending(id);
         self.router(id).signal(nix::sys::signal::Signal::SIGTERM)
     }
 
     /// Kills it without warning.
     fn kill(&self, id: RouterId) -> Result<(), DemoError> {
         self.story.tell(Who::Demo, format!("kills {id} (kill -9)"));
-        self.story.expects_process(id, false);
+        self.story.ending(id);
         self.router(id).signal(nix::sys::signal::Signal::SIGKILL)
     }
 
