@@ -30,6 +30,11 @@ pub mod limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub(crate) u16);
 
+impl FileId {
+    /// The file that was asked for.
+    pub const MAIN: Self = Self(0);
+}
+
 /// Bytes `start..end` of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use locum_config::source::FileId;
 use locum_config::{ScriptFile, Style, Surroundings, check};
 
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -12,6 +13,46 @@ fn files(folder: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|ext| ext == "conf")).collect();
     files.sort();
     files
+}
+
+/// The samples that Debian's keepalived package brings, where it is installed, with the codes of what is said about them.
+/// Their text is not part of this project.
+#[test]
+fn samples_of_keepalived() {
+    let folder = Path::new("/usr/share/doc/keepalived/samples");
+    if !folder.is_dir() {
+        eprintln!("{} is not there: install keepalived to check its samples", folder.display());
+        return;
+    }
+    let mut found = String::new();
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name.starts_with("keepalived.conf") && !name.ends_with(".gz") {
+            let configuration = check(name, &std::fs::read(&path).unwrap(), &Surroundings::default());
+            let mut codes: Vec<&str> = configuration.diagnostics().iter().map(|found| found.code.id).collect();
+            codes.sort_unstable();
+            codes.dedup();
+            writeln!(found, "{name}: {}", codes.join(" ")).unwrap();
+        }
+    }
+    insta::assert_snapshot!(found);
+}
+
+#[test]
+fn every_file_comes_back_byte_for_byte() {
+    for folder in ["scenarios", "mistakes", "field"] {
+        for path in files(folder) {
+            let bytes = std::fs::read(&path).unwrap();
+            let configuration = check("file", &bytes, &Surroundings::default());
+            match configuration.tree(FileId::MAIN) {
+                Some(tree) => assert_eq!(tree.text().to_string().as_bytes(), bytes, "{}", path.display()),
+                None => assert!(std::str::from_utf8(&bytes).is_err(), "{}", path.display()),
+            }
+            assert_eq!(configuration.sources().file(FileId::MAIN).unwrap().bytes(), bytes);
+        }
+    }
 }
 
 fn script_file(path: &Path) -> ScriptFile {
