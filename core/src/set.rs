@@ -33,8 +33,11 @@ use crate::router::{
 };
 use crate::time::Instant;
 use crate::vocabulary::{Block, Family};
-use crate::wire::ipv4;
 use crate::wire::vrrp::{self, Advertisement, Message};
+use crate::wire::{ipv4, ipv6};
+
+/// The longest packet that [`RouterSet::poll_output`] writes.
+pub const PACKET_BYTES_MAX: usize = ipv6::HEADER_BYTES + vrrp::MESSAGE_BYTES_MAX;
 
 /// A router of a set: its place in the table of slots. Stays the same until the router is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -147,7 +150,7 @@ pub struct Transmit {
     pub destination: IpAddr,
     /// The TTL or hop limit.
     pub ttl: u8,
-    /// Bytes in the buffer. IPv4: the whole packet with its header; IPv6: the VRRP message.
+    /// Bytes in the buffer: the whole packet with its IP header.
     pub len: usize,
 }
 
@@ -428,8 +431,8 @@ where
         self.work = Work::Shutdown { now, next: 0 };
     }
 
-    /// The next thing to do. `buffer` takes the packet of [`Output::Transmit`] and needs
-    /// [`MESSAGE_BYTES_MAX`](vrrp::MESSAGE_BYTES_MAX) bytes; an advert that does not fit is not sent.
+    /// The next thing to do. `buffer` takes the packet of [`Output::Transmit`] and needs [`PACKET_BYTES_MAX`] bytes; an
+    /// advert that does not fit is not sent.
     pub fn poll_output(&mut self, buffer: &mut [u8]) -> Output {
         loop {
             if let Some((interface, stray)) = self.stray.take() {
@@ -581,6 +584,7 @@ fn write<S: Storage>(
         advert_interval_cs: config.advert_interval_cs,
         password: config.password,
         addresses: config.addresses.as_ref(),
+        checksum: config.checksum,
     };
     match (source, destination) {
         (IpAddr::V4(from), IpAddr::V4(to)) => {
@@ -589,7 +593,12 @@ fn write<S: Storage>(
             advert.emit(buffer.get_mut(ipv4::HEADER_BYTES..)?, source, destination)?;
             Some(ipv4::HEADER_BYTES + len)
         }
-        (IpAddr::V6(_), IpAddr::V6(_)) => advert.emit(buffer, source, destination).map(|message| message.len()),
+        (IpAddr::V6(from), IpAddr::V6(to)) => {
+            let len = advert.len(Family::Ipv6);
+            ipv6::emit(buffer, from, to, ttl, vrrp::PROTOCOL, len)?;
+            advert.emit(buffer.get_mut(ipv6::HEADER_BYTES..)?, source, destination)?;
+            Some(ipv6::HEADER_BYTES + len)
+        }
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
     }
 }

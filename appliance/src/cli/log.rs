@@ -4,22 +4,41 @@
 use std::io::Write;
 use std::time::SystemTime;
 
-use log::{Level, LevelFilter};
+use log::{Level, LevelFilter, Record};
+use serde::Serialize;
 
-pub(super) fn start(level: LevelFilter) {
+/// What a line of `run --json` says.
+#[derive(Serialize)]
+struct JsonLine {
+    time: String,
+    level: &'static str,
+    message: String,
+}
+
+pub(super) fn start(level: LevelFilter, json: bool) {
     let to_journal = std::env::var_os("JOURNAL_STREAM").is_some();
     env_logger::Builder::new()
         .filter_level(LevelFilter::Warn)
         .filter_module("locum", level)
         .format(move |out, record| {
-            if to_journal {
+            if json {
+                writeln!(out, "{}", json_line(record))
+            } else if to_journal {
                 writeln!(out, "<{}>{}", syslog_level(record.level()), record.args())
             } else {
-                let time = humantime::format_rfc3339_millis(SystemTime::now());
-                writeln!(out, "{time} {:<5} {}", record.level(), record.args())
+                writeln!(out, "{} {:<5} {}", now(), record.level(), record.args())
             }
         })
         .init();
+}
+
+fn json_line(record: &Record<'_>) -> String {
+    let line = JsonLine { time: now(), level: record.level().as_str(), message: record.args().to_string() };
+    serde_json::to_string(&line).unwrap_or_default()
+}
+
+fn now() -> String {
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
 /// sd-daemon(3)

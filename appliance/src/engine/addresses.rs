@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use locum_core::router::InterfaceId;
 use locum_core::set::RouterId;
@@ -31,7 +31,7 @@ pub(crate) struct PlannedAddress {
     /// `RTM_DELADDR` for it; empty where its interface does not exist.
     pub(crate) remove: Box<[u8]>,
     /// What to announce, where.
-    pub(crate) announce: Option<(InterfaceId, Ipv4Addr)>,
+    pub(crate) announce: Option<(InterfaceId, IpAddr)>,
     /// Whether we have put it on its interface.
     pub(crate) installed: bool,
 }
@@ -107,7 +107,7 @@ impl Jobs {
     pub(super) fn work<'a>(
         &mut self,
         plan_of: impl FnOnce(RouterId) -> Option<&'a mut AddressPlan>,
-        mut announce: impl FnMut(RouterId, InterfaceId, Ipv4Addr),
+        mut announce: impl FnMut(RouterId, InterfaceId, IpAddr),
         mut done: impl FnMut(RouterId, u16, AddressOutcome),
     ) {
         let Some(job) = self.queue.pop_front() else { return };

@@ -15,14 +15,13 @@ mod tests;
 pub(crate) mod wire;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
 use std::ops::ControlFlow;
 use std::thread::JoinHandle;
 
-use locum_core::router::{Action, InterfaceId, Received, VirtualRouter};
-use locum_core::set::{Interface, Output, RouterId, RouterSet, Slot, Transmit};
+use locum_core::router::{Action, InterfaceId, VirtualRouter};
+use locum_core::set::{Interface, Output, PACKET_BYTES_MAX, RouterId, RouterSet, Slot, Transmit};
 use locum_core::time::{Duration, Instant};
-use locum_core::wire::{ipv4, vrrp};
+use locum_core::vocabulary::Family;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
@@ -30,7 +29,7 @@ use nix::sys::time::TimeSpec;
 use self::addresses::{AddressPlan, JobKind, Jobs};
 use self::link::{EngineEnd, Order, Report, RouterView, ServiceEnd};
 use self::storage::Owned;
-use self::wire::{Attachment, PACKET_BYTES_MAX};
+use self::wire::{Attachment, Incoming, ReceiveBuffers};
 use crate::clock;
 
 /// Interfaces that one service can use.
@@ -76,7 +75,7 @@ struct Engine {
     jobs: Jobs,
     end: EngineEnd,
     transmit_buffer: Box<[u8; PACKET_BYTES_MAX]>,
-    receive_buffer: Box<[u8; PACKET_BYTES_MAX]>,
+    receive_buffers: ReceiveBuffers,
     stopping: bool,
 }
 
@@ -105,7 +104,7 @@ impl Engine {
             jobs: Jobs::new(sizes.routers)?,
             end,
             transmit_buffer: Box::new([0; PACKET_BYTES_MAX]),
-            receive_buffer: Box::new([0; PACKET_BYTES_MAX]),
+            receive_buffers: ReceiveBuffers::default(),
             stopping: false,
         })
     }
@@ -135,10 +134,12 @@ impl Engine {
 
     /// Waits for a packet, an order or a deadline; not at all if there is work to go on with.
     fn wait(&self) {
-        let mut fds: heapless::Vec<PollFd<'_>, { INTERFACES_MAX + 1 }> = heapless::Vec::new();
+        let mut fds: heapless::Vec<PollFd<'_>, { 2 * INTERFACES_MAX + 1 }> = heapless::Vec::new();
         let _ = fds.push(PollFd::new(self.end.wake_fd(), PollFlags::POLLIN));
         for attachment in self.attachments.iter().flatten() {
-            let _ = fds.push(PollFd::new(attachment.fd(), PollFlags::POLLIN)); // fits: INTERFACES_MAX of them
+            for fd in attachment.fds() {
+                let _ = fds.push(PollFd::new(fd, PollFlags::POLLIN)); // fits: two for each of INTERFACES_MAX
+            }
         }
         let timeout = if self.jobs.is_empty() {
             self.set.deadline().map(|at| at.since(clock::now()))
@@ -155,32 +156,24 @@ impl Engine {
         let most = if late > STALL { RECEIVE_MAX_AFTER_STALL } else { RECEIVE_MAX };
         for index in 0..self.attachments.len() {
             let interface = InterfaceId(u16::try_from(index).unwrap_or(u16::MAX));
-            for _ in 0..most {
-                let Some(Some(attachment)) = self.attachments.get(index) else { break };
-                match attachment.receive(self.receive_buffer.as_mut_slice()) {
-                    Ok(Some(len)) => self.handle_packet(interface, len),
-                    Ok(None) | Err(_) => break, // an error is the interface's, and the link monitor reports that
-                }
+            for family in [Family::Ipv4, Family::Ipv6] {
+                self.receive_from(interface, family, most);
             }
         }
     }
 
-    fn handle_packet(&mut self, interface: InterfaceId, len: usize) {
-        let now = clock::now();
-        let bytes = self.receive_buffer.get(..len).unwrap_or_default();
-        let Some(packet) = ipv4::Packet::parse(bytes).filter(|packet| packet.protocol == vrrp::PROTOCOL) else {
-            self.set.handle_malformed(now, interface, None);
+    fn receive_from(&mut self, interface: InterfaceId, family: Family, most: usize) {
+        for _ in 0..most {
+            let Some(Some(attachment)) = self.attachments.get(usize::from(interface.0)) else { return };
+            let incoming = attachment.receive(family, &mut self.receive_buffers);
+            let now = clock::now();
+            match incoming {
+                Incoming::Nothing => return,
+                Incoming::Malformed => self.set.handle_malformed(now, interface, None),
+                Incoming::Packet(packet) => self.set.handle_packet(now, interface, &packet),
+            }
             self.drain(now);
-            return;
-        };
-        let received = Received {
-            source: IpAddr::V4(packet.source),
-            destination: IpAddr::V4(packet.destination),
-            ttl: packet.ttl,
-            message: packet.payload,
-        };
-        self.set.handle_packet(now, interface, &received);
-        self.drain(now);
+        }
     }
 
     fn expire(&mut self) {
@@ -224,9 +217,9 @@ impl Engine {
     fn transmit(&mut self, transmit: Transmit) {
         let attachment = self.attachments.get(usize::from(transmit.interface.0)).and_then(Option::as_ref);
         let packet = self.transmit_buffer.get(..transmit.len).unwrap_or_default();
-        let result = match (attachment, transmit.destination) {
-            (Some(attachment), IpAddr::V4(destination)) => attachment.send(packet, destination),
-            (None, _) | (_, IpAddr::V6(_)) => Err(io::Error::from_raw_os_error(Errno::ENETDOWN as i32)),
+        let result = match attachment {
+            Some(attachment) => attachment.send(packet, transmit.destination),
+            None => Err(io::Error::from_raw_os_error(Errno::ENETDOWN as i32)),
         };
         let error = result.err().map(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
         if let Some(beside) = self.beside.get_mut(transmit.router.index())
@@ -360,13 +353,5 @@ impl Engine {
             });
         }
         self.end.tell(Report::Views { views, more_from });
-    }
-}
-
-/// The address part of `address`, if it is one that gratuitous ARP can announce.
-pub(crate) fn announceable(address: IpAddr) -> Option<Ipv4Addr> {
-    match address {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(_) => None,
     }
 }

@@ -11,8 +11,9 @@ use std::time::{Duration as StdDuration, Instant as StdInstant};
 
 use locum_core::router::{AnnounceConfig, Config, Peer, Preempt, Transport};
 use locum_core::set::Link;
-use locum_core::vocabulary::{Family, State};
-use locum_core::wire::vrrp::{Advertisement, Version};
+use locum_core::vocabulary::State;
+use locum_core::wire::ipv4;
+use locum_core::wire::vrrp::{self, Advertisement, Checksum, Version};
 use nix::sched::{CloneFlags, unshare};
 
 use super::link::InstanceKey;
@@ -80,6 +81,10 @@ fn config(vrid: u8, priority: u8) -> Config<Owned> {
         password: None,
         addresses: Box::new([VIP]),
         announce: AnnounceConfig { delay: Duration::ZERO, ..AnnounceConfig::default() },
+        checksum: Checksum::PseudoHeader,
+        skips_address_check: false,
+        answers_lower: true,
+        ignores_link: false,
     }
 }
 
@@ -104,6 +109,7 @@ fn peer(done: &AtomicBool) {
         advert_interval_cs: 1,
         password: None,
         addresses: &[VIP],
+        checksum: Checksum::Plain,
     };
     let mut packet = [0; 64];
     let len = advert.len(Family::Ipv4);

@@ -1,30 +1,35 @@
-//! The sockets of one interface. Read raw(7), ip(7) and packet(7) before changing it.
+//! The sockets of one interface. Read raw(7), ip(7), ipv6(7) and packet(7) before changing it.
 
-use std::io::{self, Read};
+use std::io::{self, IoSliceMut, Read};
 use std::mem::size_of;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
+use locum_core::router::Received;
+use locum_core::vocabulary::Family;
 use locum_core::wire::arp::{self, Mac};
-use locum_core::wire::vrrp;
+use locum_core::wire::{ipv4, neighbour, vrrp};
 use nix::libc;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
 
 /// Room for a burst of adverts of a thousand instances, so that a stall of the engine loses none.
 const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
 
-/// The longest packet that is looked at; what is longer is cut, and then refused for its length.
-pub(crate) const PACKET_BYTES_MAX: usize = 20 + 40 + vrrp::MESSAGE_BYTES_MAX;
+/// The longest packet that is looked at, IPv4 options included; what is longer is cut, and then refused for its length.
+const RECEIVE_BYTES_MAX: usize = 60 + vrrp::MESSAGE_BYTES_MAX;
 
 /// An interface that adverts go over.
 #[derive(Debug)]
 pub(crate) struct Attachment {
-    raw: Socket,
+    v4: Socket,
+    /// Absent where the kernel has no IPv6.
+    v6: Option<Socket>,
     announce: Option<Announce>,
 }
 
-/// Where gratuitous ARP goes.
+/// Where gratuitous ARP and neighbour advertisements go.
 #[derive(Debug)]
 struct Announce {
     packet: Socket,
@@ -32,64 +37,174 @@ struct Announce {
     mac: Mac,
 }
 
+/// What a socket had.
+pub(crate) enum Incoming<'a> {
+    /// Nothing now.
+    Nothing,
+    /// Something that cannot be read.
+    Malformed,
+    /// A packet.
+    Packet(Received<'a>),
+}
+
+/// Where packets are received into, made once.
+#[derive(Debug)]
+pub(crate) struct ReceiveBuffers {
+    packet: Box<[u8; RECEIVE_BYTES_MAX]>,
+    control: Vec<u8>,
+}
+
+impl Default for ReceiveBuffers {
+    fn default() -> Self {
+        Self { packet: Box::new([0; RECEIVE_BYTES_MAX]), control: nix::cmsg_space!(libc::in6_pktinfo, libc::c_int) }
+    }
+}
+
 impl Attachment {
-    /// Opens sockets on the interface `name` with this index. `groups` are joined. Without a `mac` (a tunnel, say) nothing is
-    /// announced.
+    /// Opens sockets on the interface `name` with this index. `groups` are joined. Without a `mac` (a tunnel, say) nothing
+    /// is announced.
     ///
     /// # Errors
     /// What the kernel says: no privilege, or the interface has gone meanwhile.
-    pub(crate) fn open(name: &str, index: NonZeroU32, mac: Option<Mac>, groups: &[Ipv4Addr]) -> io::Result<Self> {
-        let raw = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(i32::from(vrrp::PROTOCOL))))?;
-        raw.bind_device(Some(name.as_bytes()))?;
-        raw.set_nonblocking(true)?;
-        raw.set_header_included_v4(true)?;
-        raw.set_multicast_loop_v4(false)?;
-        // Only what this socket has joined itself; else other services' groups come in as well.
-        raw.set_multicast_all_v4(false)?;
-        raw.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
-        for group in groups {
-            raw.join_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(index.get()))?;
-        }
-        let announce = match mac {
-            Some(mac) => Some(Announce {
-                // Protocol 0: it only sends, and nothing is queued on it.
-                packet: Socket::new(Domain::PACKET, Type::RAW, None)?,
-                to: link_layer_address(index)?,
-                mac,
-            }),
-            None => None,
+    pub(crate) fn open(name: &str, index: NonZeroU32, mac: Option<Mac>, groups: &[IpAddr]) -> io::Result<Self> {
+        let v4 = open_v4(name)?;
+        let wants_v6 = groups.iter().any(IpAddr::is_ipv6);
+        let v6 = match open_v6(name) {
+            Ok(socket) => Some(socket),
+            Err(error) if wants_v6 => return Err(error),
+            Err(_) => None, // the kernel has no IPv6, and nobody has asked for it
         };
-        if let Some(announce) = &announce {
-            announce.packet.set_nonblocking(true)?;
+        for group in groups {
+            match (group, &v6) {
+                (IpAddr::V4(group), _) => {
+                    v4.join_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(index.get()))?;
+                }
+                (IpAddr::V6(group), Some(v6)) => v6.join_multicast_v6(group, index.get())?,
+                (IpAddr::V6(_), None) => {}
+            }
         }
-        Ok(Self { raw, announce })
+        let announce = mac.map(|mac| open_announce(index, mac)).transpose()?;
+        Ok(Self { v4, v6, announce })
     }
 
     /// Readable when a packet is there.
-    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        self.raw.as_fd()
+    pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        std::iter::once(self.v4.as_fd()).chain(self.v6.as_ref().map(AsFd::as_fd))
     }
 
-    /// The next packet with its IP header, if one is there. An error other than "nothing there" is about one packet or
-    /// the interface's state (its link went down); the next call may find more.
-    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        match (&self.raw).read(buffer) {
-            Ok(len) => Ok(Some(len)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
+    /// The next packet of a family, if one is there.
+    ///
+    /// An error of the socket counts as nothing: it is about the interface's state (its link went down), of which the
+    /// kernel tells the service as well.
+    pub(crate) fn receive<'a>(&self, family: Family, buffers: &'a mut ReceiveBuffers) -> Incoming<'a> {
+        match (family, &self.v6) {
+            (Family::Ipv4, _) => receive_v4(&self.v4, buffers),
+            (Family::Ipv6, Some(socket)) => receive_v6(socket, buffers),
+            (Family::Ipv6, None) => Incoming::Nothing,
         }
     }
 
     /// Sends a packet that begins with its IP header.
-    pub(crate) fn send(&self, packet: &[u8], destination: Ipv4Addr) -> io::Result<()> {
-        self.raw.send_to(packet, &SockAddr::from(SocketAddrV4::new(destination, 0))).map(|_| ())
+    pub(crate) fn send(&self, packet: &[u8], destination: IpAddr) -> io::Result<()> {
+        let to = SockAddr::from(SocketAddr::new(destination, 0));
+        match (destination, &self.v6) {
+            (IpAddr::V4(_), _) => self.v4.send_to(packet, &to).map(|_| ()),
+            (IpAddr::V6(_), Some(v6)) => v6.send_to(packet, &to).map(|_| ()),
+            (IpAddr::V6(_), None) => Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT)),
+        }
     }
 
-    /// Announces an address by gratuitous ARP. Returns whether there was a way to.
-    pub(crate) fn announce(&self, address: Ipv4Addr) -> io::Result<bool> {
+    /// Announces an address. Returns whether there was a way to.
+    pub(crate) fn announce(&self, address: IpAddr) -> io::Result<bool> {
         let Some(announce) = &self.announce else { return Ok(false) };
-        let frame = arp::gratuitous(announce.mac, address);
-        announce.packet.send_to(&frame, &announce.to).map(|_| true)
+        match address {
+            IpAddr::V4(address) => {
+                announce.packet.send_to(&arp::gratuitous(announce.mac, address), &announce.to)?;
+            }
+            IpAddr::V6(address) => {
+                announce.packet.send_to(&neighbour::unsolicited(announce.mac, address), &announce.to)?;
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn open_v4(name: &str) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(i32::from(vrrp::PROTOCOL))))?;
+    socket.bind_device(Some(name.as_bytes()))?;
+    socket.set_nonblocking(true)?;
+    socket.set_header_included_v4(true)?;
+    socket.set_multicast_loop_v4(false)?;
+    // Only what this socket has joined itself; else other services' groups come in as well.
+    socket.set_multicast_all_v4(false)?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+    Ok(socket)
+}
+
+fn open_v6(name: &str) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::from(i32::from(vrrp::PROTOCOL))))?;
+    socket.bind_device(Some(name.as_bytes()))?;
+    socket.set_nonblocking(true)?;
+    socket.set_header_included_v6(true)?;
+    socket.set_multicast_loop_v6(false)?;
+    let _ = socket.set_multicast_all_v6(false); // since Linux 4.20; before, other services' groups come in and are refused
+    socket.set_recv_hoplimit_v6(true)?;
+    setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+    Ok(socket)
+}
+
+fn open_announce(index: NonZeroU32, mac: Mac) -> io::Result<Announce> {
+    // Protocol 0: it only sends, and nothing is queued on it.
+    let packet = Socket::new(Domain::PACKET, Type::RAW, None)?;
+    packet.set_nonblocking(true)?;
+    Ok(Announce { packet, to: link_layer_address(index)?, mac })
+}
+
+/// A raw IPv4 socket gives the packet with its header.
+fn receive_v4<'a>(mut socket: &Socket, buffers: &'a mut ReceiveBuffers) -> Incoming<'a> {
+    let Ok(len) = socket.read(buffers.packet.as_mut_slice()) else { return Incoming::Nothing };
+    let bytes = buffers.packet.get(..len).unwrap_or_default();
+    match ipv4::Packet::parse(bytes).filter(|packet| packet.protocol == vrrp::PROTOCOL) {
+        Some(packet) => Incoming::Packet(Received {
+            source: packet.source.into(),
+            destination: packet.destination.into(),
+            ttl: packet.ttl,
+            message: packet.payload,
+        }),
+        None => Incoming::Malformed,
+    }
+}
+
+/// A raw IPv6 socket gives what follows the header; the rest comes beside it (RFC 3542 §6).
+fn receive_v6<'a>(socket: &Socket, buffers: &'a mut ReceiveBuffers) -> Incoming<'a> {
+    let (len, source, ttl, destination) = {
+        let mut parts = [IoSliceMut::new(buffers.packet.as_mut_slice())];
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let result = recvmsg::<SockaddrIn6>(socket.as_raw_fd(), &mut parts, Some(&mut buffers.control), flags);
+        let Ok(message) = result else { return Incoming::Nothing };
+        let mut ttl = None;
+        let mut destination = None;
+        for control in message.cmsgs().into_iter().flatten() {
+            #[allow(clippy::wildcard_enum_match_arm, reason = "dozens of kinds, of which the socket asked for two")]
+            match control {
+                ControlMessageOwned::Ipv6HopLimit(limit) => ttl = u8::try_from(limit).ok(),
+                ControlMessageOwned::Ipv6PacketInfo(info) => {
+                    destination = Some(Ipv6Addr::from(info.ipi6_addr.s6_addr));
+                }
+                _ => {}
+            }
+        }
+        (message.bytes, message.address.map(|address| address.ip()), ttl, destination)
+    };
+    match (source, destination, ttl) {
+        (Some(source), Some(destination), Some(ttl)) => Incoming::Packet(Received {
+            source: source.into(),
+            destination: destination.into(),
+            ttl,
+            message: buffers.packet.get(..len).unwrap_or_default(),
+        }),
+        _ => Incoming::Malformed,
     }
 }
 

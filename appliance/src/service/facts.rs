@@ -1,6 +1,6 @@
 //! What the kernel's changes mean: sockets opened and closed, links up and down, source addresses found and lost.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use locum_control::{ForeignVrid, InstanceStatus, InterfaceStatus};
@@ -19,7 +19,7 @@ pub(super) struct Interface {
     /// Its name.
     pub(super) name: String,
     /// Groups that adverts come to on it.
-    pub(super) groups: Vec<Ipv4Addr>,
+    pub(super) groups: Vec<IpAddr>,
     /// Whether it carries adverts; otherwise it only has addresses on it.
     pub(super) is_used_for_adverts: bool,
     /// The kernel's index and hardware address that its sockets were opened with.

@@ -8,7 +8,7 @@ use locum_config::model::{self, Authentication, Broadcast, Instance, Lifetime, V
 use locum_core::router::{AnnounceConfig, Config, InterfaceId, Peer, Preempt, Transport};
 use locum_core::time::Duration;
 use locum_core::vocabulary::Family;
-use locum_core::wire::vrrp::{Password, Version};
+use locum_core::wire::vrrp::{Checksum, Password, Version};
 use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage};
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
@@ -18,7 +18,6 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use super::journal::{ADDRESS_PROTOCOL, Entry};
 use super::network::Network;
 use crate::engine::addresses::{AddressPlan, PlannedAddress};
-use crate::engine::announceable;
 use crate::engine::storage::Owned;
 
 /// Between the rounds of announcements where the configuration says nothing (`garp_interval`).
@@ -79,6 +78,10 @@ pub(crate) fn core_config(
         password,
         addresses: instance.addresses.iter().map(|address| address.address).collect(),
         announce: announce_config(instance, global),
+        checksum: if *instance.v3_checksum_as_v2 { Checksum::Plain } else { Checksum::PseudoHeader },
+        skips_address_check: *instance.skip_check_advert_addresses,
+        answers_lower: !*instance.lower_priority_no_advert,
+        ignores_link: *instance.ignore_own_link,
     })
 }
 
@@ -135,7 +138,7 @@ pub(crate) fn address_plan(
         PlannedAddress {
             add: serialize(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL),
             remove: serialize(RouteNetlinkMessage::DelAddress(bare), 0),
-            announce: interface_id(device).zip(announceable(address.address)),
+            announce: interface_id(device).map(|interface| (interface, address.address)),
             installed: false,
         }
     };

@@ -3,7 +3,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -257,9 +256,8 @@ fn interfaces(configuration: &Configuration) -> Vec<Interface> {
             };
             let Some(interface) = interfaces.get_mut(index).filter(|_| own == Some(name)) else { continue };
             interface.is_used_for_adverts = true;
-            if let (false, IpAddr::V4(group)) = (instance.is_unicast(), *instance.multicast_group)
-                && !interface.groups.contains(&group)
-            {
+            let group = *instance.multicast_group;
+            if !instance.is_unicast() && !interface.groups.contains(&group) {
                 interface.groups.push(group);
             }
         }

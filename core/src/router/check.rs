@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use super::config::{Config, Storage, Transport};
 use crate::reject::Reject;
 use crate::vocabulary::Family;
-use crate::wire::vrrp::{self, AuthenticationType, Message, Version};
+use crate::wire::vrrp::{self, AuthenticationType, Checksum, Message, Version};
 
 /// How many pairs of addresses are compared before an advert counts as a stranger's. Members of a group list their
 /// addresses alike, so the first pair nearly always decides; the bound keeps a flood of long lists cheap.
@@ -29,14 +29,16 @@ pub struct Received<'a> {
 pub(super) struct Accepted {
     pub(super) priority: u8,
     pub(super) advert_interval_cs: u16,
+    pub(super) checksum: Checksum,
     /// It shares an address with us, but the lists are not the same.
     pub(super) addresses_differ: bool,
 }
 
-/// Checks a message with our VRID. `own_source` is the address that we send from.
+/// Checks a message with our VRID. `own_source` is the address that we send from, `master` the one that was heard last.
 pub(super) fn check<S: Storage>(
     config: &Config<S>,
     own_source: Option<IpAddr>,
+    master: Option<IpAddr>,
     packet: &Received<'_>,
     message: &Message<'_>,
 ) -> Result<Accepted, Reject> {
@@ -53,9 +55,7 @@ pub(super) fn check<S: Storage>(
     if !message.is_complete(config.version, config.family) {
         return Err(Reject::Length);
     }
-    if !message.checksum_is_valid(config.version, packet.source, packet.destination) {
-        return Err(Reject::Checksum);
-    }
+    let checksum = message.checksum(config.version, packet.source, packet.destination).ok_or(Reject::Checksum)?;
     check_transport(config, packet)?;
     if config.version == Version::V2 {
         check_authentication(config, message)?;
@@ -65,7 +65,11 @@ pub(super) fn check<S: Storage>(
             return Err(Reject::Interval);
         }
     }
-    let addresses = compare_addresses(config.addresses.as_ref(), message, config.family);
+    let addresses = if config.skips_address_check && master == Some(packet.source) {
+        Addresses::Same
+    } else {
+        compare_addresses(config.addresses.as_ref(), message, config.family)
+    };
     if addresses == Addresses::Strange {
         return Err(Reject::Addresses);
     }
@@ -76,6 +80,7 @@ pub(super) fn check<S: Storage>(
     Ok(Accepted {
         priority: message.priority(),
         advert_interval_cs: message.advert_interval_cs(config.version),
+        checksum,
         addresses_differ: addresses == Addresses::Overlap,
     })
 }

@@ -7,7 +7,7 @@ use core::num::NonZeroU8;
 use super::announce::AnnounceConfig;
 use crate::time::Duration;
 use crate::vocabulary::Family;
-use crate::wire::vrrp::{Password, Version};
+use crate::wire::vrrp::{Checksum, Password, Version};
 
 /// Where the lists of a set of routers are kept: in the caller's memory, since their worst case is long.
 ///
@@ -108,6 +108,15 @@ pub struct Config<S: Storage> {
     pub addresses: S::Addresses,
     /// How the addresses are announced on the link.
     pub announce: AnnounceConfig,
+    /// What the checksum of our adverts covers; only version 3 over IPv4 has a choice (`v3_checksum_as_v2`).
+    pub checksum: Checksum,
+    /// Whether the addresses in an advert are taken as they are if it comes from the master that was heard last
+    /// (`skip_check_adv_addr`).
+    pub skips_address_check: bool,
+    /// Whether a MASTER that hears a lower priority answers with an advert (`lower_prio_no_advert` says no).
+    pub answers_lower: bool,
+    /// Whether the state of the link does not matter (`dont_track_primary`).
+    pub ignores_link: bool,
 }
 
 /// Why a configuration cannot be run.

@@ -279,7 +279,7 @@ impl<S: Storage> VirtualRouter<S> {
     /// A router in INIT; `blocks` is what keeps it from taking part so far.
     pub(crate) fn new(now: Instant, config: Config<S>, source: Option<IpAddr>, blocks: &[Block]) -> Self {
         let mut since = [None; Block::ALL.len()];
-        for block in blocks {
+        for block in blocks.iter().filter(|block| **block != Block::LinkDown || !config.ignores_link) {
             if let Some(slot) = since.get_mut(block.index()) {
                 *slot = Some(now);
             }
@@ -420,6 +420,7 @@ impl<S: Storage> VirtualRouter<S> {
 
     /// Something keeps the router from taking part, or no longer does.
     pub(crate) fn handle_block(&mut self, now: Instant, block: Block, holds: bool, out: &mut Effects) {
+        let holds = holds && !(block == Block::LinkDown && self.config.ignores_link);
         let was_blocked = self.is_blocked();
         let Some(slot) = self.blocks.get_mut(block.index()) else { return };
         if slot.is_some() == holds {
@@ -464,7 +465,8 @@ impl<S: Storage> VirtualRouter<S> {
         message: &Message<'_>,
         out: &mut Effects,
     ) {
-        match check::check(&self.config, self.source, packet, message) {
+        let master = self.heard.map(|heard| heard.address);
+        match check::check(&self.config, self.source, master, packet, message) {
             Ok(accepted) => self.accept(now, packet.source, accepted, out),
             Err(reason) => {
                 self.counters.rejected.count(reason);
@@ -482,7 +484,7 @@ impl<S: Storage> VirtualRouter<S> {
         let priority = advert.priority;
         bump(&mut self.counters.adverts_received);
         let down = self.master_down_interval();
-        let gap = self.senders.accept(now, source, priority, advert.advert_interval_cs, down);
+        let gap = self.senders.accept(now, source, &advert, down);
         emit(out, Effect::Event(Event::Heard { source, priority }));
         if self.senders.note_addresses(source, advert.addresses_differ) {
             emit(out, Effect::Event(Event::AddressesDiffer { source, differ: advert.addresses_differ }));
@@ -702,7 +704,7 @@ impl<S: Storage> VirtualRouter<S> {
 
     fn defend(&mut self, now: Instant, out: &mut Effects) {
         let spacing = Duration::from_us(self.config.advert_interval().us() / DEFENCES_PER_INTERVAL);
-        if self.defended_at.is_none_or(|at| now.since(at) >= spacing) {
+        if self.config.answers_lower && self.defended_at.is_none_or(|at| now.since(at) >= spacing) {
             self.defended_at = Some(now);
             self.send(self.effective_priority(), out);
         }

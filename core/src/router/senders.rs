@@ -2,8 +2,10 @@
 
 use core::net::IpAddr;
 
+use super::check::Accepted;
 use crate::reject::Reject;
 use crate::time::{Duration, Instant};
+use crate::wire::vrrp::Checksum;
 
 /// How many senders a router remembers. A group rarely has more than three members; strangers share the rest.
 pub const SENDERS_MAX: usize = 8;
@@ -24,6 +26,8 @@ pub struct Sender {
     pub priority: u8,
     /// Why its last discarded packet was.
     pub last_reject: Option<Reject>,
+    /// How its last accepted advert computed the checksum.
+    pub checksum: Option<Checksum>,
     /// The interval of its last accepted advert.
     pub advert_interval_cs: u16,
     /// Adverts accepted.
@@ -58,6 +62,7 @@ impl Sender {
             address,
             priority: 0,
             last_reject: None,
+            checksum: None,
             advert_interval_cs: 0,
             received: 0,
             late: 0,
@@ -102,8 +107,7 @@ impl Senders {
         &mut self,
         now: Instant,
         address: IpAddr,
-        priority: u8,
-        advert_interval_cs: u16,
+        advert: &Accepted,
         down: Duration,
     ) -> Option<Duration> {
         let sender = self.entry(now, address, true)?;
@@ -118,8 +122,9 @@ impl Senders {
             }
             sender.longest_gap_us = sender.longest_gap_us.max(u32::try_from(gap.us()).unwrap_or(u32::MAX));
         }
-        sender.priority = priority;
-        sender.advert_interval_cs = advert_interval_cs;
+        sender.priority = advert.priority;
+        sender.advert_interval_cs = advert.advert_interval_cs;
+        sender.checksum = Some(advert.checksum);
         sender.received = sender.received.saturating_add(1);
         sender.last_heard = now;
         gap
@@ -198,6 +203,10 @@ mod tests {
         IpAddr::V4(Ipv4Addr::new(10, 0, 0, n))
     }
 
+    fn advert() -> Accepted {
+        Accepted { priority: 100, advert_interval_cs: 100, checksum: Checksum::Plain, addresses_differ: false }
+    }
+
     fn at(ms: u64) -> Instant {
         Instant::ZERO + Duration::from_ms(ms)
     }
@@ -206,7 +215,7 @@ mod tests {
     fn gaps_tell_late_from_missed_from_absent() {
         let mut senders = Senders::default();
         for ms in [0, 1_000, 2_010, 3_600, 6_600, 16_600, 17_600] {
-            senders.accept(at(ms), address(1), 100, 100, DOWN);
+            senders.accept(at(ms), address(1), &advert(), DOWN);
         }
         let sender = senders.as_slice()[0];
         // 1,590 ms: late, and rounded two intervals; 3,000 ms: late, two missed; 10 s: absent, so neither.
@@ -217,7 +226,7 @@ mod tests {
     #[test]
     fn a_flood_of_forged_sources_does_not_displace_the_group() {
         let mut senders = Senders::default();
-        senders.accept(at(0), address(1), 100, 100, DOWN);
+        senders.accept(at(0), address(1), &advert(), DOWN);
         let mut reports = 0;
         for n in 0..10_000_u32 {
             let forged = IpAddr::V4(Ipv4Addr::from_bits(n));
@@ -226,7 +235,7 @@ mod tests {
         assert!(senders.as_slice().iter().any(|sender| sender.address == address(1)));
         assert_eq!(reports, 5, "one in 200 ms over a second");
         for n in 2..=9 {
-            senders.accept(at(2_000), address(n), 100, 100, DOWN);
+            senders.accept(at(2_000), address(n), &advert(), DOWN);
         }
         assert!(!senders.as_slice().iter().any(|sender| sender.address == address(1)), "the group may");
     }

@@ -12,7 +12,7 @@ use super::*;
 use crate::router::{AnnounceConfig, Borrowed, Peer, Preempt, Transition};
 use crate::time::Duration;
 use crate::vocabulary::{Cause, State};
-use crate::wire::vrrp::{GROUP_V4, Password, Version};
+use crate::wire::vrrp::{Checksum, GROUP_V4, GROUP_V6, Password, Version};
 
 type Set = RouterSet<Borrowed<'static>, Vec<Slot<Borrowed<'static>>>, Vec<Interface>>;
 
@@ -41,6 +41,10 @@ fn config(priority: u8) -> Config<Borrowed<'static>> {
         password: Some(Password::new(b"admin123")),
         addresses: VIPS,
         announce: AnnounceConfig::default(),
+        checksum: Checksum::PseudoHeader,
+        skips_address_check: false,
+        answers_lower: true,
+        ignores_link: false,
     }
 }
 
@@ -109,6 +113,7 @@ impl Bench {
             advert_interval_cs: 100,
             password: Some(Password::new(b"admin123")),
             addresses: VIPS,
+            checksum: Checksum::Plain,
         };
         advert.emit(&mut buffer, OTHER, GROUP).unwrap().to_vec()
     }
@@ -550,6 +555,7 @@ fn a_shared_address_is_enough_to_be_of_the_group() {
         advert_interval_cs: 100,
         password: Some(Password::new(b"admin123")),
         addresses: &more,
+        checksum: Checksum::Plain,
     };
     let message = advert.emit(&mut buffer, OTHER, GROUP).unwrap();
     bench.packet(Received { source: OTHER, destination: GROUP, ttl: 255, message });
@@ -601,6 +607,89 @@ fn a_stopped_router_can_be_removed_and_its_place_used_again() {
     assert_eq!(bench.set.interface(ETH0).unwrap().rejected().of(Reject::UnknownVrid), 1);
     bench.set.insert(bench.now, config(100), Some(ME)).unwrap();
     bench.drain();
+}
+
+#[test]
+fn the_link_does_not_matter_where_it_is_not_tracked() {
+    let mut bench = Bench::start_with(Config { ignores_link: true, ..config(100) }, Some(ME), Link::Down);
+    assert_eq!(bench.state(), State::Backup);
+    bench.set.handle_link(bench.now, ETH0, Link::Missing);
+    bench.drain();
+    assert_eq!(bench.state(), State::Fault, "a missing interface does");
+}
+
+#[test]
+fn a_lower_master_is_not_answered_where_that_is_not_wanted() {
+    let mut bench = Bench::start(Config { answers_lower: false, ..config(100) });
+    bench.until(DOWN_US + 500_000);
+    bench.lines();
+    bench.hear(OTHER, 80);
+    assert_eq!(bench.times("advert"), [0; 0]);
+    assert_eq!(bench.times("SecondMaster").len(), 1, "it is told all the same");
+}
+
+#[test]
+fn other_addresses_of_the_known_master_pass_where_they_are_not_checked() {
+    for skips in [false, true] {
+        let mut bench = Bench::start(Config { skips_address_check: skips, ..config(100) });
+        bench.hear(OTHER, 150);
+        let mut message = Bench::advert(150);
+        message[11] = 249;
+        message[6..8].fill(0);
+        let checksum = crate::wire::checksum::Sum::default().bytes(&message).finish().to_be_bytes();
+        message[6..8].copy_from_slice(&checksum);
+        bench.packet(Received { source: OTHER, destination: GROUP, ttl: 255, message: &message });
+        assert_eq!(bench.router().counters().rejected.of(Reject::Addresses), u32::from(!skips));
+    }
+}
+
+#[test]
+fn ipv6_adverts_are_whole_packets_that_a_peer_accepts() {
+    let ip = |text: &str| IpAddr::V6(text.parse().unwrap());
+    let vips: &'static [IpAddr] = std::boxed::Box::leak(std::boxed::Box::new([ip("fe80::248"), ip("2001:db8::248")]));
+    let v6 = |priority| Config {
+        family: Family::Ipv6,
+        version: Version::V3,
+        password: None,
+        transport: Transport::Multicast { group: IpAddr::V6(GROUP_V6) },
+        addresses: vips,
+        ..config(priority)
+    };
+    let master = Bench::start_with(v6(255), Some(ip("fe80::1")), Link::Up);
+    let (_, transmit, packet) = &master.sent[0];
+    assert_eq!((transmit.len, packet[6], packet[7]), (40 + 8 + 32, 112, 255));
+    let mut backup = Bench::start_with(v6(100), Some(ip("fe80::2")), Link::Up);
+    backup.packet(Received {
+        source: ip("fe80::1"),
+        destination: transmit.destination,
+        ttl: 255,
+        message: &packet[40..],
+    });
+    assert_eq!(backup.router().heard().map(|heard| heard.priority), Some(255));
+    assert_eq!(backup.router().senders()[0].checksum, Some(Checksum::PseudoHeader));
+}
+
+/// Version 3: the backup takes the master's interval (RFC 9568 §6.4.2), and goes back to its own as MASTER.
+#[test]
+fn a_backup_adopts_the_masters_interval() {
+    let mut bench = Bench::start(Config { version: Version::V3, password: None, ..config(100) });
+    let mut buffer = [0; 64];
+    let advert = Advertisement {
+        version: Version::V3,
+        vrid: 45,
+        priority: 200,
+        advert_interval_cs: 10,
+        password: None,
+        addresses: VIPS,
+        checksum: Checksum::Plain,
+    };
+    let message = advert.emit(&mut buffer, OTHER, GROUP).unwrap();
+    bench.packet(Received { source: OTHER, destination: GROUP, ttl: 255, message });
+    // Three intervals of 100 ms, and 156/256 of one.
+    assert_eq!(bench.router().master_down_interval(), Duration::from_us(360_937));
+    bench.until(360_937);
+    assert_eq!(bench.state(), State::Master);
+    assert_eq!(bench.router().timers().advertise_at, Some(Instant::from_us(360_937 + 1_000_000)));
 }
 
 /// Two sets on one wire, at adverts of 10 ms (version 3): the better one ends up master, and nothing is lost or doubled

@@ -6,6 +6,8 @@
 pub mod arp;
 pub mod checksum;
 pub mod ipv4;
+pub mod ipv6;
+pub mod neighbour;
 pub mod vrrp;
 
 /// A big-endian 16-bit field; 0 where the packet ends before it.

@@ -58,6 +58,16 @@ impl Version {
     }
 }
 
+/// What the checksum of a message covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksum {
+    /// The message alone: version 2 (RFC 3768 §5.3.8), and version 3 over IPv4 as RFC 9568 §5.2.8 has it.
+    Plain,
+    /// The message and a pseudo-header of the IP header: version 3 over IPv6, and over IPv4 as RFC 5798 §5.2.8 was mostly
+    /// understood, keepalived among others.
+    PseudoHeader,
+}
+
 /// Authentication types (RFC 2338 §5.3.6; RFC 3768 keeps the field and removes the use).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -146,18 +156,17 @@ impl<'a> Message<'a> {
         self.bytes.len() >= message_len(version, family, self.count() as usize)
     }
 
-    /// Whether the checksum is right. For version 3 over IPv4 both ways of computing it are accepted: with the
-    /// pseudo-header (RFC 9568 §5.2.8) and without (as some implementations of RFC 5798 do).
-    pub fn checksum_is_valid(&self, version: Version, source: IpAddr, destination: IpAddr) -> bool {
+    /// How the checksum was computed, or `None` if it is wrong. For version 3 over IPv4 both ways are accepted.
+    pub fn checksum(&self, version: Version, source: IpAddr, destination: IpAddr) -> Option<Checksum> {
         let plain = Sum::default().bytes(self.bytes);
-        let with_header = || {
+        let is_pseudo = || {
             let len = u16::try_from(self.bytes.len()).unwrap_or(0);
             plain.pseudo_header(source, destination, PROTOCOL, len).is_valid()
         };
         match (version, Family::of(source)) {
-            (Version::V2, _) => plain.is_valid(),
-            (Version::V3, Family::Ipv4) => plain.is_valid() || with_header(),
-            (Version::V3, Family::Ipv6) => with_header(),
+            (Version::V2, _) => plain.is_valid().then_some(Checksum::Plain),
+            (Version::V3, Family::Ipv4) if plain.is_valid() => Some(Checksum::Plain),
+            (Version::V3, _) => is_pseudo().then_some(Checksum::PseudoHeader),
         }
     }
 
@@ -193,6 +202,8 @@ pub struct Advertisement<'a> {
     pub password: Option<Password>,
     /// The virtual addresses, at most 255, all of the family of the source.
     pub addresses: &'a [IpAddr],
+    /// What the checksum covers, where there is a choice: version 3 over IPv4.
+    pub checksum: Checksum,
 }
 
 impl Advertisement<'_> {
@@ -228,9 +239,10 @@ impl Advertisement<'_> {
         }
         let message = out.finish()?;
         let sum = Sum::default().bytes(message);
-        let checksum = match self.version {
-            Version::V2 => sum,
-            Version::V3 => sum.pseudo_header(source, destination, PROTOCOL, u16::try_from(message.len()).ok()?),
+        let len = u16::try_from(message.len()).ok()?;
+        let checksum = match (self.version, Family::of(source), self.checksum) {
+            (Version::V2, ..) | (Version::V3, Family::Ipv4, Checksum::Plain) => sum,
+            (Version::V3, ..) => sum.pseudo_header(source, destination, PROTOCOL, len),
         };
         message.get_mut(CHECKSUM_AT..HEADER_BYTES)?.copy_from_slice(&checksum.finish().to_be_bytes());
         Some(message)
@@ -268,6 +280,7 @@ mod tests {
             advert_interval_cs: 100,
             password: (version == Version::V2).then(|| Password::new(b"admin123")),
             addresses: &[VIP],
+            checksum: Checksum::PseudoHeader,
         }
     }
 
@@ -292,7 +305,7 @@ mod tests {
         assert!(message.has_password(Password::new(b"admin123 and more")));
         assert!(!message.has_password(Password::new(b"admin12")));
         assert!(message.is_complete(Version::V2, Family::Ipv4));
-        assert!(message.checksum_is_valid(Version::V2, SOURCE, GROUP));
+        assert_eq!(message.checksum(Version::V2, SOURCE, GROUP), Some(Checksum::Plain));
         assert!(message.addresses(Family::Ipv4).eq([VIP]));
     }
 
@@ -302,25 +315,21 @@ mod tests {
             let mut bytes = V2;
             bytes[bit / 8] ^= 1 << (bit % 8);
             let message = Message::new(&bytes).unwrap();
-            assert!(!message.checksum_is_valid(Version::V2, SOURCE, GROUP), "bit {bit}");
+            assert_eq!(message.checksum(Version::V2, SOURCE, GROUP), None, "bit {bit}");
         }
     }
 
     #[test]
-    fn version_3_counts_its_pseudo_header_and_accepts_its_absence() {
-        let mut buffer = [0; 64];
-        let bytes = advert(Version::V3).emit(&mut buffer, SOURCE, GROUP).unwrap();
-        let message = Message::new(bytes).unwrap();
-        assert_eq!(message.advert_interval_cs(Version::V3), 100);
-        assert!(message.checksum_is_valid(Version::V3, SOURCE, GROUP));
-        assert!(!message.checksum_is_valid(Version::V3, SOURCE, VIP), "another destination");
-
-        let mut without = [0; 12];
-        without.copy_from_slice(bytes);
-        without[6..8].fill(0);
-        let plain = Sum::default().bytes(&without).finish().to_be_bytes();
-        without[6..8].copy_from_slice(&plain);
-        assert!(Message::new(&without).unwrap().checksum_is_valid(Version::V3, SOURCE, GROUP));
+    fn version_3_over_ipv4_has_two_checksums_and_both_are_known() {
+        for checksum in [Checksum::Plain, Checksum::PseudoHeader] {
+            let mut buffer = [0; 64];
+            let bytes = Advertisement { checksum, ..advert(Version::V3) }.emit(&mut buffer, SOURCE, GROUP).unwrap();
+            let message = Message::new(bytes).unwrap();
+            assert_eq!(message.advert_interval_cs(Version::V3), 100);
+            assert_eq!(message.checksum(Version::V3, SOURCE, GROUP), Some(checksum));
+            let to_another = (checksum == Checksum::Plain).then_some(checksum);
+            assert_eq!(message.checksum(Version::V3, SOURCE, VIP), to_another, "another destination");
+        }
     }
 
     #[test]
@@ -331,7 +340,7 @@ mod tests {
         let advert = Advertisement { addresses: &addresses, ..advert(Version::V3) };
         let bytes = advert.emit(&mut buffer, source, IpAddr::V6(GROUP_V6)).unwrap();
         let message = Message::new(bytes).unwrap();
-        assert!(message.checksum_is_valid(Version::V3, source, IpAddr::V6(GROUP_V6)));
+        assert_eq!(message.checksum(Version::V3, source, IpAddr::V6(GROUP_V6)), Some(Checksum::PseudoHeader));
         assert!(message.addresses(Family::Ipv6).eq(addresses));
     }
 
