@@ -297,6 +297,8 @@ fn on_report(model: &mut Model, report: Report) {
                 Connection::Connecting | Connection::Syncing | Connection::Attached => now_us,
             };
             model.connection = Connection::Lost { reason: clean(&reason, TEXT_CHARS_MAX), retry_at_us, since_us };
+            // What it said before matters less than that it is gone, and why.
+            model.message = None;
             model.dialog = None;
         }
     }

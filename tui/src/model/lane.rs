@@ -126,8 +126,13 @@ impl Lane {
             if next.is_some_and(|next| next < window.start_us(0)) || mark.priority == 0 {
                 continue;
             }
-            let silent_until =
-                silence_ends(mark, interval_us, others).min(next.unwrap_or(u64::MAX)).min(window.until_us);
+            // Almost every advert is followed by the next one in time: only the others are worth a look at the other lanes.
+            let end = match next {
+                Some(next) if next <= missed_from(mark.at_us, interval_us) => next,
+                Some(next) => next.min(silence_ends(mark, interval_us, others)),
+                None => silence_ends(mark, interval_us, others),
+            };
+            let silent_until = end.min(window.until_us);
             fill(&mut columns, window, mark.at_us, silent_until, interval_us);
         }
         for mark in self.marks.iter().filter(|mark| mark.at_us <= window.until_us) {
@@ -155,9 +160,14 @@ fn silence_ends(mark: &Mark, interval_us: u64, others: &[&Lane]) -> u64 {
     beaten.map_or(end, |beaten| beaten.min(end))
 }
 
-/// Draws the silence after an advert: quiet for an interval and a half (half an interval late is "late"), then missed.
+/// From when on a router that advertised at `at_us` is late: half an interval after its next advert was due.
+const fn missed_from(at_us: u64, interval_us: u64) -> u64 {
+    at_us.saturating_add(interval_us).saturating_add(interval_us / 2)
+}
+
+/// Draws the silence after an advert: quiet while the next one may still come in time, then missed.
 fn fill(columns: &mut [Column], window: &Window, from_us: u64, until_us: u64, interval_us: u64) {
-    let missed_from = from_us.saturating_add(interval_us.saturating_add(interval_us / 2));
+    let missed_from = missed_from(from_us, interval_us);
     let first = (from_us / window.column_us).saturating_add(1).max(window.first);
     let last = (until_us / window.column_us).min(window.first.saturating_add(window.columns));
     for number in first..=last {

@@ -256,9 +256,12 @@ fn the_next_router_is_a_new_start() {
 #[test]
 fn a_lost_service_is_said_and_what_was_known_stays() {
     let mut model = four();
+    happens(&mut model, Happening::Stopping);
+    assert_eq!(message(&model), "the service stops");
     link(&mut model, Report::Lost { reason: "it\x07 broke".into(), retry_in: StdDuration::from_secs(2) });
     assert!(matches!(&model.connection, Connection::Lost { reason, .. } if reason == "it? broke"));
     assert_eq!(model.replica.order.len(), 4);
+    assert!(screen(&model).contains("as of 0 s ago: it? broke"));
     assert_eq!(wait_until(&mut model, 60), [], "nothing is asked without a connection");
     link(&mut model, Report::Connecting(0));
     assert_eq!(model.replica.order.len(), 4, "the same router: its last data stay until there are new ones");
