@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 
 use self::expand::Setting as ExpandSetting;
 pub(crate) use self::expand::{Included, Includes, is_include};
-use self::instance::Draft;
+use self::instance::{Draft, concern};
 use self::line::shorten;
 use self::statement::Statement;
 pub(crate) use self::suggest::closest;
@@ -66,7 +66,9 @@ pub(crate) fn read(
         (outcome, expanding) = expand::run(sources, &setting, true, |statement| reader.top(&statement));
     }
     for mut diagnostic in expanding.drain().chain(outcome.broken) {
-        diagnostic.instances.extend(reader.instance_at(diagnostic.at));
+        if let Some(name) = reader.instance_at(diagnostic.at) {
+            concern(&mut diagnostic, &name);
+        }
         if diagnostic.severity() == Severity::Error {
             reader.failed.extend(diagnostic.instances.iter().cloned());
         }
