@@ -3,10 +3,10 @@
 use locum_control::State;
 use locum_tui::{Extra, ExtraAction, Options, Router};
 
-use super::group::{RouterId, VIP};
+use super::group::RouterId;
 use super::report::seconds;
 use super::sandbox::Inside;
-use super::silence::Outage;
+use super::silence::Outages;
 use super::story::{RouterView, Snapshot};
 use super::{Demo, DemoError, Ending};
 
@@ -143,19 +143,19 @@ fn status(snapshot: &Snapshot, chosen: Option<RouterId>) -> Vec<String> {
         }
         Some(silent) => format!("NOT ANSWERED for {} s", seconds(silent)),
     };
-    let outages = match (silences.last_outage(), silences.longest_outage()) {
-        (Some(last), Some(longest)) => {
-            let length = |outage: Outage| seconds(outage.lasted);
-            format!("outages {}, last {} s, longest {} s", silences.outages(), length(last), length(longest))
-        }
-        _ => "no outage so far".into(),
-    };
+    let outages = silences.outages().map_or_else(
+        || "no outage so far".into(),
+        |Outages { count, last, longest }| {
+            let (last, longest) = (seconds(last.lasted), seconds(longest.lasted));
+            format!("outages {count}, last {last} s, longest {longest} s")
+        },
+    );
     let routers: Vec<_> = RouterId::ALL.into_iter().map(|id| format!("{id}: {}", words(snapshot.router(id)))).collect();
     let target = chosen.map_or("the master", RouterId::name);
     vec![
-        format!("Client of {VIP}: {client}; {outages}"),
+        format!("Client: {client}; {outages}"),
         format!("Routers: {}", routers.join("   ")),
-        format!("On {target}: c cut, w plug in, x kill, s stop, a start (1 2 3: A B C, 0: master)"),
+        format!("Keys on {target}: c cut  w plug in  x kill  s stop  a start  1/2/3/0 choose"),
     ]
 }
 
@@ -163,10 +163,10 @@ fn words(view: RouterView) -> String {
     let state = match view.state {
         Some(state) => state.to_string(),
         None if view.runs => State::Init.to_string(),
-        None if view.should_run => "ENDED BY ITSELF".into(),
+        None if view.should_run => "crashed".into(),
         None => "off".into(),
     };
-    if view.is_plugged { state } else { format!("{state}, CABLE CUT") }
+    if view.is_plugged { state } else { format!("{state}, cable cut") }
 }
 
 #[cfg(test)]
@@ -216,9 +216,9 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "Client of 172.20.45.248: NOT ANSWERED for 0.300 s; outages 1, last 3.700 s, longest 3.700 s",
-                "Routers: A: FAULT, CABLE CUT   B: MASTER   C: off",
-                "On the master: c cut, w plug in, x kill, s stop, a start (1 2 3: A B C, 0: master)",
+                "Client: NOT ANSWERED for 0.300 s; outages 1, last 3.700 s, longest 3.700 s",
+                "Routers: A: FAULT, cable cut   B: MASTER   C: off",
+                "Keys on the master: c cut  w plug in  x kill  s stop  a start  1/2/3/0 choose",
             ]
         );
         assert!(lines.iter().all(|line| line.len() <= 80), "{lines:?}");

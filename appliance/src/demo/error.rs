@@ -41,34 +41,6 @@ pub(crate) enum DemoError {
     Console(locum_tui::ConsoleError),
 }
 
-impl DemoError {
-    /// What to do about a kernel that lets nobody but root make namespaces, as far as the kernel says why.
-    fn advice() -> String {
-        let says = |path: &str, value: &str| fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
-        let as_root = "or run it as root";
-        if says("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") {
-            format!(
-                "AppArmor restricts user namespaces here: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, \
-                 {as_root}"
-            )
-        } else if says("/proc/sys/kernel/unprivileged_userns_clone", "0") {
-            format!("user namespaces are switched off here: `sysctl kernel.unprivileged_userns_clone=1`, {as_root}")
-        } else if says("/proc/sys/user/max_user_namespaces", "0") {
-            format!("user namespaces are switched off here: `sysctl user.max_user_namespaces=1000`, {as_root}")
-        } else if nix::unistd::geteuid().is_root() {
-            "root lacks CAP_SYS_ADMIN here, as in most containers: run it outside, or in one that may make namespaces \
-             (`--privileged`)"
-                .into()
-        } else {
-            "run it as root; in a container, in one that may make namespaces (`--privileged`)".into()
-        }
-    }
-
-    fn is_refusal(error: &io::Error) -> bool {
-        matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EPERM | Errno::EACCES))
-    }
-}
-
 impl fmt::Display for DemoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -84,24 +56,17 @@ impl fmt::Display for DemoError {
                 "this kernel lacks namespaces\nhelp: it needs CONFIG_NET_NS, CONFIG_PID_NS and, without root, CONFIG_USER_NS",
             ),
             Self::Namespaces(errno) => {
-                write!(f, "the kernel refuses namespaces of its own: {}\nhelp: {}", errno.desc(), Self::advice())
+                write!(f, "the kernel refuses namespaces of its own: {}\nhelp: {}", errno.desc(), advice())
             }
-            Self::Powerless(what, error) if Self::is_refusal(error) => {
-                write!(f, "{what}: {error}\nhelp: {}", Self::advice())
+            Self::Powerless(what, error) if is_refusal(error) => {
+                write!(f, "{what}: {error}\nhelp: {}", advice())
             }
             Self::Powerless(what, error) => write!(f, "{what}: {error}"),
             Self::Files(error) => write!(f, "the files of the demo: {error}"),
             Self::Lan(what, error) => write!(f, "the virtual LAN: {what}: {error}"),
             Self::Netlink(what, error) => {
                 write!(f, "the virtual LAN: {what}: {error}")?;
-                match error {
-                    rtnetlink::Error::NetlinkError(message) if message.raw_code() == -(Errno::EOPNOTSUPP as i32) => f
-                        .write_str("\nhelp: the kernel lacks it: it needs CONFIG_BRIDGE and CONFIG_VETH (`modprobe bridge veth`)"),
-                    rtnetlink::Error::NetlinkError(message) if message.raw_code() == -(Errno::EPERM as i32) => {
-                        write!(f, "\nhelp: {}", Self::advice())
-                    }
-                    _ => Ok(()),
-                }
+                netlink_help(error).map_or(Ok(()), |help| write!(f, "\nhelp: {help}"))
             }
             Self::Router(id, error) => write!(f, "router {id}: {error}"),
             Self::NotRunning(id) => write!(f, "{id} does not run"),
@@ -132,4 +97,41 @@ impl std::error::Error for DemoError {
             Self::TooShort { .. } | Self::NotRunning(_) | Self::Running(_) | Self::Killed(_) | Self::NotInside => None,
         }
     }
+}
+
+/// What to do about a kernel that lets nobody but root make namespaces, as far as the kernel says why.
+fn advice() -> String {
+    let says = |path: &str, value: &str| fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
+    let as_root = "or run it as root";
+    if says("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") {
+        format!(
+            "AppArmor restricts user namespaces here: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, \
+             {as_root}"
+        )
+    } else if says("/proc/sys/kernel/unprivileged_userns_clone", "0") {
+        format!("user namespaces are switched off here: `sysctl kernel.unprivileged_userns_clone=1`, {as_root}")
+    } else if says("/proc/sys/user/max_user_namespaces", "0") {
+        format!("user namespaces are switched off here: `sysctl user.max_user_namespaces=1000`, {as_root}")
+    } else if nix::unistd::geteuid().is_root() {
+        "root lacks CAP_SYS_ADMIN here, as in most containers: run it outside, or in one that may make namespaces \
+         (`--privileged`)"
+            .into()
+    } else {
+        "run it as root; in a container, in one that may make namespaces (`--privileged`)".into()
+    }
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EPERM | Errno::EACCES))
+}
+
+fn netlink_help(error: &rtnetlink::Error) -> Option<String> {
+    let rtnetlink::Error::NetlinkError(message) = error else { return None };
+    let error = message.to_io();
+    if error.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) {
+        return Some(
+            "the kernel lacks CONFIG_BRIDGE or CONFIG_VETH (as root: `modprobe bridge; modprobe veth`)".into(),
+        );
+    }
+    is_refusal(&error).then(advice)
 }

@@ -201,7 +201,7 @@ impl Programme {
             outcomes.push((step, outcome));
         }
         report.entries(&demo.story.take_entries(Instant::from_us(u64::MAX)));
-        report.end(&outcomes);
+        report.end(&outcomes, demo.story.snapshot().silences.outages());
         let is_good = outcomes.iter().all(|(_, outcome)| outcome.failures.is_empty());
         if is_good { Ending::Good } else { Ending::Bad }
     }
@@ -346,7 +346,7 @@ mod tests {
 
     /// A cut at 1 s, the takeover after `took_ms` and the first answer 5 ms later.
     fn cut(took_ms: u64, states: [State; 3]) -> Outcome {
-        let ms = |ms| Instant::from_us(ms * 1_000);
+        let ms = |ms: u64| Instant::from_us(ms * 1_000);
         let mut silences = Silences::default();
         silences.answered(ms(995));
         silences.answered(ms(1_000 + took_ms + 5));
@@ -375,7 +375,7 @@ mod tests {
     fn two_masters_nobody_or_the_wrong_one_are_not() {
         let two = cut(3_600, [State::Fault, State::Master, State::Master]);
         assert_eq!(two.failures, ["MASTER at the end: B and C"]);
-        let ms = |ms| Instant::from_us(ms * 1_000);
+        let ms = |ms: u64| Instant::from_us(ms * 1_000);
         let wrong = [(ms(4_000), RouterId::C)];
         let after = group([State::Fault, State::Backup, State::Master], Silences::default(), ms(9_000));
         assert_eq!(judge(&CUT, ms(1_000), &wrong, &after).failures.len(), 5);

@@ -6,6 +6,7 @@ use locum_core::time::{Duration, Instant};
 
 use super::group::{ALLOWANCE, CLIENT, PROBE_INTERVAL, RouterId, VIP};
 use super::programme::{Outcome, Step};
+use super::silence::{OUTAGE_MIN, Outages};
 use super::story::Entry;
 
 /// `3.609`: seconds, as in every column of the report.
@@ -42,13 +43,14 @@ impl Report {
     }
 
     /// What came of it.
-    pub(super) fn end(&self, outcomes: &[(Step, Outcome)]) {
+    pub(super) fn end(&self, outcomes: &[(Step, Outcome)], outages: Option<Outages>) {
         let mut text = format!(
             "\nhandovers; each bound is the protocol's (RFC 3768 section 6) plus {ALLOWANCE} for everything sharing one machine\n"
         );
         for (step, outcome) in outcomes {
             text.push_str(&handover(step, outcome));
         }
+        text.push_str(&self.outages(outages));
         let broken = outcomes.iter().filter(|(_, outcome)| !outcome.failures.is_empty()).count();
         let all = outcomes.len();
         text.push_str(&match broken {
@@ -56,6 +58,20 @@ impl Report {
             _ => format!("\n{broken} of {all} handovers did not stay within their bounds\n"),
         });
         print(&text);
+    }
+
+    fn outages(&self, outages: Option<Outages>) -> String {
+        let least = OUTAGE_MIN;
+        outages.map_or_else(
+            || format!("\nthe client had no outage ({least} or more without an answer)\n"),
+            |Outages { count, longest, .. }| {
+                format!(
+                    "\noutages of the client ({least} or more without an answer): {count}, the longest {} s, from {} s on\n",
+                    seconds(longest.lasted),
+                    seconds(longest.from.since(self.began))
+                )
+            },
+        )
     }
 }
 

@@ -119,10 +119,12 @@ fn make_namespaces() -> Result<(), DemoError> {
 /// The inside: the first process of the PID namespace.
 pub(super) struct Inside {
     files: PathBuf,
+    #[cfg_attr(not(feature = "console"), expect(dead_code, reason = "only a console takes the signals over"))]
     signals: Option<Handler>,
 }
 
 /// Ends the process on the first signal.
+#[cfg_attr(not(feature = "console"), expect(dead_code, reason = "only a console takes the signals over"))]
 struct Handler {
     retired: Arc<AtomicBool>,
     thread: JoinHandle<()>,

@@ -17,17 +17,24 @@ pub(super) struct Outage {
     pub(super) lasted: Duration,
 }
 
+/// The outages that have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outages {
+    /// How many.
+    pub(super) count: u32,
+    /// The last one.
+    pub(super) last: Outage,
+    /// The longest one, the first of those that lasted as long.
+    pub(super) longest: Outage,
+}
+
 /// The silences of a client.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Silences {
     last_answer: Option<Instant>,
     /// The longest that has ended since [`Silences::measure_anew`].
     longest: Duration,
-    /// The last outage that has ended.
-    last_outage: Option<Outage>,
-    /// The longest one.
-    longest_outage: Option<Outage>,
-    outages: u32,
+    outages: Option<Outages>,
 }
 
 impl Silences {
@@ -40,10 +47,11 @@ impl Silences {
             return None;
         }
         let outage = Outage { from: before, lasted };
-        self.outages = self.outages.saturating_add(1);
-        self.last_outage = Some(outage);
-        if self.longest_outage.is_none_or(|longest| longest.lasted < lasted) {
-            self.longest_outage = Some(outage);
+        let outages = self.outages.get_or_insert(Outages { count: 0, last: outage, longest: outage });
+        outages.count = outages.count.saturating_add(1);
+        outages.last = outage;
+        if outages.longest.lasted < lasted {
+            outages.longest = outage;
         }
         Some(outage)
     }
@@ -68,18 +76,8 @@ impl Silences {
         self.present(now).is_some_and(|silent| silent < OUTAGE_MIN)
     }
 
-    /// The last outage that has ended.
-    pub(super) const fn last_outage(&self) -> Option<Outage> {
-        self.last_outage
-    }
-
-    /// The longest outage that has ended.
-    pub(super) const fn longest_outage(&self) -> Option<Outage> {
-        self.longest_outage
-    }
-
-    /// How many outages have ended.
-    pub(super) const fn outages(&self) -> u32 {
+    /// The outages that have ended; none if there was none.
+    pub(super) const fn outages(&self) -> Option<Outages> {
         self.outages
     }
 }
@@ -98,7 +96,7 @@ mod tests {
         assert_eq!((silences.answered(at(100)), silences.longest(at(100))), (None, Some(Duration::ZERO)));
         assert_eq!(silences.answered(at(140)), None);
         assert_eq!(silences.longest(at(150)), Some(Duration::from_ms(40)));
-        assert_eq!(silences.outages(), 0);
+        assert_eq!(silences.outages(), None);
     }
 
     #[test]
@@ -109,9 +107,10 @@ mod tests {
         let outage = Outage { from: at(100), lasted: Duration::from_ms(3_700) };
         assert_eq!(silences.answered(at(3_800)), Some(outage));
         assert!(silences.is_answered(at(3_810)));
-        silences.answered(at(3_900));
-        assert_eq!(silences.last_outage().unwrap().lasted, Duration::from_ms(100));
-        assert_eq!((silences.longest_outage(), silences.outages()), (Some(outage), 2));
+        let last = Outage { from: at(3_810), lasted: Duration::from_ms(100) };
+        silences.answered(at(3_810));
+        silences.answered(at(3_910));
+        assert_eq!(silences.outages(), Some(Outages { count: 2, last, longest: outage }));
     }
 
     #[test]
