@@ -21,8 +21,9 @@ fn clients_find_the_right_master_when_a_silent_split_heals() {
         lab.wait_master(GROUP, A, TAKEOVER_MAX);
         let probe = lab.probe(GROUP.vip);
         lab.silence(A);
-        lab.wait_master(GROUP, B, TAKEOVER_MAX);
+        let split = lab.wait_master(GROUP, B, TAKEOVER_MAX);
         sleep(Duration::from_secs(1));
+        assert_eq!(lab.timeline().since(split).answered_by(GROUP.vip), BTreeSet::from([B]), "the client asks B now");
         assert_eq!(lab.router(A).expect_status(GROUP.instance).state, State::Master, "it cannot know");
 
         let healed = lab.forward_all();
