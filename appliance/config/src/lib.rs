@@ -33,7 +33,8 @@ use self::source::{FileId, Sources, Span};
 use self::syntax::SyntaxNode;
 
 /// The protocol versions and families that the service speaks. An instance of another one is held in FAULT.
-pub(crate) const SUPPORTED_VERSIONS: &[(Version, Family)] = &[(Version::V2, Family::V4)];
+pub(crate) const SUPPORTED_VERSIONS: &[(Version, Family)] =
+    &[(Version::V2, Family::V4), (Version::V3, Family::V4), (Version::V3, Family::V6)];
 
 /// A configuration, read and checked.
 #[derive(Debug)]

@@ -24,6 +24,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::addresses::AddressPlan;
+use super::scheduling::SchedulingError;
 use super::storage::Owned;
 use super::wire::Attachment;
 
@@ -77,6 +78,8 @@ pub(crate) enum Report {
     Views { views: Vec<RouterView>, more_from: Option<usize> },
     /// A packet could not be sent.
     SendFailed { router: RouterId, errno: Errno },
+    /// The thread cannot be scheduled as it was to be.
+    NotScheduled(SchedulingError),
     /// Not needed any more; freed by the service, so that the engine does not have to.
     Discarded(#[allow(dead_code, reason = "only its drop matters")] Box<AddressPlan>),
     /// See `Discarded`.

@@ -6,9 +6,11 @@
 //! - [`link`]: what it and the service say to each other.
 //! - [`wire`]: the sockets of an interface.
 //! - [`addresses`]: addresses on and off interfaces, in pieces.
+//! - [`scheduling`]: when it runs.
 
 pub(crate) mod addresses;
 pub(crate) mod link;
+pub(crate) mod scheduling;
 pub(crate) mod storage;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use nix::sys::time::TimeSpec;
 
 use self::addresses::{AddressPlan, JobKind, Jobs};
 use self::link::{EngineEnd, Order, Report, RouterView, ServiceEnd};
+use self::scheduling::Scheduling;
 use self::storage::Owned;
 use self::wire::{Attachment, Incoming, ReceiveBuffers};
 use crate::clock;
@@ -83,10 +86,10 @@ struct Engine {
 ///
 /// # Errors
 /// When the kernel gives no descriptors or no thread.
-pub(crate) fn start(sizes: Sizes) -> io::Result<(ServiceEnd, JoinHandle<()>)> {
+pub(crate) fn start(sizes: Sizes, scheduling: Scheduling) -> io::Result<(ServiceEnd, JoinHandle<()>)> {
     let (end, service_end) = link::link()?;
     let mut engine = Engine::new(sizes, end)?;
-    let thread = std::thread::Builder::new().name("engine".into()).spawn(move || engine.run())?;
+    let thread = std::thread::Builder::new().name("engine".into()).spawn(move || engine.run(scheduling))?;
     Ok((service_end, thread))
 }
 
@@ -109,7 +112,8 @@ impl Engine {
         })
     }
 
-    fn run(&mut self) {
+    fn run(&mut self, scheduling: Scheduling) {
+        scheduling.apply(|error| self.end.tell(Report::NotScheduled(error)));
         // Ordinary threads are woken up to 50 µs late, to save power (prctl(2)); adverts are worth the power.
         let _ = nix::sys::prctl::set_timerslack(1);
         while self.turn().is_continue() {}

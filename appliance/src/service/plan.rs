@@ -18,6 +18,7 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use super::journal::{ADDRESS_PROTOCOL, Entry};
 use super::network::Network;
 use crate::engine::addresses::{AddressPlan, PlannedAddress};
+use crate::engine::scheduling::Scheduling;
 use crate::engine::storage::Owned;
 
 /// Between the rounds of announcements where the configuration says nothing (`garp_interval`).
@@ -97,6 +98,16 @@ fn announce_config(instance: &Instance, global: &model::Global) -> AnnounceConfi
         refresh: seconds(*garp.refresh_s),
         refresh_repeat: rounds(*garp.refresh_repeat),
         heal_repeat: rounds(*garp.lower_priority_repeat),
+        heal_delay: seconds(*garp.lower_priority_delay_s),
+    }
+}
+
+/// How the engine's thread is to be scheduled.
+pub(crate) fn scheduling(global: &model::Global) -> Scheduling {
+    Scheduling {
+        realtime: global.realtime_priority.as_ref().map(|priority| priority.value),
+        nice: global.nice.as_ref().map(|nice| nice.value),
+        lock_memory: *global.no_swap,
     }
 }
 

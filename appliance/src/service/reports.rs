@@ -41,6 +41,9 @@ impl Service {
                     log::warn!("{}: adverts cannot be sent: {}", instance.name(), errno.desc());
                 }
             }
+            Report::NotScheduled(failed) => {
+                log::warn!("{} cannot be had: {}", failed.what, failed.error);
+            }
             Report::Discarded(_) | Report::Detached(_) => {}
             Report::Stopped => self.stopped = true,
         }

@@ -120,7 +120,7 @@ pub(super) async fn start(
     history.retain(|name| model.instance(name).is_some());
     let interfaces = interfaces(&configuration);
     let sizes = Sizes { routers: model.instances.len().max(1), interfaces: interfaces.len() };
-    let (mut end, thread) = engine::start(sizes)?;
+    let (mut end, thread) = engine::start(sizes, plan::scheduling(&model.global))?;
     let ready = end.ready.take().ok_or_else(|| io::Error::other("the engine has no pipe"))?;
     let reports_ready = pipe::Receiver::from_owned_fd(ready.into())?;
     let mut service = Service {

@@ -19,6 +19,8 @@ pub struct AnnounceConfig {
     pub refresh_repeat: u8,
     /// Rounds after a second master was heard or gave way (`garp_lower_prio_repeat`).
     pub heal_repeat: u8,
+    /// As many again this long after that; zero for none (`garp_lower_prio_delay`).
+    pub heal_delay: Duration,
 }
 
 impl Default for AnnounceConfig {
@@ -31,6 +33,7 @@ impl Default for AnnounceConfig {
             refresh: Duration::ZERO,
             refresh_repeat: 1,
             heal_repeat: 5,
+            heal_delay: Duration::from_s(5),
         }
     }
 }
@@ -45,8 +48,10 @@ pub(super) struct Announcer {
     round_at: Option<Instant>,
     /// How many rounds it still has.
     rounds_left: u8,
-    /// When to start the second burst after becoming MASTER.
+    /// When to start the second burst after becoming MASTER or healing.
     again_at: Option<Instant>,
+    /// How many rounds that will have.
+    rounds_again: u8,
     /// When to start the next refresh.
     refresh_at: Option<Instant>,
     /// When healing was last begun.
@@ -60,6 +65,7 @@ impl Announcer {
             round_at: None,
             rounds_left: 0,
             again_at: (config.delay > Duration::ZERO).then(|| now + config.delay),
+            rounds_again: config.repeat,
             refresh_at: (config.refresh > Duration::ZERO).then(|| now + config.refresh),
             healed_at: None,
         };
@@ -76,6 +82,10 @@ impl Announcer {
         if self.healed_at.is_none_or(|at| now.since(at) >= HEAL_EVERY) {
             self.healed_at = Some(now);
             self.burst(now, config.heal_repeat);
+            if config.heal_delay > Duration::ZERO && config.heal_repeat > 0 {
+                self.again_at = Some(now + config.heal_delay);
+                self.rounds_again = config.heal_repeat;
+            }
         }
     }
 
@@ -89,7 +99,7 @@ impl Announcer {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if due(self.again_at) {
             self.again_at = None;
-            self.burst(now, config.repeat);
+            self.burst(now, self.rounds_again);
         }
         if due(self.refresh_at) {
             self.refresh_at = Some(now + config.refresh);
@@ -169,6 +179,8 @@ mod tests {
             }
         }
         assert_eq!(rounds, 10, "two bursts of five in a second of provocation");
+        let later = play(&mut announcer, &config, Instant::ZERO + Duration::from_s(60));
+        assert_eq!(later, [5_500; 5], "and one more after the last of them");
     }
 
     #[test]

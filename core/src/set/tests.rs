@@ -519,7 +519,7 @@ fn packets_for_nobody_are_counted_at_the_interface() {
     for _ in 0..2 {
         bench.packet(Received { source: OTHER, destination: GROUP, ttl: 255, message: &message[..7] });
     }
-    bench.now = bench.now + crate::router::REJECT_REPORT_EVERY;
+    bench.now = bench.now + REJECT_REPORT_EVERY;
     bench.set.handle_malformed(bench.now, ETH0, None);
     bench.drain();
     assert_eq!(
