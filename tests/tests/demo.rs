@@ -175,7 +175,7 @@ impl Demo {
         // Its files are there, for it alone.
         let files = format!("/proc/{}/root/tmp/A/control.sock", demo.inside()["--inside"]);
         wait_for("the control socket of A", END_MAX, || fs::exists(&files).is_ok_and(|exists| exists).then_some(()));
-        assert!(!fs::exists("/tmp/A").expect("look for it"), "the files of the demo lie about outside");
+        assert!(!fs::exists("/tmp/A/control.sock").expect("look for it"), "the files of the demo lie about outside");
         demo.seen = demo.inside().into_values().map(|pid| (pid, network_namespace(pid).expect("it lives"))).collect();
         let ours = network_namespace(std::process::id());
         assert!(!demo.seen.values().any(|theirs| Some(theirs) == ours.as_ref()), "it plays with our own network");
@@ -237,7 +237,7 @@ impl Demo {
         });
         let mounts = fs::read_to_string("/proc/self/mounts").expect("the mounts");
         assert!(!mounts.contains("locum-demo"), "{mounts}");
-        assert!(!fs::exists("/tmp/A").expect("look for it"), "files are left");
+        assert!(!fs::exists("/tmp/A/control.sock").expect("look for it"), "files are left");
     }
 }
 

@@ -66,18 +66,23 @@ impl Probe {
             // Refused while nobody answers for the VIP: that is a probe without an answer.
             let _ = self.requests.send_to(&echo_request(sequence), &vip);
             sequence = sequence.wrapping_add(1);
-            // After a stall, no burst.
-            due = (due + PROBE_INTERVAL).max(clock::now());
+            due = due + PROBE_INTERVAL;
             loop {
-                let left_ms = due.since(clock::now()).us().div_ceil(1_000);
-                if left_ms == 0 {
+                let now = clock::now();
+                let late = now.since(due);
+                if late > PROBE_INTERVAL {
+                    // Nobody was asked meanwhile, so nobody has failed to answer. And no burst to make up for it.
+                    story.client_was_away(late);
+                    due = now;
+                }
+                self.take_answers(story, now);
+                if now >= due {
                     break;
                 }
+                let left_ms = due.since(now).us().div_ceil(1_000);
                 let timeout = PollTimeout::from(u8::try_from(left_ms).unwrap_or(u8::MAX));
-                let ready = poll(&mut [PollFd::new(self.answers.as_fd(), PollFlags::POLLIN)], timeout);
-                if ready.is_ok_and(|count| count > 0) {
-                    self.take_answers(story, clock::now());
-                }
+                // Interrupted or not: the clock is looked at again.
+                let _ = poll(&mut [PollFd::new(self.answers.as_fd(), PollFlags::POLLIN)], timeout);
             }
         }
     }

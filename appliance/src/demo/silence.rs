@@ -56,6 +56,11 @@ impl Silences {
         Some(outage)
     }
 
+    /// The client itself was not there for so long, and sent nothing: that is no silence of the others.
+    pub(super) fn client_was_away(&mut self, away: Duration) {
+        self.last_answer = self.last_answer.map(|last| last + away);
+    }
+
     /// Forgets the longest silence, not the one that goes on.
     pub(super) const fn measure_anew(&mut self) {
         self.longest = Duration::ZERO;
@@ -111,6 +116,15 @@ mod tests {
         silences.answered(at(3_810));
         silences.answered(at(3_910));
         assert_eq!(silences.outages(), Some(Outages { count: 2, last, longest: outage }));
+    }
+
+    #[test]
+    fn the_time_in_which_the_client_did_not_ask_is_no_silence() {
+        let mut silences = Silences::default();
+        silences.answered(at(100));
+        silences.client_was_away(Duration::from_ms(300));
+        assert_eq!(silences.answered(at(412)), None);
+        assert_eq!(silences.longest(at(412)), Some(Duration::from_ms(12)));
     }
 
     #[test]

@@ -228,6 +228,11 @@ impl Story {
         }
     }
 
+    /// The client did not probe for so long, because the machine had no time for it.
+    pub(super) fn client_was_away(&self, away: Duration) {
+        self.inner().snapshot.silences.client_was_away(away);
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
