@@ -1,5 +1,7 @@
 //! The loop: takes what happens, updates the model, draws. The only part that does I/O.
 
+mod sizing;
+
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use ratatui::widgets::Widget;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::{Handle, Signals};
 
+use self::sizing::{Probe, Sizing};
 use crate::action;
 use crate::backend::TerminalBackend;
 use crate::input;
@@ -36,10 +39,7 @@ const ORDERS_MAX: usize = 64;
 const EVENTS_PER_TURN_MAX: usize = 4_096;
 /// Relative times tick this often.
 const TICK_US: u64 = 1_000_000;
-/// How long the terminal may take to say where its cursor is.
-const SIZE_ANSWER_US: u64 = 300_000;
-/// An answer that comes later than this is none.
-const SIZE_ANSWER_LATE_US: u64 = 5_000_000;
+/// The size to begin with, until the terminal's own is known.
 const SIZE_DEFAULT: WindowSize = WindowSize { columns: 80, rows: 24 };
 /// More than this is not drawn to, whatever the terminal says of itself.
 const SIZE_MAX: WindowSize = WindowSize { columns: 500, rows: 200 };
@@ -110,7 +110,7 @@ pub fn run(options: Options) -> Result<Ending, ConsoleError> {
         backend: TerminalBackend::new(Output::new(output, Arc::clone(&stop)), &profile, size),
         painter: Painter::new(size),
         pace: Pace::new(profile.bytes_per_s, profile.is_slow()),
-        sizing: Sizing { option: options.size, environment, asked_at_us: None, waiting: false },
+        sizing: Sizing::new(options.size, environment, profile.bytes_per_s),
         extra: options.extra,
         started: Instant::now(),
         tick_at_us: 0,
@@ -189,16 +189,6 @@ impl Drop for Threads {
     }
 }
 
-/// How the terminal's size is found out.
-struct Sizing {
-    option: Option<WindowSize>,
-    environment: Environment,
-    /// When the terminal was asked for its cursor, and has not answered.
-    asked_at_us: Option<u64>,
-    /// Drawing waits for the answer.
-    waiting: bool,
-}
-
 struct Console {
     model: Model,
     backend: TerminalBackend<Output>,
@@ -226,7 +216,7 @@ enum Stop {
 impl Console {
     fn run(&mut self, events: &Receiver<Event>) -> Result<Ending, ConsoleError> {
         let stop = self.work(events);
-        if self.sizing.asked_at_us.is_some() {
+        if self.sizing.is_asking() {
             self.raw.discard_input(&self.terminal.input);
         }
         let rows = self.model.size.height;
@@ -270,14 +260,9 @@ impl Console {
 
     /// When there is something to do even if nothing happens.
     fn wake_at_us(&self) -> u64 {
-        let mut wake_at_us = self.tick_at_us;
-        if self.sizing.waiting {
-            let patience = self.sizing.asked_at_us.map(|at| at.saturating_add(self.size_patience_us()));
-            wake_at_us = wake_at_us.min(patience.unwrap_or(0));
-        } else if let Some(due_at_us) = self.pace.due_at_us() {
-            wake_at_us = wake_at_us.min(due_at_us);
-        }
-        wake_at_us
+        // Nothing is drawn before the size is known or will not be.
+        let next = self.sizing.waits_until_us().or_else(|| self.pace.due_at_us());
+        next.map_or(self.tick_at_us, |at| at.min(self.tick_at_us))
     }
 
     fn begin(&mut self) -> Result<(), Stop> {
@@ -291,7 +276,11 @@ impl Console {
     fn take(&mut self, event: Event) -> Result<(), Stop> {
         self.model.now_us = self.now_us();
         let wish = match &event {
-            Event::Key(Key::CursorReport { row, column }) => return self.sized(*row, *column),
+            Event::Key(Key::CursorReport { row, column }) => {
+                let answer = WindowSize { columns: *column, rows: *row };
+                let size = self.sizing.answered(self.model.now_us, answer, &self.terminal);
+                return size.map_or(Ok(()), |size| self.resize(size));
+            }
             Event::Key(_) | Event::Resized(_) => Wish::Key,
             Event::Link(_) | Event::Extra { .. } | Event::Tick => Wish::News,
             Event::Signal(signal) => return self.signal(*signal),
@@ -363,14 +352,12 @@ impl Console {
     /// Draws, if it is time.
     fn draw(&mut self) -> Result<(), Stop> {
         let now_us = self.now_us();
-        if self.sizing.waiting {
-            let patience_us = self.size_patience_us();
-            if self.sizing.asked_at_us.is_some_and(|at| now_us < at.saturating_add(patience_us)) {
+        if let Some(until_us) = self.sizing.waits_until_us() {
+            if now_us < until_us {
                 return Ok(());
             }
-            self.sizing.waiting = false;
-            let (columns, rows) = self.known_size();
-            self.resize(columns.unwrap_or(SIZE_DEFAULT.columns), rows.unwrap_or(SIZE_DEFAULT.rows))?;
+            let size = self.sizing.give_up(&self.terminal, SIZE_DEFAULT);
+            self.resize(size)?;
         }
         if self.pace.due_at_us().is_none_or(|due_at_us| now_us < due_at_us) {
             return Ok(());
@@ -415,50 +402,17 @@ impl Console {
         self.probe()
     }
 
-    /// Columns and rows as far as they can be known without asking the terminal.
-    fn known_size(&self) -> (Option<u16>, Option<u16>) {
-        let (columns, rows) = self.terminal.size();
-        let option = self.sizing.option;
-        let known = |count: Option<u16>| count.filter(|count| *count > 0);
-        (
-            columns.or(known(option.map(|size| size.columns))).or(known(self.sizing.environment.columns)),
-            rows.or(known(option.map(|size| size.rows))).or(known(self.sizing.environment.lines)),
-        )
-    }
-
-    /// Finds the size out; where nobody knows it, moves the cursor as far as it goes and asks where it is.
+    /// Finds the size out; where nobody knows it, asks the terminal.
     fn probe(&mut self) -> Result<(), Stop> {
-        if let (Some(columns), Some(rows)) = self.known_size() {
-            self.sizing.waiting = false;
-            return self.resize(columns, rows);
-        }
-        self.send(b"\x1b[999;999H\x1b[6n")?;
-        self.sizing.asked_at_us = Some(self.now_us());
-        self.sizing.waiting = true;
-        Ok(())
-    }
-
-    /// How long to wait for the answer: on a slow line, question and answer take their time.
-    fn size_patience_us(&self) -> u64 {
-        const BYTES: u64 = 24;
-        let line_us = self.profile.bytes_per_s.map_or(0, |rate| BYTES * 1_000_000 / u64::from(rate.max(1)));
-        SIZE_ANSWER_US + line_us
-    }
-
-    /// The terminal said where its cursor is.
-    fn sized(&mut self, row: u16, column: u16) -> Result<(), Stop> {
         let now_us = self.now_us();
-        let asked = self.sizing.asked_at_us.take();
-        if asked.is_none_or(|at| now_us > at.saturating_add(SIZE_ANSWER_LATE_US)) {
-            return Ok(());
+        match self.sizing.probe(now_us, &self.terminal) {
+            Probe::Known(size) => self.resize(size),
+            Probe::Ask(question) => self.send(question),
         }
-        self.sizing.waiting = false;
-        let (columns, rows) = self.known_size();
-        self.resize(columns.unwrap_or(column), rows.unwrap_or(row))
     }
 
-    fn resize(&mut self, columns: u16, rows: u16) -> Result<(), Stop> {
-        let size = Size::new(columns.clamp(1, SIZE_MAX.columns), rows.clamp(1, SIZE_MAX.rows));
+    fn resize(&mut self, size: WindowSize) -> Result<(), Stop> {
+        let size = Size::new(size.columns.clamp(1, SIZE_MAX.columns), size.rows.clamp(1, SIZE_MAX.rows));
         self.backend.resize(size);
         if size != self.model.size {
             self.painter.reset(size);
