@@ -10,6 +10,7 @@ pub(crate) enum Action {
     Open,
     Back,
     History,
+    Peers,
     Resume,
     Freeze,
     ZoomIn,
@@ -41,6 +42,7 @@ pub(crate) enum Action {
 pub(crate) enum Context {
     Overview,
     Instance,
+    Peers,
     History,
     Help,
     Dialog,
@@ -48,13 +50,15 @@ pub(crate) enum Context {
 
 impl Context {
     /// Every context.
-    pub(crate) const ALL: [Self; 5] = [Self::Overview, Self::Instance, Self::History, Self::Help, Self::Dialog];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Overview, Self::Instance, Self::Peers, Self::History, Self::Help, Self::Dialog];
 
     /// Its name, as a heading.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Instance => "Instance",
+            Self::Peers => "Peers",
             Self::History => "History",
             Self::Help => "Help",
             Self::Dialog => "Dialog",
@@ -77,9 +81,9 @@ pub(crate) struct Binding {
     pub(crate) footer: bool,
 }
 
-const LISTS: &[Context] = &[Context::Overview, Context::Instance, Context::History, Context::Help];
-const SCREENS: &[Context] = &[Context::Overview, Context::Instance, Context::History];
-const BELOW: &[Context] = &[Context::Instance, Context::History, Context::Help];
+const LISTS: &[Context] = &[Context::Overview, Context::Instance, Context::Peers, Context::History, Context::Help];
+const SCREENS: &[Context] = &[Context::Overview, Context::Instance, Context::Peers, Context::History];
+const BELOW: &[Context] = &[Context::Instance, Context::Peers, Context::History, Context::Help];
 
 /// The table.
 pub(crate) static BINDINGS: &[Binding] = &[
@@ -204,11 +208,19 @@ pub(crate) static BINDINGS: &[Binding] = &[
         footer: false,
     },
     Binding {
+        action: Action::Peers,
+        name: "peers",
+        keys: &[Key::Char('p')],
+        help: "who was heard on each interface and with which VRID, strangers too; who would follow; free VRIDs",
+        contexts: &[Context::Overview],
+        footer: true,
+    },
+    Binding {
         action: Action::History,
         name: "history",
         keys: &[Key::Char('t')],
         help: "the changes of state of all instances, newest first",
-        contexts: &[Context::Overview, Context::Instance],
+        contexts: &[Context::Overview, Context::Instance, Context::Peers],
         footer: true,
     },
     Binding {

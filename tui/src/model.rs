@@ -74,10 +74,41 @@ pub(crate) enum Connection {
 pub(crate) enum Screen {
     Overview,
     Instance,
-    /// The history, and whether it was opened from an instance.
+    Peers,
+    /// The history, and from where it was opened.
     History {
-        from_instance: bool,
+        from: Origin,
     },
+}
+
+/// A screen from which another one is opened, and to which it leads back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Overview,
+    Instance,
+    Peers,
+}
+
+impl Screen {
+    /// What has the keys while nothing covers the screen.
+    pub(crate) const fn context(self) -> Context {
+        match self {
+            Self::Overview => Context::Overview,
+            Self::Instance => Context::Instance,
+            Self::Peers => Context::Peers,
+            Self::History { .. } => Context::History,
+        }
+    }
+
+    /// The screen to which it leads back; the overview leads to none.
+    pub(crate) const fn back(self) -> Option<Self> {
+        match self {
+            Self::Overview => None,
+            Self::Instance | Self::Peers | Self::History { from: Origin::Overview } => Some(Self::Overview),
+            Self::History { from: Origin::Instance } => Some(Self::Instance),
+            Self::History { from: Origin::Peers } => Some(Self::Peers),
+        }
+    }
 }
 
 /// A question to the user.
@@ -157,11 +188,7 @@ impl Model {
         } else if self.help {
             Context::Help
         } else {
-            match self.screen {
-                Screen::Overview => Context::Overview,
-                Screen::Instance => Context::Instance,
-                Screen::History { .. } => Context::History,
-            }
+            self.screen.context()
         }
     }
 

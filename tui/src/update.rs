@@ -8,7 +8,7 @@ use crate::key::Key;
 use crate::link::{Purpose, Report};
 use crate::model::lane::COLUMN_US;
 use crate::model::replica::Follow;
-use crate::model::{Connection, Dialog, Model, Refresh, STATUS_LINES_MAX, Screen, Timeline};
+use crate::model::{Connection, Dialog, Model, Origin, Refresh, STATUS_LINES_MAX, Screen, Timeline};
 use crate::text::clean;
 use crate::view;
 
@@ -93,9 +93,14 @@ fn on_key(model: &mut Model, key: Key) -> Vec<Command> {
             }
         }
         Action::History => {
-            let from_instance = model.screen == Screen::Instance;
-            go_to(model, Screen::History { from_instance });
+            let from = match model.screen {
+                Screen::Instance => Origin::Instance,
+                Screen::Peers => Origin::Peers,
+                Screen::Overview | Screen::History { .. } => Origin::Overview,
+            };
+            go_to(model, Screen::History { from });
         }
+        Action::Peers => go_to(model, Screen::Peers),
         Action::NextRouter => return next_router(model),
         Action::NextInstance => step_instance(model, 1),
         Action::PreviousInstance => step_instance(model, -1),
@@ -149,10 +154,8 @@ fn go_back(model: &mut Model) {
         model.scroll = 0;
         return;
     }
-    match model.screen {
-        Screen::Overview => {}
-        Screen::Instance | Screen::History { from_instance: false } => go_to(model, Screen::Overview),
-        Screen::History { from_instance: true } => go_to(model, Screen::Instance),
+    if let Some(screen) = model.screen.back() {
+        go_to(model, screen);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  bar      locum 0.1.0 on gw-a, up 3 d            connected
-//!  body     overview | instance | history | help
+//!  body     overview | instance | peers | history | help
 //!  status   lines of the program around the console
 //!  footer   a message, or the keys
 //! ```
@@ -12,6 +12,7 @@ mod frame;
 mod instance;
 mod lists;
 mod overview;
+mod peers;
 mod pen;
 mod timeline;
 
@@ -77,6 +78,7 @@ impl Widget for View<'_> {
                 match model.screen {
                     Screen::Overview => overview::render(model, body, buf),
                     Screen::Instance => instance::render(model, body, buf),
+                    Screen::Peers => peers::render(model, body, buf),
                     Screen::History { .. } => lists::history(model, body, buf),
                 }
             }
@@ -101,8 +103,14 @@ pub(crate) fn scroll_extent(model: &Model) -> Extent {
     match model.screen {
         Screen::Overview => overview::extent(model, body),
         Screen::Instance => instance::extent(model, body),
+        Screen::Peers => peers::extent(model, body),
         Screen::History { .. } => lists::history_extent(model, body),
     }
+}
+
+/// What is left of `area` below a headline.
+fn below_head(area: Rect) -> Rect {
+    Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area }.intersection(area)
 }
 
 /// Replaces what a terminal without UTF-8 cannot show.

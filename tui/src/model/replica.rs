@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use locum_control::{
-    AdvertMark, Event, Hello, InstanceStatus, Item, MarkKind, MasterStatus, Notice, Role, SenderStatus, ServiceStatus,
-    State, Timers, TransitionRecord,
+    AdvertMark, Event, Hello, InstanceStatus, InterfaceStatus, Item, MarkKind, MasterStatus, Notice, Role,
+    SenderStatus, ServiceStatus, State, Timers, TransitionRecord,
 };
 
 use crate::clock::Clock;
@@ -17,6 +17,9 @@ use crate::model::Lane;
 use crate::text::clean;
 
 const INSTANCES_MAX: usize = 2_048;
+const INTERFACES_MAX: usize = 256;
+/// Both families of each VRID.
+const FOREIGN_MAX: usize = 510;
 const HISTORY_MAX: usize = 1_000;
 /// Ours among them.
 const LANES_MAX: usize = 17;
@@ -35,6 +38,8 @@ pub(crate) struct Replica {
     pub(crate) service: Option<ServiceStatus>,
     pub(crate) clock: Clock,
     pub(crate) instances: BTreeMap<String, Instance>,
+    /// The interfaces that they use.
+    pub(crate) interfaces: BTreeMap<String, Interface>,
     /// The instances' names, worst first.
     pub(crate) order: Vec<String>,
     /// Changes of state, oldest first.
@@ -54,6 +59,13 @@ pub(crate) struct Instance {
     pub(crate) near_miss: Option<NearMiss>,
     /// What the service said of the second master when it was first heard: what differs, or who will give way.
     pub(crate) second_master: Option<String>,
+    generation: u64,
+}
+
+/// A network interface of the service.
+#[derive(Debug)]
+pub(crate) struct Interface {
+    pub(crate) status: InterfaceStatus,
     generation: u64,
 }
 
@@ -120,7 +132,7 @@ impl Replica {
                     ..service
                 });
             }
-            Item::Interface(_) => {}
+            Item::Interface(status) => self.upsert_interface(status),
             Item::Instance(status) => self.upsert(*status),
             Item::Transition(record) => self.remember(cleaned_record(record)),
             Item::Notice(notice) => {
@@ -135,6 +147,7 @@ impl Replica {
     pub(crate) fn done(&mut self, purpose: &Purpose) {
         if matches!(purpose, Purpose::Watch | Purpose::All) {
             self.instances.retain(|_, instance| instance.generation == self.generation);
+            self.interfaces.retain(|_, interface| interface.generation == self.generation);
         }
         if *purpose == Purpose::Watch {
             // They come instance by instance. The boot-time clock of another boot says nothing in this one.
@@ -209,6 +222,15 @@ impl Replica {
         } else if self.instances.len() < INSTANCES_MAX {
             let instance = Instance { generation, lanes: Vec::new(), near_miss: None, second_master: None, status };
             self.instances.insert(instance.status.name.clone(), instance);
+        }
+    }
+
+    fn upsert_interface(&mut self, mut status: InterfaceStatus) {
+        status.name = clean(&status.name, NAME_CHARS_MAX);
+        status.foreign.truncate(FOREIGN_MAX);
+        if self.interfaces.len() < INTERFACES_MAX || self.interfaces.contains_key(&status.name) {
+            let generation = self.generation;
+            self.interfaces.insert(status.name.clone(), Interface { status, generation });
         }
     }
 

@@ -62,7 +62,7 @@ fn escape_goes_back_and_never_out() {
     type_text(&mut model, "t?");
     assert!(model.help);
     press(&mut model, Key::Esc);
-    assert_eq!(model.screen, Screen::History { from_instance: true });
+    assert_eq!(model.screen, Screen::History { from: Origin::Instance });
     press(&mut model, Key::Esc);
     assert_eq!(model.screen, Screen::Instance);
     press(&mut model, Key::Esc);

@@ -5,12 +5,12 @@ use ratatui::layout::Rect;
 
 use crate::action::{self, Context};
 use crate::key::Key;
-use crate::model::{Model, Screen};
+use crate::model::Model;
 use crate::text::date_time;
 use crate::theme::Tone;
-use crate::view::Extent;
 use crate::view::overview::state_tone;
 use crate::view::pen::{Line, Pen, draw_lines, line, wrap};
+use crate::view::{Extent, below_head};
 
 /// The keys at the left of the help.
 const KEY_CELLS: usize = 16;
@@ -26,10 +26,6 @@ pub(super) fn history(model: &Model, area: Rect, buf: &mut Buffer) {
 
 pub(super) fn history_extent(model: &Model, area: Rect) -> Extent {
     Extent { lines: model.replica.history.len(), page: below_head(area).height.into() }
-}
-
-fn below_head(area: Rect) -> Rect {
-    Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area }.intersection(area)
 }
 
 fn history_lines(model: &Model) -> Vec<Line> {
@@ -59,11 +55,7 @@ pub(super) fn help_extent(model: &Model, area: Rect) -> Extent {
 }
 
 fn help_lines(model: &Model, width: u16) -> Vec<Line> {
-    let here = match model.screen {
-        Screen::Overview => Context::Overview,
-        Screen::Instance => Context::Instance,
-        Screen::History { .. } => Context::History,
-    };
+    let here = model.screen.context();
     let mut lines = vec![line(format!("Keys: {}", here.name()), Tone::Heading)];
     lines.extend(action::in_context(here).flat_map(|binding| binding_lines(binding, width)));
     if !model.extra_actions.is_empty() {

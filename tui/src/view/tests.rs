@@ -1,7 +1,9 @@
 use std::time::Duration as StdDuration;
 
 use insta::assert_snapshot;
-use locum_control::{Cause, InstanceStatus, MarkKind, Reject, Role, SecondMaster, State};
+use locum_control::{
+    Cause, ForeignVrid, InstanceStatus, Item, MarkKind, Reject, Role, SecondMaster, SenderStatus, State,
+};
 use ratatui::layout::Size;
 
 use super::*;
@@ -119,6 +121,49 @@ fn history() {
     at_all_sizes("history", &mut model);
 }
 
+/// Ours, a stranger with our VRID, a peer that nobody heard, one that left, a weaker one that was master before, and a
+/// group that is not ours.
+#[test]
+fn peers() {
+    let sender = |address: [u8; 4], priority| SenderStatus {
+        address: address.into(),
+        priority,
+        last_heard_us: BOOT_US - 300_000_000,
+        late: 0,
+        ..statuses::backup("x", 1).senders.remove(0)
+    };
+    let mut many = statuses::backup("VI_1", 45);
+    let stranger = SenderStatus { received: 0, rejected: 3, ..sender([172, 20, 45, 7], 200) };
+    many.senders.push(SenderStatus { last_reject: Some(Reject::Password), ..stranger });
+    many.senders.extend([sender([172, 20, 45, 134], 70), sender([172, 20, 45, 135], 0)]);
+    let unheard = [172, 20, 45, 133].into();
+    many.mode = locum_control::Mode::Unicast { peers: vec![PEER, unheard] };
+    let mut model =
+        attached(80, 24, vec![second_master("VI_5"), statuses::master("VI_2", 144), statuses::fault("VI_4", 47), many]);
+    type_text(&mut model, "p");
+    at_all_sizes("peers", &mut model);
+    let text = screen(&model);
+    assert!(text.contains("free VRIDs, as far as heard: 1-6, 8-44, 46-49, 51-143, 145-255"), "{text}");
+    // A service that says nothing of interfaces, and one that has no instance.
+    model.replica.interfaces.clear();
+    assert!(screen(&model).contains("free VRIDs, as far as heard: 1-44, 46-49"), "{}", screen(&model));
+    model.replica.instances.clear();
+    assert!(screen(&model).contains("There is no instance"));
+}
+
+#[test]
+fn a_segment_without_a_free_vrid_says_so() {
+    let mut model = attached(80, 24, vec![statuses::backup("VI_1", 45)]);
+    let mut interface = statuses::interface("eth0");
+    let stranger = interface.foreign.remove(0);
+    for vrid in 0..=255 {
+        interface.foreign.push(ForeignVrid { vrid, ..stranger });
+    }
+    link(&mut model, Report::Item(Box::new(Item::Interface(interface))));
+    type_text(&mut model, "pG");
+    assert!(screen(&model).contains("free VRIDs: none"), "{}", screen(&model));
+}
+
 #[test]
 fn disconnected() {
     let mut model = failover();
@@ -178,7 +223,7 @@ fn no_size_is_too_small_or_too_large() {
     adverts(&mut models[2], &name, vec![statuses::advert(0.5, long, 255, MarkKind::Received)]);
     models[0].extra_status = vec!["one".into(), "two".into(), "three".into()];
     for model in &mut models {
-        for setup in ["", "?", "t", "o", "of", "o-----", "o++++++++", "Gr", "or"] {
+        for setup in ["", "?", "t", "p", "o", "of", "o-----", "o++++++++", "Gr", "or"] {
             model.screen = Screen::Overview;
             (model.help, model.dialog, model.message) = (false, None, None);
             model.timeline = crate::model::Timeline::default();
@@ -283,13 +328,13 @@ fn a_quiet_screen_stays_within_its_budget() {
     let instances = || (0..24).map(|n| statuses::backup(&format!("VI_{n:02}"), n)).collect();
     for term in ["vt100", "xterm-256color"] {
         for baud in [None, Some(9_600)] {
-            for (setup, name) in [("", "overview"), ("o", "instance"), ("t", "history")] {
+            for (setup, name) in [("", "overview"), ("o", "instance"), ("p", "peers"), ("t", "history")] {
                 let mut model = attached(80, 24, instances());
                 type_text(&mut model, setup);
                 let cost = bytes_per_s(&mut model, term, baud);
                 println!("{name} on {term} at {baud:?}: {cost} B/s");
                 assert!(cost <= 400, "{name} on {term} at {baud:?}: {cost} B/s");
-                assert!(cost > 0 || name == "history", "something moves");
+                assert!(cost > 0 || matches!(name, "history" | "peers"), "something moves");
             }
         }
     }

@@ -20,8 +20,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use locum_control::{
-    AdvertMark, Answer, Cause, ErrorCode, Event, Hello, InstanceStatus, Item, Line, MarkKind, Notice, PROTOCOL,
-    Refusal, Request, Role, State, TransitionRecord, Verb,
+    AdvertMark, Answer, Cause, ErrorCode, Event, Hello, InstanceStatus, InterfaceStatus, Item, Line, MarkKind, Notice,
+    PROTOCOL, Refusal, Request, Role, State, TransitionRecord, Verb,
 };
 use statuses::{BOOT_US, PEER, SELF, UNIX_MS};
 
@@ -38,6 +38,7 @@ pub struct World {
     pub role: Role,
     pub protocol: u32,
     pub instances: Vec<InstanceStatus>,
+    pub interfaces: Vec<InterfaceStatus>,
     pub history: Vec<TransitionRecord>,
     /// Adverts go on, one a second for each instance.
     pub adverts: bool,
@@ -67,6 +68,7 @@ impl Default for World {
                 statuses::waiting("VI_3", 46),
                 statuses::fault("VI_4", 47),
             ],
+            interfaces: vec![statuses::interface("eth0")],
             history: vec![statuses::record("VI_1", 600, State::Init, State::Backup, Cause::Start)],
             adverts: true,
             flood: false,
@@ -177,6 +179,7 @@ fn answers(verb: &Verb, world: &mut World) -> Vec<Answer> {
         Verb::Show { instance: None } | Verb::Watch { .. } => {
             let service = statuses::service(world.role, world.now_us(), world.instances.len());
             let mut answers = vec![Answer::Item(Item::Service(service))];
+            answers.extend(world.interfaces.iter().cloned().map(|status| Answer::Item(Item::Interface(status))));
             let instances = world.instances.iter().cloned();
             answers.extend(instances.map(|status| Answer::Item(Item::Instance(Box::new(status)))));
             if matches!(verb, Verb::Watch { .. }) {

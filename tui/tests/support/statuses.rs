@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use locum_control::{
-    AdvertMark, Block, BlockStatus, Cause, Counters, Event, Family, Hello, InstanceStatus, MarkKind, MasterStatus,
-    Mode, Notice, PROTOCOL, Reject, Role, SenderStatus, ServiceStatus, State, Timers, TransitionRecord, VipStatus,
+    AdvertMark, Block, BlockStatus, Cause, Counters, Event, Family, ForeignVrid, Hello, InstanceStatus,
+    InterfaceStatus, MarkKind, MasterStatus, Mode, Notice, PROTOCOL, Reject, Role, SenderStatus, ServiceStatus, State,
+    Timers, TransitionRecord, VipStatus,
 };
 
 /// The other router.
@@ -110,6 +111,18 @@ pub fn backup(name: &str, vrid: u8) -> InstanceStatus {
         second_master: None,
         counters: Counters { rejected: [(Reject::Password, 3)].into(), ..Counters::default() },
         last_transition: Some(record(name, 600, State::Init, State::Backup, Cause::Start)),
+    }
+}
+
+/// An interface on which a stranger was heard.
+pub fn interface(name: &str) -> InterfaceStatus {
+    let stranger = ForeignVrid { vrid: 7, source: [172, 20, 45, 9].into(), first_heard_us: BOOT_US - 720_000_000 };
+    InterfaceStatus {
+        name: name.into(),
+        exists: true,
+        up: true,
+        foreign: vec![stranger],
+        rejected: [(Reject::UnknownVrid, 720)].into(),
     }
 }
 

@@ -1,0 +1,249 @@
+//! Who is on the wire: every router heard with each VRID of each interface, strangers among them, and who would follow.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use locum_control::{InstanceStatus, InterfaceStatus, Mode, Reject, SenderStatus, State, outlook};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::model::Model;
+use crate::text::{fit_end, span, width};
+use crate::theme::Tone;
+use crate::view::overview::state_tone;
+use crate::view::pen::{Line, Pen, draw_lines, line, wrap};
+use crate::view::{Extent, below_head};
+
+/// The cells of a bar, which stand for the highest priority of the group.
+const BAR_CELLS: usize = 20;
+const BAR_CELLS_COMPACT: usize = 5;
+/// From this width on, the bars are long and sentences are worth their cells.
+const WIDE_COLUMNS: u16 = 72;
+/// Ranges of free VRIDs named.
+const FREE_RANGES_MAX: usize = 8;
+
+pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) {
+    let title = "Routers heard, by interface and VRID";
+    Pen::new(buf, model.palette, area, 0).put(title, Tone::Heading);
+    draw_lines(&lines(model, area.width), model.scroll, model.palette, below_head(area), buf);
+}
+
+pub(super) fn extent(model: &Model, area: Rect) -> Extent {
+    Extent { lines: lines(model, area.width).len(), page: below_head(area).height.into() }
+}
+
+fn lines(model: &Model, columns: u16) -> Vec<Line> {
+    let mut by_interface: BTreeMap<&str, Vec<&InstanceStatus>> =
+        model.replica.interfaces.keys().map(|name| (name.as_str(), Vec::new())).collect();
+    for instance in model.replica.instances.values() {
+        by_interface.entry(&instance.status.interface).or_default().push(&instance.status);
+    }
+    let mut lines = Vec::new();
+    for (name, mut groups) in by_interface {
+        groups.sort_by_key(|status| (status.vrid, status.family.to_string()));
+        let interface = model.replica.interfaces.get(name).map(|interface| &interface.status);
+        if !lines.is_empty() {
+            lines.push(Line::new());
+        }
+        lines.push(interface_line(name, interface));
+        for status in &groups {
+            group(model, status, columns, &mut lines);
+        }
+        if let Some(interface) = interface {
+            strangers(model, interface, columns, &mut lines);
+        }
+        free(&groups, interface, columns, &mut lines);
+    }
+    if lines.is_empty() {
+        lines.push(line("There is no instance, so nothing is listened to.", Tone::Text));
+    }
+    lines
+}
+
+fn interface_line(name: &str, interface: Option<&InterfaceStatus>) -> Line {
+    let (words, tone) = match interface {
+        None => ("", Tone::Text),
+        Some(interface) if !interface.exists => ("does not exist", Tone::Fault),
+        Some(interface) if !interface.up => ("is down", Tone::Fault),
+        Some(_) => ("is up", Tone::Subdued),
+    };
+    vec![(format!("{name} "), Tone::Key), (words.into(), tone)]
+}
+
+/// A router that may hold the addresses of a group.
+struct Candidate<'a> {
+    name: String,
+    /// What it advertised last; unknown for one that was never heard.
+    priority: Option<u8>,
+    words: String,
+    tone: Tone,
+    sender: Option<&'a SenderStatus>,
+    rank: Rank,
+}
+
+/// Where a candidate stands in its group's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Master,
+    TakesPart,
+    Unknown,
+    Outside,
+}
+
+fn group(model: &Model, status: &InstanceStatus, columns: u16, lines: &mut Vec<Line>) {
+    let family = format!(" {}", status.family);
+    lines.push(vec![
+        (format!("VRID {:<3} ", status.vrid), Tone::Text),
+        (status.name.clone(), Tone::Key),
+        (if columns >= WIDE_COLUMNS { family } else { String::new() }, Tone::Subdued),
+    ]);
+    let mut candidates: Vec<Candidate<'_>> = vec![ourselves(status)];
+    candidates.extend(status.senders.iter().map(|sender| heard(model, status, sender)));
+    if let Mode::Unicast { peers } = &status.mode {
+        let unheard = |peer: &&IpAddr| !status.senders.iter().any(|sender| sender.address == **peer);
+        candidates.extend(peers.iter().filter(unheard).map(never_heard));
+    }
+    candidates.sort_by_key(|candidate| (candidate.rank, Reverse(candidate.priority)));
+    let wide = columns >= WIDE_COLUMNS;
+    let widest = candidates.iter().map(|candidate| width(&candidate.name)).max().unwrap_or(0);
+    let highest = candidates.iter().filter_map(|candidate| candidate.priority).max().unwrap_or(0);
+    let name_cells = widest.min(if wide { 39 } else { 15 });
+    let room = usize::from(columns);
+    for candidate in candidates {
+        let priority = candidate.priority.map_or_else(|| "?".to_owned(), |priority| priority.to_string());
+        let name = fit_end(&candidate.name, name_cells);
+        lines.push(vec![
+            (format!("  {name}{:1$}", "", name_cells + 1 - width(&name)), Tone::Text),
+            (format!("{priority:>3} "), Tone::Text),
+            (bar(candidate.priority, highest, if wide { BAR_CELLS } else { BAR_CELLS_COMPACT }), Tone::Mark),
+            (candidate.words, candidate.tone),
+        ]);
+        let rejected = candidate.sender.and_then(|sender| Some((sender.rejected, sender.last_reject?)));
+        if let Some((count, reason)) = rejected {
+            explain(&format!("rejected {count} of its packets, the last: {reason}"), reason, room, lines);
+        }
+    }
+    lines.extend(wrap(&outlook(status), room.saturating_sub(2)).into_iter().map(|text| indented(2, text, Tone::Text)));
+}
+
+fn ourselves<'a>(status: &InstanceStatus) -> Candidate<'a> {
+    let rank = match status.state {
+        State::Master => Rank::Master,
+        State::Backup => Rank::TakesPart,
+        State::Init | State::Fault => Rank::Outside,
+    };
+    Candidate {
+        name: "this router".into(),
+        priority: Some(status.effective_priority),
+        words: status.state.to_string(),
+        tone: state_tone(status.state),
+        sender: None,
+        rank,
+    }
+}
+
+fn heard<'a>(model: &Model, status: &InstanceStatus, sender: &'a SenderStatus) -> Candidate<'a> {
+    let silent_us = model.server_us().saturating_sub(sender.last_heard_us);
+    let second = status.second_master.as_ref().is_some_and(|second| second.address == sender.address);
+    let is_master = status.master.as_ref().is_some_and(|master| !master.is_self && master.address == sender.address);
+    let (mut words, tone, rank) = if second {
+        ("SECOND MASTER".to_owned(), Tone::Alert, Rank::Master)
+    } else if sender.received == 0 {
+        ("not accepted".to_owned(), Tone::Fault, Rank::Outside)
+    } else if sender.priority == 0 {
+        (format!("left {} ago", span(silent_us)), Tone::Subdued, Rank::Outside)
+    } else if is_master && silent_us <= status.master_down_interval_us {
+        (State::Master.to_string(), state_tone(State::Master), Rank::Master)
+    } else if silent_us <= status.master_down_interval_us {
+        ("advertises".to_owned(), Tone::Warning, Rank::TakesPart)
+    } else {
+        (format!("silent {}", span(silent_us)), Tone::Subdued, Rank::TakesPart)
+    };
+    for (count, what) in [(sender.late, "late"), (sender.missed, "missed")] {
+        if count > 0 {
+            words.push_str(&format!(", {count} {what}"));
+        }
+    }
+    let priority = (sender.received > 0).then_some(sender.priority);
+    Candidate { name: sender.address.to_string(), priority, words, tone, sender: Some(sender), rank }
+}
+
+/// A unicast peer that has said nothing yet: as a backup it need not.
+fn never_heard<'a>(peer: &IpAddr) -> Candidate<'a> {
+    Candidate {
+        name: peer.to_string(),
+        priority: None,
+        words: "never heard".into(),
+        tone: Tone::Subdued,
+        sender: None,
+        rank: Rank::Unknown,
+    }
+}
+
+/// A bar, with a cell left out behind it.
+fn bar(priority: Option<u8>, highest: u8, cells: usize) -> String {
+    let filled = usize::from(priority.unwrap_or(0)) * cells / usize::from(highest.max(1));
+    // The least priority is still more than none.
+    let filled = if priority.is_some_and(|priority| priority > 0) { filled.max(1) } else { filled };
+    format!("{}{} ", "█".repeat(filled), " ".repeat(cells - filled))
+}
+
+fn strangers(model: &Model, interface: &InterfaceStatus, columns: u16, lines: &mut Vec<Line>) {
+    let room = usize::from(columns);
+    let mut foreign: Vec<_> = interface.foreign.iter().collect();
+    foreign.sort_by_key(|group| (group.vrid, group.source));
+    for group in &foreign {
+        let ago = span(model.server_us().saturating_sub(group.first_heard_us));
+        lines.push(vec![
+            (format!("VRID {:<3} ", group.vrid), Tone::Text),
+            ("not ours".into(), Tone::Warning),
+            (format!(": {}, first heard {ago} ago", group.source), Tone::Text),
+        ]);
+    }
+    for (reason, count) in interface.rejected.iter().filter(|(_, count)| **count > 0) {
+        // The groups that are not ours are named above: the number would only count their adverts, and move.
+        if *reason == Reject::UnknownVrid && !foreign.is_empty() {
+            lines.extend(wrap(reason.help(), room - 2.min(room)).into_iter().map(|text| indented(2, text, Tone::Text)));
+        } else {
+            explain(&format!("rejected {count} packets: {reason}"), *reason, room, lines);
+        }
+    }
+}
+
+/// What was rejected, and what to do about it.
+fn explain(what: &str, reason: Reject, room: usize, lines: &mut Vec<Line>) {
+    let mut put = |text: &str, tone| {
+        lines.extend(wrap(text, room.saturating_sub(4)).into_iter().map(|text| indented(4, text, tone)));
+    };
+    put(what, Tone::Fault);
+    put(reason.help(), Tone::Text);
+}
+
+fn indented(cells: usize, text: String, tone: Tone) -> Line {
+    line(format!("{:cells$}{text}", ""), tone)
+}
+
+/// The VRIDs with which nobody was heard, whichever the family: a free one must not be another router's MAC address.
+fn free(groups: &[&InstanceStatus], interface: Option<&InterfaceStatus>, columns: u16, lines: &mut Vec<Line>) {
+    let foreign = interface.into_iter().flat_map(|interface| &interface.foreign);
+    let used: BTreeSet<u8> = groups.iter().map(|status| status.vrid).chain(foreign.map(|group| group.vrid)).collect();
+    let mut ranges: Vec<String> = Vec::new();
+    let mut first = 1_u16;
+    for end in used.iter().copied().filter(|vrid| *vrid > 0).map(u16::from).chain([256]) {
+        match end - first {
+            0 => {}
+            1 => ranges.push(first.to_string()),
+            _ => ranges.push(format!("{first}-{}", end - 1)),
+        }
+        first = end + 1;
+    }
+    let more = if ranges.len() > FREE_RANGES_MAX { ", ..." } else { "" };
+    ranges.truncate(FREE_RANGES_MAX);
+    let text = if ranges.is_empty() {
+        "free VRIDs: none".to_owned()
+    } else {
+        format!("free VRIDs, as far as heard: {}{more}", ranges.join(", "))
+    };
+    lines.extend(wrap(&text, columns.into()).into_iter().map(|text| line(text, Tone::Text)));
+}
