@@ -185,8 +185,11 @@ mod tests {
         let c = RouterView { runs: false, should_run: false, state: None, ..UP };
         let now = Instant::from_us(10_000_000);
         let mut silences = Silences::default();
-        silences.answered(now - Duration::from_ms(4_000));
-        silences.answered(now - Duration::from_ms(300));
+        for _ in 0..400 {
+            silences.send(Duration::ZERO);
+        }
+        silences.answered(1, now - Duration::from_ms(4_000));
+        silences.answered(371, now - Duration::from_ms(300));
         Snapshot { now, routers: [a, b, c], silences, answered_by: Some(RouterId::B) }
     }
 

@@ -60,22 +60,18 @@ impl Probe {
 
     fn run(self, story: &Story) -> ! {
         let vip = SockAddr::from(SocketAddrV4::new(VIP, 0));
-        let mut sequence: u16 = 0;
         let mut due = clock::now();
         loop {
+            let now = clock::now();
+            let late = now.since(due);
+            let number = story.probe(late);
             // Refused while nobody answers for the VIP: that is a probe without an answer.
-            let _ = self.requests.send_to(&echo_request(sequence), &vip);
-            sequence = sequence.wrapping_add(1);
-            due = due + PROBE_INTERVAL;
+            let _ = self.requests.send_to(&echo_request(on_the_wire(number)), &vip);
+            // No burst to make up for what was missed.
+            due = if late > PROBE_INTERVAL { now } else { due } + PROBE_INTERVAL;
             loop {
                 let now = clock::now();
-                let late = now.since(due);
-                if late > PROBE_INTERVAL {
-                    // Nobody was asked meanwhile, so nobody has failed to answer. And no burst to make up for it.
-                    story.client_was_away(late);
-                    due = now;
-                }
-                self.take_answers(story, now);
+                self.take_answers(story, number, now);
                 if now >= due {
                     break;
                 }
@@ -87,16 +83,28 @@ impl Probe {
         }
     }
 
-    fn take_answers(&self, story: &Story, now: Instant) {
+    /// Takes the answers that are there. `last` is the last probe that was sent.
+    fn take_answers(&self, story: &Story, last: u64, now: Instant) {
         let mut frame = [0; FRAME_BYTES_MAX];
         // At most one answer a probe comes, and those of a stall; the kernel bounds how many wait.
         while let Ok(length) = (&self.answers).read(&mut frame) {
-            if let Some(mac) = frame.get(..length).and_then(answered_by) {
+            if let Some((mac, sequence)) = frame.get(..length).and_then(answer) {
                 let router = RouterId::ALL.into_iter().find(|router| router.mac() == mac);
-                story.answered(router, now);
+                story.answered(number_of(sequence, last), router, now);
             }
         }
     }
+}
+
+/// The sequence number of a probe in its packet.
+const fn on_the_wire(number: u64) -> u16 {
+    let [.., high, low] = number.to_be_bytes();
+    u16::from_be_bytes([high, low])
+}
+
+/// The number of the probe that had this sequence number most recently. `last` is the last probe that was sent.
+fn number_of(sequence: u16, last: u64) -> u64 {
+    last.saturating_sub(u64::from(on_the_wire(last).wrapping_sub(sequence)))
 }
 
 fn echo_request(sequence: u16) -> [u8; 8] {
@@ -111,8 +119,8 @@ fn echo_request(sequence: u16) -> [u8; 8] {
     [ECHO_REQUEST, 0, sum_high, sum_low, ident_high, ident_low, sequence_high, sequence_low]
 }
 
-/// The hardware address of the sender, if the frame is an answer of the VIP to one of our requests.
-fn answered_by(frame: &[u8]) -> Option<[u8; 6]> {
+/// The hardware address of the sender and the sequence number, if the frame is an answer of the VIP to one of our requests.
+fn answer(frame: &[u8]) -> Option<([u8; 6], u16)> {
     let mac = frame.get(6..12)?.try_into().ok()?;
     let packet = frame.get(ETHERNET_BYTES..)?;
     let header_bytes = usize::from(packet.first()? & 0x0f) * 4;
@@ -122,14 +130,15 @@ fn answered_by(frame: &[u8]) -> Option<[u8; 6]> {
         && packet.get(16..20)? == CLIENT.octets();
     let icmp = packet.get(header_bytes..)?;
     let is_answer = icmp.first()? == &ECHO_REPLY && icmp.get(4..6)? == IDENT.to_be_bytes();
-    (is_ours && is_answer).then_some(mac)
+    let sequence = u16::from_be_bytes(icmp.get(6..8)?.try_into().ok()?);
+    (is_ours && is_answer).then_some((mac, sequence))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn answer() -> Vec<u8> {
+    fn frame() -> Vec<u8> {
         let mut frame = vec![2, 0, 0, 0, 0, 200];
         frame.extend(RouterId::B.mac());
         frame.extend([8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0, 0]);
@@ -143,20 +152,29 @@ mod tests {
 
     #[test]
     fn an_answer_names_its_sender() {
-        assert_eq!(answered_by(&answer()), Some(RouterId::B.mac()));
+        assert_eq!(answer(&frame()), Some((RouterId::B.mac(), 7)));
     }
 
     #[test]
     fn nothing_else_is_an_answer() {
-        for length in 0..answer().len() - 2 {
-            assert_eq!(answered_by(&answer()[..length]), None, "{length} bytes");
+        for length in 0..frame().len() {
+            assert_eq!(answer(&frame()[..length]), None, "{length} bytes");
         }
         for (at, what) in
             [(14, "version"), (23, "protocol"), (29, "source"), (33, "destination"), (34, "type"), (39, "identifier")]
         {
-            let mut frame = answer();
+            let mut frame = frame();
             frame[at] ^= 0x10;
-            assert_eq!(answered_by(&frame), None, "{what}");
+            assert_eq!(answer(&frame), None, "{what}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_told_apart_although_those_on_the_wire_wrap() {
+        for last in [1_u64, 2, 65_535, 65_536, 65_537, 200_000] {
+            for number in [last, last - 1, last.saturating_sub(400)] {
+                assert_eq!(number_of(on_the_wire(number), last), number, "{last}");
+            }
         }
     }
 

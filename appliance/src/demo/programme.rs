@@ -19,6 +19,9 @@ const SETTLE: Duration = Duration::from_ms(500);
 /// How often the programme looks.
 const LOOK_EVERY: StdDuration = StdDuration::from_millis(20);
 
+/// A machine that is later than this is remarked upon.
+const LATENESS_MAX: Duration = Duration::from_ms(50);
+
 /// What is done to the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Deed {
@@ -156,6 +159,8 @@ pub(super) struct Outcome {
     pub(super) silence: Option<Duration>,
     /// What was not as promised, a sentence each.
     pub(super) failures: Vec<String>,
+    /// What the protocol allows but nobody expects, a sentence each.
+    pub(super) remarks: Vec<String>,
 }
 
 /// A programme for a certain time.
@@ -248,7 +253,12 @@ fn judge(step: &Step, began: Instant, takeovers: &[(Instant, RouterId)], after: 
         Some(_) => {}
     }
     let others: BTreeSet<_> = takeovers.iter().map(|(_, id)| *id).filter(|id| *id != successor).collect();
-    failures.extend(others.iter().map(|other| format!("{other} became MASTER, out of turn")));
+    // The skews of neighbours differ by 40 ms or so: one that is scheduled late is overtaken, and preempts.
+    let mut remarks: Vec<_> = others.iter().map(|other| format!("{other} was MASTER for a moment, too")).collect();
+    let late = after.silences.lateness_max();
+    if late > LATENESS_MAX {
+        remarks.push(format!("this machine is busy: it did what was due up to {late} late"));
+    }
     let masters: Vec<_> = after.masters().map(RouterId::name).collect();
     if masters != [successor.name()] {
         let masters = if masters.is_empty() { "nobody".into() } else { masters.join(" and ") };
@@ -261,8 +271,7 @@ fn judge(step: &Step, began: Instant, takeovers: &[(Instant, RouterId)], after: 
         }
         _ => {}
     }
-    // The client may not be scheduled at this very moment.
-    if after.silences.present(after.now).is_none_or(|silent| silent > ALLOWANCE) {
+    if !after.silences.is_answered(after.now) {
         failures.push("the client is not answered at the end".into());
     }
     for id in RouterId::ALL {
@@ -275,7 +284,7 @@ fn judge(step: &Step, began: Instant, takeovers: &[(Instant, RouterId)], after: 
             failures.push(format!("{id} does not take part: its state is {state}"));
         }
     }
-    Outcome { took, silence, failures }
+    Outcome { took, silence, failures, remarks }
 }
 
 #[cfg(test)]
@@ -349,8 +358,8 @@ mod tests {
     fn cut(took_ms: u64, states: [State; 3]) -> Outcome {
         let ms = |ms: u64| Instant::from_us(ms * 1_000);
         let mut silences = Silences::default();
-        silences.answered(ms(995));
-        silences.answered(ms(1_000 + took_ms + 5));
+        silences.answered(1, ms(995));
+        silences.answered(took_ms / 10, ms(1_000 + took_ms + 5));
         let takeovers = [(ms(1_000 + took_ms), RouterId::B)];
         judge(&CUT, ms(1_000), &takeovers, &group(states, silences, ms(1_000 + took_ms + 10)))
     }
@@ -362,6 +371,7 @@ mod tests {
             took: Some(Duration::from_ms(3_600)),
             silence: Some(Duration::from_ms(3_610)),
             failures: Vec::new(),
+            remarks: Vec::new(),
         };
         assert_eq!(outcome, expected);
     }
@@ -379,7 +389,14 @@ mod tests {
         let ms = |ms: u64| Instant::from_us(ms * 1_000);
         let wrong = [(ms(4_000), RouterId::C)];
         let after = group([State::Fault, State::Backup, State::Master], Silences::default(), ms(9_000));
-        assert_eq!(judge(&CUT, ms(1_000), &wrong, &after).failures.len(), 5);
+        let outcome = judge(&CUT, ms(1_000), &wrong, &after);
+        let expected = [
+            "B did not become MASTER",
+            "MASTER at the end: C",
+            "the client was never answered",
+            "the client is not answered at the end",
+        ];
+        assert_eq!((outcome.failures.as_slice(), outcome.remarks.len()), (&expected.map(String::from)[..], 1));
     }
 
     #[test]

@@ -93,8 +93,8 @@ fn handover(step: &Step, outcome: &Outcome) -> String {
             seconds(bound)
         ));
     }
-    for failure in &outcome.failures {
-        text.push_str(&format!("        {failure}\n"));
+    for line in outcome.failures.iter().chain(&outcome.remarks) {
+        text.push_str(&format!("        {line}\n"));
     }
     text
 }

@@ -212,11 +212,16 @@ impl Story {
         inner.add(at, Who::Router(id), format!("{} -> {}: {}", record.from, record.to, record.text));
     }
 
-    /// The client was answered: by one of the routers, or by somebody else.
-    pub(super) fn answered(&self, by: Option<RouterId>, at: Instant) {
+    /// The client sends a probe, so long after it was due. Returns its number.
+    pub(super) fn probe(&self, late: Duration) -> u64 {
+        self.inner().snapshot.silences.send(late)
+    }
+
+    /// The client was answered to this probe: by one of the routers, or by somebody else.
+    pub(super) fn answered(&self, number: u64, by: Option<RouterId>, at: Instant) {
         let mut inner = self.inner();
         let is_first = inner.snapshot.silences.present(at).is_none();
-        let outage = inner.snapshot.silences.answered(at);
+        let outage = inner.snapshot.silences.answered(number, at);
         let before = std::mem::replace(&mut inner.snapshot.answered_by, by);
         inner.outage_told = false;
         let who = by.map_or("a stranger", RouterId::name);
@@ -226,11 +231,6 @@ impl Story {
         } else if is_first || before != by {
             inner.add(at, Who::Client, format!("is answered by {who}"));
         }
-    }
-
-    /// The client did not probe for so long, because the machine had no time for it.
-    pub(super) fn client_was_away(&self, away: Duration) {
-        self.inner().snapshot.silences.client_was_away(away);
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -316,9 +316,13 @@ mod tests {
         let story = Story::new();
         let now = clock::now();
         let ms = |ms| now - Duration::from_ms(1_000) + Duration::from_ms(ms);
-        for (router, at) in [(RouterId::A, ms(0)), (RouterId::A, ms(10)), (RouterId::B, ms(20)), (RouterId::A, ms(500))]
-        {
-            story.answered(Some(router), at);
+        for _ in 0..60 {
+            story.probe(Duration::ZERO);
+        }
+        let answers =
+            [(1, RouterId::A, ms(0)), (2, RouterId::A, ms(10)), (3, RouterId::B, ms(20)), (51, RouterId::A, ms(500))];
+        for (number, router, at) in answers {
+            story.answered(number, Some(router), at);
         }
         let said = |story: &Story| -> Vec<String> {
             story.take_entries(now + Duration::from_s(1)).into_iter().map(|entry| entry.what).collect()
