@@ -8,6 +8,7 @@
 //! No input makes it panic, and all it takes is bounded by [`source::limits`].
 
 pub mod diagnostic;
+pub mod edit;
 pub mod files;
 pub mod model;
 pub mod schema;
@@ -40,6 +41,8 @@ pub(crate) const SUPPORTED_VERSIONS: &[(Version, Family)] =
 #[derive(Debug)]
 pub struct Configuration {
     sources: Sources,
+    /// What stands in place of the `include` lines, for reading again after an edit.
+    includes: Includes,
     model: Model,
     diagnostics: Vec<Diagnostic>,
     secrets: Vec<Span>,
@@ -52,7 +55,7 @@ pub struct Configuration {
 /// When the file itself cannot be read. What is wrong inside it is found in [`Configuration::diagnostics`].
 pub fn load(path: &Path, around: &Surroundings<'_>) -> Result<Configuration, LoadError> {
     let (sources, includes) = include::load(path)?;
-    Ok(Configuration::read(sources, &includes, around))
+    Ok(Configuration::read(sources, includes, around))
 }
 
 /// Checks a text as if it were the configuration file `name`. Does no I/O, so includes are not followed.
@@ -60,13 +63,14 @@ pub fn load(path: &Path, around: &Surroundings<'_>) -> Result<Configuration, Loa
 pub fn check(name: &str, text: &[u8], around: &Surroundings<'_>) -> Configuration {
     let mut sources = Sources::default();
     sources.add(name.to_owned(), None, text);
-    Configuration::read(sources, &Includes::new(), around)
+    Configuration::read(sources, Includes::new(), around)
 }
 
 impl Configuration {
-    fn read(sources: Sources, includes: &Includes, around: &Surroundings<'_>) -> Self {
-        let outcome = reading::read(&sources, includes, around, diagnostic::Diagnostics::default());
-        Self { sources, model: outcome.model, diagnostics: outcome.diagnostics, secrets: outcome.secrets }
+    fn read(sources: Sources, includes: Includes, around: &Surroundings<'_>) -> Self {
+        let outcome = reading::read(&sources, &includes, around, diagnostic::Diagnostics::default());
+        let reading::Outcome { model, diagnostics, secrets } = outcome;
+        Self { sources, includes, model, diagnostics, secrets }
     }
 
     /// What it says. Instances with an error are in it, marked [`Instance::broken`].

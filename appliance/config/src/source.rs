@@ -68,13 +68,13 @@ pub struct Position {
 }
 
 /// The files of a configuration, every byte of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sources {
     files: Vec<Source>,
 }
 
 /// One file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     name: String,
     path: Option<PathBuf>,
@@ -95,6 +95,13 @@ impl Sources {
         let id = FileId(u16::try_from(self.files.len()).unwrap_or(u16::MAX));
         self.files.push(Source::new(name, path, bytes));
         id
+    }
+
+    /// Puts another text in the place of the first file's.
+    pub(crate) fn replace_main(&mut self, text: &str) {
+        if let Some(main) = self.files.first_mut() {
+            *main = Source::new(std::mem::take(&mut main.name), main.path.take(), text.as_bytes());
+        }
     }
 
     /// The files in order of opening.

@@ -64,6 +64,8 @@ impl Language for KeepalivedConf {
 pub type SyntaxNode = rowan::SyntaxNode<KeepalivedConf>;
 /// A token of the tree.
 pub type SyntaxToken = rowan::SyntaxToken<KeepalivedConf>;
+/// A node or a token of the tree.
+pub type SyntaxElement = rowan::SyntaxElement<KeepalivedConf>;
 
 /// The tree of a text. Its text is the text.
 #[must_use]

@@ -16,7 +16,7 @@ use crate::source::{FileId, SUBSTITUTE, Sources, Span, offset};
 pub(crate) type Includes = HashMap<(FileId, u32), Included>;
 
 /// The files of an `include` line, or what is wrong with it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Included {
     pub(crate) files: Vec<FileId>,
     pub(crate) problems: Vec<Diagnostic>,

@@ -20,8 +20,9 @@ use self::expand::Setting as ExpandSetting;
 pub(crate) use self::expand::{Included, Includes, is_include};
 use self::instance::{Draft, concern};
 use self::line::shorten;
-use self::statement::Statement;
+pub(crate) use self::statement::{Block, Statement, Word};
 pub(crate) use self::suggest::closest;
+pub(crate) use self::values::network;
 use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, Mark, Severity, code};
 use crate::lint;
@@ -77,6 +78,24 @@ pub(crate) fn read(
     // What was not kept may concern any of them.
     reader.all_failed = expanding.has_dropped_error();
     reader.finish(sources)
+}
+
+/// The statements outside all blocks that `keep` asks for, with everything put in place; for edits, which must find where
+/// the words of a configuration stand that has been read without an error in its structure.
+pub(crate) fn statements<'s>(
+    sources: &'s Sources,
+    includes: &Includes,
+    around: &Surroundings<'_>,
+    keep: impl Fn(&Statement<'s>) -> bool,
+) -> Vec<Statement<'s>> {
+    let setting = ExpandSetting { includes, config_id: around.config_id.as_deref(), environment: around.environment };
+    let mut kept = Vec::new();
+    expand::run(sources, &setting, false, |statement| {
+        if keep(&statement) {
+            kept.push(statement);
+        }
+    });
+    kept
 }
 
 /// What makes a file unreadable as a whole.

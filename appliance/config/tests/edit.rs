@@ -1,0 +1,436 @@
+//! Edits change the words that they must, and nothing else.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use std::fs::{self, Permissions};
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use locum_config::edit::{Edit, EditError, List, Origin, WriteError};
+use locum_config::model::{Model, Peer, Setting};
+use locum_config::source::FileId;
+use locum_config::syntax;
+use locum_config::{Configuration, Surroundings, check};
+use proptest::prelude::*;
+
+fn set(instance: &str, keyword: &str, values: &[&str]) -> Edit {
+    let values = values.iter().map(|value| (*value).to_owned()).collect();
+    Edit::Set { instance: instance.into(), keyword: keyword.into(), values }
+}
+
+fn unset(instance: &str, keyword: &str) -> Edit {
+    Edit::Unset { instance: instance.into(), keyword: keyword.into() }
+}
+
+fn add(list: List, line: &str) -> Edit {
+    Edit::AddEntry { instance: "V".into(), list, words: line.split(' ').map(str::to_owned).collect() }
+}
+
+fn remove(list: List, address: &str) -> Edit {
+    Edit::RemoveEntry { instance: "V".into(), list, address: address.parse().unwrap() }
+}
+
+fn edited(text: &str, edits: &[Edit]) -> Result<String, EditError> {
+    let around = Surroundings { config_id: Some("main".into()), ..Surroundings::default() };
+    check("a.conf", text.as_bytes(), &around).edit(edits, &around).map(|edited| edited.text().to_owned())
+}
+
+#[track_caller]
+fn expect(before: &str, edits: &[Edit], after: &str) {
+    match edited(before, edits) {
+        Ok(text) => assert_eq!(text, after),
+        Err(EditError::Invalid(configuration)) => panic!("{}", configuration.render_text(Default::default())),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Uneven on purpose.
+const FILE: &str = "# the gateway\n\
+    vrrp_instance V {   # first\n\
+    \tstate BACKUP\n\
+    \x20   interface eth0   ! lan\n\
+    \x20   virtual_router_id 45\n\
+    \x20   priority   100 # of 100\n\
+    \x20       unicast_peer {\n\
+    \x20   172.20.45.132   # b\n\
+    \x20   }\n\
+    \x20   virtual_ipaddress {\n\
+    \t172.20.45.248 dev eth0 # web\n\
+    \x20   }\n\
+    }\n";
+
+#[test]
+fn an_option_changes_in_place() {
+    let after = FILE.replace("priority   100 #", "priority   120 #");
+    expect(FILE, &[set("V", "priority", &["120"])], &after);
+    expect(FILE, &[set("V", "priority", &["100"])], FILE);
+}
+
+#[test]
+fn an_absent_option_goes_behind_the_last_plain_line_indented_like_it() {
+    let after = FILE.replace("# of 100\n", "# of 100\n    nopreempt\n");
+    expect(FILE, &[set("V", "nopreempt", &[])], &after);
+    let dos = FILE.replace('\n', "\r\n");
+    expect(&dos, &[set("V", "nopreempt", &[])], &after.replace('\n', "\r\n"));
+}
+
+#[test]
+fn an_option_taken_away_takes_its_line_along_and_leaves_a_comment() {
+    expect(FILE, &[unset("V", "state")], &FILE.replace("\tstate BACKUP\n", ""));
+    expect(FILE, &[unset("V", "priority")], &FILE.replace("priority   100 #", "#"));
+    assert!(matches!(edited(FILE, &[unset("V", "nopreempt")]), Err(EditError::NotThere(_))));
+}
+
+#[test]
+fn opposites_take_each_others_place() {
+    let nopreempt = FILE.replace("\tstate", "\tpreempt # see below\n\tstate");
+    let after = nopreempt.replace("\tpreempt", "\tnopreempt");
+    expect(&nopreempt, &[set("V", "nopreempt", &[])], &after);
+    expect(&after, &[set("V", "preempt", &[])], &nopreempt);
+}
+
+#[test]
+fn passwords_go_where_they_belong() {
+    let added = FILE.replace(
+        "    }\n}\n",
+        "    }\n    authentication {\n        auth_type PASS\n        auth_pass \"ab cd\"\n    }\n}\n",
+    );
+    let edits = [set("V", "auth_type", &["PASS"]), set("V", "auth_pass", &["ab cd"])];
+    expect(FILE, &edits, &added);
+    expect(&added, &[set("V", "auth_pass", &["x#y"])], &added.replace("ab cd", "x#y"));
+    assert!(!format!("{edits:?}").contains("ab cd"));
+}
+
+#[test]
+fn vips_and_peers_come_and_go() {
+    let more = FILE.replace("# web\n", "# web\n\t172.20.45.249/24 dev eth0 label eth0:2\n");
+    expect(FILE, &[add(List::Addresses, "172.20.45.249/24 dev eth0 label eth0:2")], &more);
+    expect(&more, &[remove(List::Addresses, "172.20.45.249")], FILE);
+    expect(&more, &[remove(List::Addresses, "172.20.45.248")], &more.replace("172.20.45.248 dev eth0 # web", "# web"));
+    let peers = FILE.replace("# b\n", "# b\n    172.20.45.133\n");
+    expect(FILE, &[add(List::Peers, "172.20.45.133")], &peers);
+    expect(&peers, &[remove(List::Peers, "172.20.45.133")], FILE);
+    let excluded = FILE.replace("    }\n}\n", "    }\n    virtual_ipaddress_excluded {\n        10.0.0.1\n    }\n}\n");
+    expect(FILE, &[add(List::ExcludedAddresses, "10.0.0.1")], &excluded);
+    assert!(matches!(edited(FILE, &[add(List::Addresses, "172.20.45.248/32")]), Err(EditError::AlreadyThere(_))));
+    assert!(matches!(edited(FILE, &[remove(List::Peers, "172.20.45.9")]), Err(EditError::NotThere(_))));
+}
+
+#[test]
+fn blocks_on_one_line_stay_readable() {
+    let line = "vrrp_instance V { virtual_router_id 1\ninterface eth0\nvirtual_ipaddress { 10.0.0.1 } }\n";
+    expect(
+        line,
+        &[add(List::Addresses, "10.0.0.2")],
+        "vrrp_instance V { virtual_router_id 1\ninterface eth0\nvirtual_ipaddress { 10.0.0.1 \n    10.0.0.2\n} }\n",
+    );
+    expect(line, &[set("V", "priority", &["9"])], &line.replace("eth0\n", "eth0\npriority 9\n"));
+}
+
+#[test]
+fn instances_come_and_go() {
+    let edits = [
+        Edit::AddInstance { name: "W".into() },
+        set("W", "interface", &["eth0"]),
+        set("W", "virtual_router_id", &["46"]),
+        Edit::AddEntry { instance: "W".into(), list: List::Addresses, words: vec!["172.20.45.250".into()] },
+    ];
+    let text = "vrrp_instance W {\n    interface eth0\n    virtual_router_id 46\n    virtual_ipaddress {\n        \
+                172.20.45.250\n    }\n}\n";
+    expect(FILE, &edits, &format!("{FILE}\n{text}"));
+    expect("", &edits, text);
+    let behind = format!("{FILE}\nvrrp_script s {{\n script /bin/true\n}}");
+    expect(&behind, &edits, &format!("{FILE}\n{text}\nvrrp_script s {{\n script /bin/true\n}}"));
+    expect(&format!("{text}{FILE}"), &[Edit::RemoveInstance { name: "W".into() }], FILE);
+    assert!(matches!(edited(FILE, &[Edit::AddInstance { name: "V".into() }]), Err(EditError::AlreadyThere(_))));
+    let Err(EditError::NoInstance { near, .. }) = edited(FILE, &[set("v", "priority", &["1"])]) else { panic!() };
+    assert_eq!(near.as_deref(), Some("V"));
+}
+
+#[test]
+fn what_comes_out_of_something_is_not_edited() {
+    let defined = format!("$P=100\n{}", FILE.replace("  100", " $P"));
+    let Err(EditError::Elsewhere { place, origin: Origin::Substitution, .. }) =
+        edited(&defined, &[set("V", "priority", &["120"])])
+    else {
+        panic!()
+    };
+    assert_eq!(place, "a.conf:7:5");
+    expect(&defined, &[set("V", "state", &["MASTER"])], &defined.replace("BACKUP", "MASTER"));
+    let sequence = FILE.replace("    172.20.45.132   # b\n", "~SEQ(I, 2, 3) 172.20.45.13${I}\n");
+    let removed = edited(&sequence, &[remove(List::Peers, "172.20.45.133")]);
+    assert!(matches!(removed, Err(EditError::Elsewhere { origin: Origin::Substitution, .. })));
+}
+
+#[test]
+fn conditions_are_heeded() {
+    let text = FILE.replace("priority   100", "@main priority 100\n    @^main priority 50");
+    expect(&text, &[set("V", "priority", &["120"])], &text.replace("priority 100", "priority 120"));
+    expect(&text, &[unset("V", "priority")], &text.replace("    @main priority 100\n", ""));
+}
+
+#[test]
+fn what_would_be_wrong_is_refused_with_its_diagnostics() {
+    let Err(EditError::Invalid(configuration)) = edited(FILE, &[set("V", "priority", &["256"])]) else { panic!() };
+    assert_eq!(configuration.diagnostics().iter().filter(|found| found.code.id == "E015").count(), 1);
+    for (edit, what) in [
+        (set("V", "priority", &["1\n2"]), "control"),
+        (set("V", "interface", &["a\"b"]), "quotes"),
+        (set("V", "virtual_ipaddress", &["1"]), "is a block"),
+        (set("V", "priorty", &["1"]), "did you mean `priority`?"),
+        (set("V", "auth_pass", &["a\\"]), "cannot be written"),
+    ] {
+        let error = edited(FILE, &[edit]).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+    let broken = FILE.replacen("}\n", "\n", 1);
+    assert!(matches!(edited(&broken, &[set("V", "priority", &["1"])]), Err(EditError::Untellable)));
+}
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("locum-edit-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn load(path: &Path) -> Configuration {
+    locum_config::load(path, &Surroundings::default()).unwrap()
+}
+
+#[test]
+fn a_file_is_replaced_behind_its_links_with_its_mode() {
+    let folder = Folder::new("replace");
+    let real = folder.file("real.conf", FILE);
+    fs::set_permissions(&real, Permissions::from_mode(0o640)).unwrap();
+    let link = folder.0.join("link.conf");
+    std::os::unix::fs::symlink("real.conf", &link).unwrap();
+    let edited = load(&link).edit(&[set("V", "priority", &["120"])], &Surroundings::default()).unwrap();
+    edited.write().unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(&real).unwrap(), FILE.replace("  100 #", "  120 #"));
+    assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o7777, 0o640);
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2, "nothing is left behind");
+}
+
+#[test]
+fn a_file_that_changed_meanwhile_is_left_alone() {
+    let folder = Folder::new("changed");
+    let path = folder.file("a.conf", FILE);
+    let edited = load(&path).edit(&[set("V", "priority", &["120"])], &Surroundings::default()).unwrap();
+    fs::write(&path, FILE.replace("eth0 ", "eth1 ")).unwrap();
+    assert!(matches!(edited.write(), Err(WriteError::Changed(_))));
+    assert_eq!(fs::read_to_string(&path).unwrap(), FILE.replace("eth0 ", "eth1 "));
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
+    assert!(matches!(
+        check("a", FILE.as_bytes(), &Surroundings::default())
+            .edit(&[unset("V", "state")], &Surroundings::default())
+            .unwrap()
+            .write(),
+        Err(WriteError::NoFile)
+    ));
+}
+
+#[test]
+fn included_files_are_read_on_and_not_edited() {
+    let folder = Folder::new("include");
+    folder.file("more.conf", &FILE.replace("instance V", "instance X").replace(" 45", " 46").replace("248", "247"));
+    let main = folder.file("a.conf", &format!("{FILE}include more.conf\n"));
+    let configuration = load(&main);
+    let around = Surroundings::default();
+    let edits = [set("V", "priority", &["12345"])];
+    assert!(matches!(configuration.edit(&edits, &around), Err(EditError::Invalid(_))));
+    let edited = configuration.edit(&[set("V", "nopreempt", &[]), unset("V", "state")], &around).unwrap();
+    assert_eq!(edited.configuration().model().instance("X"), configuration.model().instance("X"));
+    edited.write().unwrap();
+    assert_eq!(load(&main).model(), edited.configuration().model());
+    let Err(EditError::Elsewhere { place, origin: Origin::Include, .. }) =
+        configuration.edit(&[set("X", "priority", &["9"])], &around)
+    else {
+        panic!()
+    };
+    assert!(place.ends_with("more.conf:6:5"), "{place}");
+}
+
+fn corpus() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for folder in ["scenarios", "mistakes", "field"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(folder);
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "conf")
+                && let Ok(text) = fs::read_to_string(&path)
+            {
+                files.push((path.display().to_string(), text));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// A kind of edit, with a number to choose what it is about.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Priority,
+    Vrid,
+    Announce,
+    AddVip,
+    RemoveVip,
+    AddPeer,
+    RemovePeer,
+    RemoveInstance,
+}
+
+/// The edit, and the model that should come of it. `None` where there is nothing to edit.
+fn choose(kind: Kind, number: u8, model: &Model) -> Option<(Edit, Model)> {
+    let mut after = model.clone();
+    let at = usize::from(number) % model.instances.len().max(1);
+    let instance = after.instances.get_mut(at)?;
+    if instance.broken {
+        return None; // what holds of it once it is mended is not what holds of it now
+    }
+    let name = instance.name.value.clone();
+    let fresh: IpAddr = if instance.addresses.first().is_some_and(|vip| vip.address.is_ipv6()) {
+        format!("fd00:77::{number:x}").parse().unwrap()
+    } else {
+        IpAddr::from([198, 18, 77, number])
+    };
+    let edit = match kind {
+        Kind::Priority => {
+            instance.priority.value = 1 + number % 254;
+            set(&name, "priority", &[&instance.priority.value.to_string()])
+        }
+        Kind::Vrid => {
+            instance.vrid.value = number.max(1);
+            set(&name, "virtual_router_id", &[&instance.vrid.value.to_string()])
+        }
+        Kind::Announce => {
+            instance.garp.refresh_s.value = u32::from(number);
+            set(&name, "garp_master_refresh", &[&number.to_string()])
+        }
+        Kind::AddVip => {
+            let mut vip = instance.addresses.last()?.clone();
+            (vip.address, vip.prefix_len, vip.prefix_written) = (fresh, if fresh.is_ipv6() { 64 } else { 24 }, true);
+            let device = vip.interface.clone().or(instance.interface.clone())?;
+            let words = [format!("{fresh}/{}", vip.prefix_len), "dev".into(), device.value.clone()];
+            vip = locum_config::model::VirtualAddress {
+                interface: Some(device),
+                broadcast: None,
+                scope: None,
+                label: None,
+                peer: None,
+                home: false,
+                detect_duplicates: false,
+                manage_temporary: false,
+                no_prefix_route: false,
+                autojoin: false,
+                no_track: false,
+                virtual_mac: false,
+                preferred_lifetime: locum_config::model::Lifetime::Forever,
+                ..vip
+            };
+            instance.addresses.push(vip);
+            Edit::AddEntry { instance: name, list: List::Addresses, words: words.to_vec() }
+        }
+        Kind::RemoveVip => {
+            let address = instance.addresses.get(usize::from(number) % instance.addresses.len().max(1))?.address;
+            instance.addresses.retain(|vip| vip.address != address);
+            Edit::RemoveEntry { instance: name, list: List::Addresses, address }
+        }
+        Kind::AddPeer => {
+            instance.peers.last()?;
+            instance.peers.push(Setting::implied(Peer { address: fresh, min_ttl: None, max_ttl: None }));
+            Edit::AddEntry { instance: name, list: List::Peers, words: vec![fresh.to_string()] }
+        }
+        Kind::RemovePeer => {
+            let address = instance.peers.get(usize::from(number) % instance.peers.len().max(1))?.address;
+            instance.peers.retain(|peer| peer.address != address);
+            (!instance.peers.is_empty()).then_some(())?; // without any, multicast settings come into force
+            Edit::RemoveEntry { instance: name, list: List::Peers, address }
+        }
+        Kind::RemoveInstance => {
+            after.instances.remove(at);
+            Edit::RemoveInstance { name }
+        }
+    };
+    // What has an error is refused, so nothing is broken in what an edit gives.
+    after.instances.iter_mut().for_each(|instance| instance.broken = false);
+    Some((edit, after))
+}
+
+/// The words of a text that are not the same in another: what was taken away and what was put there.
+fn difference(before: &str, after: &str) -> (Vec<String>, Vec<String>) {
+    let words = |text: &str| -> Vec<String> {
+        let tokens = syntax::parse(text).descendants_with_tokens().filter_map(syntax::SyntaxElement::into_token);
+        let trivia = [syntax::SyntaxKind::Blank, syntax::SyntaxKind::LineEnd];
+        tokens.filter(|token| !trivia.contains(&token.kind())).map(|token| token.text().to_owned()).collect()
+    };
+    let (mut before, mut after) = (words(before), words(after));
+    let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+    before.drain(..same);
+    after.drain(..same);
+    let same = before.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();
+    before.truncate(before.len() - same);
+    after.truncate(after.len() - same);
+    (before, after)
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    use Kind::{AddPeer, AddVip, Announce, Priority, RemoveInstance, RemovePeer, RemoveVip, Vrid};
+    prop::sample::select(vec![Priority, Vrid, Announce, AddVip, RemoveVip, AddPeer, RemovePeer, RemoveInstance])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_edits_do_what_they_say_and_no_more(edits in prop::collection::vec((kind(), any::<u8>()), 1..8)) {
+        let around = Surroundings { config_id: Some("main".into()), ..Surroundings::default() };
+        let files = corpus();
+        let mut done = 0;
+        for (name, text) in &files {
+            let mut configuration = check(name, text.as_bytes(), &around);
+            for (kind, number) in &edits {
+                let Some((edit, model)) = choose(*kind, *number, configuration.model()) else { continue };
+                let before = configuration.sources().file(FileId::MAIN).unwrap().text().to_owned();
+                match configuration.edit(std::slice::from_ref(&edit), &around) {
+                    Ok(edited) => {
+                        prop_assert_eq!(edited.configuration().model(), &model, "{} {:?}", name, edit);
+                        let (gone, new) = difference(&before, edited.text());
+                        match kind {
+                            Kind::Priority | Kind::Vrid | Kind::Announce => {
+                                prop_assert!(gone.len() <= 1 && new.len() <= 2, "{} {:?} {:?} {:?}", name, edit, gone, new);
+                            }
+                            Kind::AddVip => prop_assert!(gone.is_empty() && new.len() == 3, "{:?}", new),
+                            Kind::AddPeer => prop_assert!(gone.is_empty() && new.len() == 1),
+                            Kind::RemoveVip | Kind::RemovePeer => prop_assert!(new.is_empty() && gone.len() < 12),
+                            Kind::RemoveInstance => prop_assert!(new.is_empty()),
+                        }
+                        configuration = check(name, edited.text().as_bytes(), &around);
+                        prop_assert_eq!(configuration.model(), &model);
+                        done += 1;
+                    }
+                    Err(EditError::Unwritable | EditError::Word) => prop_assert!(false, "{} {:?}", name, edit),
+                    Err(_) => {}
+                }
+            }
+        }
+        prop_assert!(done > 0 || edits.len() < 3);
+    }
+}
