@@ -189,6 +189,11 @@ impl EngineEnd {
         let _ = self.shared.to_engine.read(); // fails only when nothing was there
     }
 
+    /// Orders are left for the next turn.
+    pub(super) fn wake_again(&self) {
+        let _ = self.shared.to_engine.write(1); // fails only when the counter is full, and then it is readable
+    }
+
     /// The next order. `Err` when the service has gone.
     pub(super) fn order(&self) -> Result<Option<Order>, ()> {
         match self.orders.try_recv() {

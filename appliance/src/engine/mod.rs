@@ -6,9 +6,11 @@
 //! - [`link`]: what it and the service say to each other.
 //! - [`wire`]: the sockets of an interface.
 //! - [`addresses`]: addresses on and off interfaces, in pieces.
+//! - `batch`: many packets in one system call.
 //! - [`scheduling`]: when it runs.
 
 pub(crate) mod addresses;
+mod batch;
 pub(crate) mod link;
 pub(crate) mod scheduling;
 pub(crate) mod storage;
@@ -21,7 +23,7 @@ use std::ops::ControlFlow;
 use std::thread::JoinHandle;
 
 use locum_core::router::{Action, InterfaceId, VirtualRouter};
-use locum_core::set::{Interface, Output, PACKET_BYTES_MAX, RouterId, RouterSet, Slot, Transmit};
+use locum_core::set::{Interface, Output, RouterId, RouterSet, Slot};
 use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::Family;
 use nix::errno::Errno;
@@ -29,10 +31,11 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
 use self::addresses::{AddressPlan, JobKind, Jobs};
+use self::batch::{Inbox, Outbox};
 use self::link::{EngineEnd, Order, Report, RouterView, ServiceEnd};
 use self::scheduling::Scheduling;
 use self::storage::Owned;
-use self::wire::{Attachment, Incoming, ReceiveBuffers};
+use self::wire::{Attachment, Inbox6};
 use crate::clock;
 
 /// Interfaces that one service can use.
@@ -77,8 +80,13 @@ struct Engine {
     attachments: Vec<Option<Box<Attachment>>>,
     jobs: Jobs,
     end: EngineEnd,
-    transmit_buffer: Box<[u8; PACKET_BYTES_MAX]>,
-    receive_buffers: ReceiveBuffers,
+    outbox: Outbox,
+    inbox: Inbox,
+    inbox6: Inbox6,
+    /// Sockets that had something when the engine last woke.
+    readable: Vec<(InterfaceId, Family)>,
+    /// Orders wait.
+    has_orders: bool,
     stopping: bool,
 }
 
@@ -88,28 +96,33 @@ struct Engine {
 /// When the kernel gives no descriptors or no thread.
 pub(crate) fn start(sizes: Sizes, scheduling: Scheduling) -> io::Result<(ServiceEnd, JoinHandle<()>)> {
     let (end, service_end) = link::link()?;
-    let mut engine = Engine::new(sizes, end)?;
-    let thread = std::thread::Builder::new().name("engine".into()).spawn(move || engine.run(scheduling))?;
+    let jobs = Jobs::new(sizes.routers)?;
+    let thread = std::thread::Builder::new()
+        .name("engine".into())
+        .spawn(move || Engine::new(sizes, end, jobs).run(scheduling))?;
     Ok((service_end, thread))
 }
 
 impl Engine {
-    fn new(sizes: Sizes, end: EngineEnd) -> io::Result<Self> {
+    fn new(sizes: Sizes, end: EngineEnd, jobs: Jobs) -> Self {
         let interfaces = sizes.interfaces.min(INTERFACES_MAX);
         let mut attachments = Vec::new();
         attachments.resize_with(interfaces, || None);
         let mut beside = Vec::new();
         beside.resize_with(sizes.routers, Beside::default);
-        Ok(Self {
+        Self {
             set: Set::new(vec![Slot::default(); sizes.routers], vec![Interface::default(); interfaces]),
             beside,
             attachments,
-            jobs: Jobs::new(sizes.routers)?,
+            jobs,
             end,
-            transmit_buffer: Box::new([0; PACKET_BYTES_MAX]),
-            receive_buffers: ReceiveBuffers::default(),
+            outbox: Outbox::new(),
+            inbox: Inbox::new(),
+            inbox6: Inbox6::default(),
+            readable: Vec::with_capacity(2 * interfaces),
+            has_orders: false,
             stopping: false,
-        })
+        }
     }
 
     fn run(&mut self, scheduling: Scheduling) {
@@ -137,44 +150,81 @@ impl Engine {
     }
 
     /// Waits for a packet, an order or a deadline; not at all if there is work to go on with.
-    fn wait(&self) {
-        let mut fds: heapless::Vec<PollFd<'_>, { 2 * INTERFACES_MAX + 1 }> = heapless::Vec::new();
-        let _ = fds.push(PollFd::new(self.end.wake_fd(), PollFlags::POLLIN));
-        for attachment in self.attachments.iter().flatten() {
-            for fd in attachment.fds() {
-                let _ = fds.push(PollFd::new(fd, PollFlags::POLLIN)); // fits: two for each of INTERFACES_MAX
-            }
-        }
+    fn wait(&mut self) {
         let timeout = if self.jobs.is_empty() {
             self.set.deadline().map(|at| at.since(clock::now()))
         } else {
             Some(Duration::ZERO)
         };
         let timeout = timeout.map(|timeout| TimeSpec::from(std::time::Duration::from_micros(timeout.us())));
-        // An interrupted wait is as good as a finished one: the caller looks at everything.
-        let _ = ppoll(&mut fds, timeout, None);
+        let mut fds: heapless::Vec<PollFd<'_>, { 2 * INTERFACES_MAX + 1 }> = heapless::Vec::new();
+        let _ = fds.push(PollFd::new(self.end.wake_fd(), PollFlags::POLLIN));
+        self.readable.clear();
+        for (index, attachment) in (0..).zip(&self.attachments) {
+            for family in [Family::Ipv4, Family::Ipv6] {
+                // Both have room for two sockets of every interface.
+                if let Some(fd) = attachment.as_ref().and_then(|attachment| attachment.socket(family)) {
+                    let _ = fds.push(PollFd::new(fd, PollFlags::POLLIN));
+                    self.readable.push((InterfaceId(index), family));
+                }
+            }
+        }
+        // One system call, exact to the nanosecond; a timer descriptor would cost two more (to set it and to read it).
+        if !matches!(ppoll(&mut fds, timeout, None), Ok(count) if count > 0) {
+            self.has_orders = false;
+            self.readable.clear();
+            return;
+        }
+        let mut is_ready = fds.iter().map(|fd| fd.any().unwrap_or(false));
+        self.has_orders = is_ready.next().unwrap_or(false);
+        self.readable.retain(|_| is_ready.next().unwrap_or(false));
     }
 
     fn receive(&mut self) {
+        if self.readable.is_empty() {
+            return;
+        }
         let late = self.set.deadline().map_or(Duration::ZERO, |at| clock::now().since(at));
         let most = if late > STALL { RECEIVE_MAX_AFTER_STALL } else { RECEIVE_MAX };
-        for index in 0..self.attachments.len() {
-            let interface = InterfaceId(u16::try_from(index).unwrap_or(u16::MAX));
-            for family in [Family::Ipv4, Family::Ipv6] {
-                self.receive_from(interface, family, most);
+        for index in 0..self.readable.len() {
+            match self.readable.get(index) {
+                Some((interface, Family::Ipv4)) => self.receive_v4(*interface, most),
+                Some((interface, Family::Ipv6)) => self.receive_v6(*interface, most),
+                None => return,
             }
         }
     }
 
-    fn receive_from(&mut self, interface: InterfaceId, family: Family, most: usize) {
-        for _ in 0..most {
-            let Some(Some(attachment)) = self.attachments.get(usize::from(interface.0)) else { return };
-            let incoming = attachment.receive(family, &mut self.receive_buffers);
+    fn receive_v4(&mut self, interface: InterfaceId, most: usize) {
+        let mut taken = 0;
+        while taken < most {
+            let attachment = self.attachments.get(usize::from(interface.0)).and_then(Option::as_ref);
+            let Some(socket) = attachment.and_then(|attachment| attachment.socket(Family::Ipv4)) else { return };
+            let lens = self.inbox.receive(socket);
             let now = clock::now();
-            match incoming {
-                Incoming::Nothing => return,
-                Incoming::Malformed => self.set.handle_malformed(now, interface, None),
-                Incoming::Packet(packet) => self.set.handle_packet(now, interface, &packet),
+            for (index, len) in lens.iter().enumerate() {
+                match wire::read_v4(self.inbox.packet(index, *len)) {
+                    Some(packet) => self.set.handle_packet(now, interface, &packet),
+                    None => self.set.handle_malformed(now, interface, None),
+                }
+                self.drain(now);
+            }
+            if !Inbox::was_filled_by(lens.len()) {
+                return;
+            }
+            taken += lens.len();
+        }
+    }
+
+    fn receive_v6(&mut self, interface: InterfaceId, most: usize) {
+        for _ in 0..most {
+            let attachment = self.attachments.get(usize::from(interface.0)).and_then(Option::as_ref);
+            let Some(socket) = attachment.and_then(|attachment| attachment.socket(Family::Ipv6)) else { return };
+            let Some(packet) = wire::receive_v6(socket, &mut self.inbox6) else { return };
+            let now = clock::now();
+            match packet {
+                Some(packet) => self.set.handle_packet(now, interface, &packet),
+                None => self.set.handle_malformed(now, interface, None),
             }
             self.drain(now);
         }
@@ -192,9 +242,14 @@ impl Engine {
     /// Does what the core says.
     fn drain(&mut self, now: Instant) {
         loop {
-            match self.set.poll_output(self.transmit_buffer.as_mut_slice()) {
-                Output::Timeout(_) => return,
-                Output::Transmit(transmit) => self.transmit(transmit),
+            match self.set.poll_output(self.outbox.space()) {
+                Output::Timeout(_) => break,
+                Output::Transmit(transmit) => {
+                    self.outbox.push(transmit);
+                    if self.outbox.is_full() {
+                        self.send();
+                    }
+                }
                 Output::Action { router, action } => {
                     let kind = match action {
                         Action::AddAddresses => JobKind::Add,
@@ -216,24 +271,22 @@ impl Engine {
                 Output::Stray { interface, stray } => self.end.tell(Report::Stray { at: now, interface, stray }),
             }
         }
+        self.send();
     }
 
-    fn transmit(&mut self, transmit: Transmit) {
-        let attachment = self.attachments.get(usize::from(transmit.interface.0)).and_then(Option::as_ref);
-        let packet = self.transmit_buffer.get(..transmit.len).unwrap_or_default();
-        let result = match attachment {
-            Some(attachment) => attachment.send(packet, transmit.destination),
-            None => Err(io::Error::from_raw_os_error(Errno::ENETDOWN as i32)),
-        };
-        let error = result.err().map(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
-        if let Some(beside) = self.beside.get_mut(transmit.router.index())
-            && beside.send_error != error
-        {
-            beside.send_error = error;
-            if let Some(errno) = error {
-                self.end.tell(Report::SendFailed { router: transmit.router, errno });
+    /// Sends the adverts that wait.
+    fn send(&mut self) {
+        let Self { outbox, attachments, beside, end, .. } = self;
+        let socket =
+            |interface: InterfaceId, family| attachments.get(usize::from(interface.0))?.as_ref()?.socket(family);
+        outbox.send(socket, |router, error| {
+            if let Some(beside) = beside.get_mut(router.index()).filter(|beside| beside.send_error != error) {
+                beside.send_error = error;
+                if let Some(errno) = error {
+                    end.tell(Report::SendFailed { router, errno });
+                }
             }
-        }
+        });
     }
 
     /// Does a piece of the address work that waits.
@@ -261,6 +314,9 @@ impl Engine {
 
     /// Takes orders. `Err` when the service has gone: then nobody is left to work for.
     fn obey(&mut self) -> Result<(), ()> {
+        if !self.has_orders {
+            return Ok(());
+        }
         self.end.acknowledge();
         for _ in 0..ORDERS_MAX {
             match self.end.order()? {
@@ -268,6 +324,8 @@ impl Engine {
                 None => return Ok(()),
             }
         }
+        // There may be more, and its wake-up has just been acknowledged.
+        self.end.wake_again();
         Ok(())
     }
 

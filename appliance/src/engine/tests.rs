@@ -133,7 +133,7 @@ fn adverts_are_sent_and_received_without_allocating() {
         }
         loopback_up();
         let (end, mut service) = link::link().unwrap();
-        let mut engine = Engine::new(Sizes { routers: 2, interfaces: 1 }, end).unwrap();
+        let mut engine = Engine::new(Sizes { routers: 2, interfaces: 1 }, end, Jobs::new(2).unwrap());
         let attachment = Attachment::open("lo", NonZeroU32::MIN, None, &[]).unwrap();
         engine.handle_order(Order::Attach { interface: ETH, attachment: Box::new(attachment) });
         engine.handle_order(Order::SetLink { interface: ETH, link: Link::Up });

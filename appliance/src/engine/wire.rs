@@ -1,12 +1,13 @@
 //! The sockets of one interface. Read raw(7), ip(7), ipv6(7) and packet(7) before changing it.
 
-use std::io::{self, IoSliceMut, Read};
+use std::io::{self, IoSliceMut};
 use std::mem::size_of;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use locum_core::router::Received;
+use locum_core::set::PACKET_BYTES_MAX;
 use locum_core::vocabulary::Family;
 use locum_core::wire::arp::{self, Mac};
 use locum_core::wire::{ipv4, neighbour, vrrp};
@@ -16,9 +17,6 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type}
 
 /// Room for a burst of adverts of a thousand instances, so that a stall of the engine loses none.
 const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
-
-/// The longest packet that is looked at, IPv4 options included; what is longer is cut, and then refused for its length.
-const RECEIVE_BYTES_MAX: usize = 60 + vrrp::MESSAGE_BYTES_MAX;
 
 /// An interface that adverts go over.
 #[derive(Debug)]
@@ -37,26 +35,16 @@ struct Announce {
     mac: Mac,
 }
 
-/// What a socket had.
-pub(crate) enum Incoming<'a> {
-    /// Nothing now.
-    Nothing,
-    /// Something that cannot be read.
-    Malformed,
-    /// A packet.
-    Packet(Received<'a>),
-}
-
-/// Where packets are received into, made once.
+/// Where a packet of a raw IPv6 socket is received into, made once.
 #[derive(Debug)]
-pub(crate) struct ReceiveBuffers {
-    packet: Box<[u8; RECEIVE_BYTES_MAX]>,
+pub(crate) struct Inbox6 {
+    packet: Box<[u8; PACKET_BYTES_MAX]>,
     control: Vec<u8>,
 }
 
-impl Default for ReceiveBuffers {
+impl Default for Inbox6 {
     fn default() -> Self {
-        Self { packet: Box::new([0; RECEIVE_BYTES_MAX]), control: nix::cmsg_space!(libc::in6_pktinfo, libc::c_int) }
+        Self { packet: Box::new([0; PACKET_BYTES_MAX]), control: nix::cmsg_space!(libc::in6_pktinfo, libc::c_int) }
     }
 }
 
@@ -87,30 +75,11 @@ impl Attachment {
         Ok(Self { v4, v6, announce })
     }
 
-    /// Readable when a packet is there.
-    pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        std::iter::once(self.v4.as_fd()).chain(self.v6.as_ref().map(AsFd::as_fd))
-    }
-
-    /// The next packet of a family, if one is there.
-    ///
-    /// An error of the socket counts as nothing: it is about the interface's state (its link went down), of which the
-    /// kernel tells the service as well.
-    pub(crate) fn receive<'a>(&self, family: Family, buffers: &'a mut ReceiveBuffers) -> Incoming<'a> {
-        match (family, &self.v6) {
-            (Family::Ipv4, _) => receive_v4(&self.v4, buffers),
-            (Family::Ipv6, Some(socket)) => receive_v6(socket, buffers),
-            (Family::Ipv6, None) => Incoming::Nothing,
-        }
-    }
-
-    /// Sends a packet that begins with its IP header.
-    pub(crate) fn send(&self, packet: &[u8], destination: IpAddr) -> io::Result<()> {
-        let to = SockAddr::from(SocketAddr::new(destination, 0));
-        match (destination, &self.v6) {
-            (IpAddr::V4(_), _) => self.v4.send_to(packet, &to).map(|_| ()),
-            (IpAddr::V6(_), Some(v6)) => v6.send_to(packet, &to).map(|_| ()),
-            (IpAddr::V6(_), None) => Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT)),
+    /// The socket for a family: readable when a packet is there. Absent where the kernel has no IPv6.
+    pub(crate) fn socket(&self, family: Family) -> Option<BorrowedFd<'_>> {
+        match family {
+            Family::Ipv4 => Some(self.v4.as_fd()),
+            Family::Ipv6 => self.v6.as_ref().map(AsFd::as_fd),
         }
     }
 
@@ -161,28 +130,27 @@ fn open_announce(index: NonZeroU32, mac: Mac) -> io::Result<Announce> {
     Ok(Announce { packet, to: link_layer_address(index)?, mac })
 }
 
-/// A raw IPv4 socket gives the packet with its header.
-fn receive_v4<'a>(mut socket: &Socket, buffers: &'a mut ReceiveBuffers) -> Incoming<'a> {
-    let Ok(len) = socket.read(buffers.packet.as_mut_slice()) else { return Incoming::Nothing };
-    let bytes = buffers.packet.get(..len).unwrap_or_default();
-    match ipv4::Packet::parse(bytes).filter(|packet| packet.protocol == vrrp::PROTOCOL) {
-        Some(packet) => Incoming::Packet(Received {
-            source: packet.source.into(),
-            destination: packet.destination.into(),
-            ttl: packet.ttl,
-            message: packet.payload,
-        }),
-        None => Incoming::Malformed,
-    }
+/// A packet as a raw IPv4 socket gives it, with its header. `None` if it cannot be read.
+pub(crate) fn read_v4(bytes: &[u8]) -> Option<Received<'_>> {
+    let packet = ipv4::Packet::parse(bytes).filter(|packet| packet.protocol == vrrp::PROTOCOL)?;
+    Some(Received {
+        source: packet.source.into(),
+        destination: packet.destination.into(),
+        ttl: packet.ttl,
+        message: packet.payload,
+    })
 }
 
-/// A raw IPv6 socket gives what follows the header; the rest comes beside it (RFC 3542 §6).
-fn receive_v6<'a>(socket: &Socket, buffers: &'a mut ReceiveBuffers) -> Incoming<'a> {
+/// The next packet of a raw IPv6 socket, if there is one; within, `None` if it cannot be read.
+///
+/// Such a socket gives what follows the header; the rest comes beside it (RFC 3542 §6). An error of the socket counts as
+/// nothing, as with IPv4.
+pub(crate) fn receive_v6<'a>(socket: BorrowedFd<'_>, inbox: &'a mut Inbox6) -> Option<Option<Received<'a>>> {
     let (len, source, ttl, destination) = {
-        let mut parts = [IoSliceMut::new(buffers.packet.as_mut_slice())];
+        let mut parts = [IoSliceMut::new(inbox.packet.as_mut_slice())];
         let flags = MsgFlags::MSG_DONTWAIT;
-        let result = recvmsg::<SockaddrIn6>(socket.as_raw_fd(), &mut parts, Some(&mut buffers.control), flags);
-        let Ok(message) = result else { return Incoming::Nothing };
+        let result = recvmsg::<SockaddrIn6>(socket.as_raw_fd(), &mut parts, Some(&mut inbox.control), flags);
+        let message = result.ok()?;
         let mut ttl = None;
         let mut destination = None;
         for control in message.cmsgs().into_iter().flatten() {
@@ -197,15 +165,16 @@ fn receive_v6<'a>(socket: &Socket, buffers: &'a mut ReceiveBuffers) -> Incoming<
         }
         (message.bytes, message.address.map(|address| address.ip()), ttl, destination)
     };
-    match (source, destination, ttl) {
-        (Some(source), Some(destination), Some(ttl)) => Incoming::Packet(Received {
+    let packet = match (source, destination, ttl) {
+        (Some(source), Some(destination), Some(ttl)) => Some(Received {
             source: source.into(),
             destination: destination.into(),
             ttl,
-            message: buffers.packet.get(..len).unwrap_or_default(),
+            message: inbox.packet.get(..len).unwrap_or_default(),
         }),
-        _ => Incoming::Malformed,
-    }
+        _ => None,
+    };
+    Some(packet)
 }
 
 /// An address for sending ready-made frames over an interface (packet(7): only family, protocol and index matter).
