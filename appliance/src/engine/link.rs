@@ -146,6 +146,8 @@ pub(crate) struct Shared {
     lateness_max_us: AtomicU32,
     /// The service has been woken and has not looked yet.
     woken: AtomicBool,
+    /// The engine has ended.
+    ended: AtomicBool,
 }
 
 impl Shared {
@@ -157,6 +159,11 @@ impl Shared {
     /// The largest lateness of a timer so far.
     pub(crate) fn lateness_max_us(&self) -> u32 {
         self.lateness_max_us.load(Ordering::Relaxed)
+    }
+
+    /// Whether the engine has ended, in order or by a panic.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
     }
 
     pub(super) fn note_lateness(&self, late: Duration) {
@@ -227,6 +234,13 @@ impl EngineEnd {
     }
 }
 
+impl Drop for EngineEnd {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+}
+
 /// The service's end.
 pub(crate) struct ServiceEnd {
     orders: SyncSender<Order>,
@@ -281,6 +295,7 @@ pub(super) fn link() -> io::Result<(EngineEnd, ServiceEnd)> {
         lost: AtomicU32::new(0),
         lateness_max_us: AtomicU32::new(0),
         woken: AtomicBool::new(false),
+        ended: AtomicBool::new(false),
     });
     // The ring lives as long as the process: one service has one engine.
     let ring: &'static mut Queue<Report, REPORTS> = Box::leak(Box::default());

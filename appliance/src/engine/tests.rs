@@ -2,6 +2,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::{NonZeroU8, NonZeroU32};
 use std::sync::Arc;
@@ -128,7 +129,9 @@ fn adverts_are_sent_and_received_without_allocating() {
     // On a thread of its own, whose namespace is gone with it.
     thread::spawn(|| {
         if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
-            println!("SKIPPED adverts_are_sent_and_received_without_allocating: no network namespace: {errno}");
+            // Not by println, which the harness would keep to itself.
+            let name = "adverts_are_sent_and_received_without_allocating";
+            let _ = writeln!(std::io::stderr(), "SKIPPED {name}: no network namespace: {errno}");
             return;
         }
         loopback_up();
@@ -176,4 +179,15 @@ fn adverts_are_sent_and_received_without_allocating() {
     })
     .join()
     .unwrap();
+}
+
+#[test]
+fn the_service_learns_that_the_engine_has_ended() {
+    let (end, mut service) = link::link().unwrap();
+    assert!(!service.shared.has_ended());
+    drop(end);
+    assert!(service.shared.has_ended());
+    let mut wake_up = [0];
+    assert_eq!(service.ready.take().unwrap().read(&mut wake_up).unwrap(), 1, "and is woken to see it");
+    assert!(matches!(service.order(Order::Shutdown), Err(link::OrderError::Gone)));
 }

@@ -88,6 +88,8 @@ struct Service {
     reply: Reply,
     next_ticket: u32,
     stopped: bool,
+    /// The engine ended by itself.
+    failed: bool,
     _lock: start::Lock,
 }
 
@@ -174,8 +176,7 @@ impl Service {
                 () = tokio::time::sleep(Duration::from_millis(2)), if waiting => self.send_waiting_orders(),
             }
         }
-        self.end().await;
-        Ok(())
+        self.end(&sources.monitor).await
     }
 
     async fn handle_incoming(&mut self, incoming: Incoming) {
@@ -201,10 +202,16 @@ impl Service {
         self.order(Order::Shutdown);
     }
 
-    async fn end(&mut self) {
+    async fn end(&mut self, monitor: &Monitor) -> Result<(), StartError> {
         self.take_reports();
         if let Some(thread) = self.engine_thread.take() {
             let _ = thread.join(); // a panic of the engine has been reported by itself
+        }
+        if self.failed {
+            // Its routers cannot have left in order; what they had installed must go all the same.
+            let network = Network::read(&monitor.handle).await.map_err(StartError::Netlink)?;
+            let left = self.journal.read()?;
+            start::remove_left_behind(&left, network, monitor).await?;
         }
         if let Err(error) = self.journal.clear() {
             log::warn!("journal: {error}");
@@ -213,7 +220,11 @@ impl Service {
         self.clients.finish();
         // A moment for what waits in the outboxes.
         tokio::time::sleep(Duration::from_millis(10)).await;
+        if self.failed {
+            return Err(StartError::Engine);
+        }
         log::info!("stopped");
+        Ok(())
     }
 
     /// Gives the engine an order, now or as soon as there is room.
@@ -230,11 +241,7 @@ impl Service {
                     self.waiting_orders.push_front(order);
                     return;
                 }
-                Err(OrderError::Gone) => {
-                    log::error!("the engine has ended unexpectedly");
-                    self.stopped = true;
-                    return;
-                }
+                Err(OrderError::Gone) => return self.engine_failed(),
             }
         }
     }
@@ -293,8 +300,21 @@ impl Service {
     fn take_reports(&mut self) {
         let _ = self.reports_ready.try_read(&mut [0]); // fails when nothing was there, which is as well
         self.engine.shared.acknowledge();
+        // Asked before, so that its last reports are taken, too.
+        let has_ended = self.engine.shared.has_ended();
         while let Some(report) = self.engine.report() {
             self.handle_report(report);
         }
+        if has_ended && !self.stopped {
+            self.engine_failed();
+        }
+    }
+
+    fn engine_failed(&mut self) {
+        if !self.stopped {
+            log::error!("the engine has ended unexpectedly, and the service with it");
+        }
+        self.stopped = true;
+        self.failed = true;
     }
 }

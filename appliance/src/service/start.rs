@@ -25,7 +25,7 @@ use crate::clock;
 use crate::engine::link::{InstanceKey, Order};
 use crate::engine::{self, INTERFACES_MAX, Sizes};
 
-/// Why the service could not start.
+/// Why the service could not start, or could not go on.
 #[derive(Debug)]
 pub(crate) enum StartError {
     /// The configuration cannot be read.
@@ -42,6 +42,8 @@ pub(crate) enum StartError {
     Journal(PathBuf, io::Error),
     /// The kernel's network cannot be asked.
     Netlink(rtnetlink::Error),
+    /// The engine ended by itself, which is a defect.
+    Engine,
 }
 
 impl std::fmt::Display for StartError {
@@ -71,6 +73,7 @@ impl std::fmt::Display for StartError {
                  on the interfaces.\nhelp: look for such addresses with `ip address`, remove them, then remove the file",
                 path.display()
             ),
+            Self::Engine => f.write_str("the engine has ended unexpectedly; the addresses are removed"),
             Self::Netlink(error) => write!(f, "the kernel's network cannot be asked: {error}"),
         }
     }
@@ -140,6 +143,7 @@ pub(super) async fn start(
         reply: Reply::default(),
         next_ticket: 0,
         stopped: false,
+        failed: false,
         options,
         _lock: lock,
     };
@@ -266,7 +270,11 @@ fn interfaces(configuration: &Configuration) -> Vec<Interface> {
 }
 
 /// Takes off the interfaces what an earlier run has left there. Gives the network as it is afterwards.
-async fn remove_left_behind(left: &[Entry], network: Network, monitor: &Monitor) -> Result<Network, StartError> {
+pub(super) async fn remove_left_behind(
+    left: &[Entry],
+    network: Network,
+    monitor: &Monitor,
+) -> Result<Network, StartError> {
     let mut removed = false;
     for (index, entry) in journal::left_behind(left, &network, journal::kernel_marks_addresses()) {
         let message = plan::bare_message(entry.address, entry.prefix_len, index);
