@@ -16,6 +16,9 @@ use crate::namespace::Namespace;
 /// Between two probes.
 const PROBE_EVERY: Duration = Duration::from_millis(10);
 
+/// The shortest wait for an answer.
+const WAIT_MIN: Duration = Duration::from_micros(100);
+
 /// A client that probes until it is asked what it saw.
 #[derive(Debug)]
 pub struct Probe {
@@ -99,7 +102,8 @@ fn probe(socket: &Socket, target: Ipv4Addr, ident: u16, stop: &AtomicBool) -> Ve
             if left.is_zero() {
                 break;
             }
-            socket.set_read_timeout(Some(left)).expect("a timeout");
+            // The kernel counts microseconds, and takes none of them for no timeout at all.
+            socket.set_read_timeout(Some(left.max(WAIT_MIN))).expect("a timeout");
             if let Some(sequence) = answer(socket, target, ident)
                 && let Some(answer) = answers.get_mut(usize::from(sequence))
             {
