@@ -30,7 +30,17 @@ pub(crate) enum Action {
     Cancel,
     Choose,
     OtherButton,
+    Filter,
+    ShowAll,
+    Sort,
+    Command,
+    Accept,
+    Abandon,
+    Erase,
+    EraseAll,
+    Complete,
     Charset,
+    Theme,
     Redraw,
     Help,
     Quit,
@@ -45,13 +55,14 @@ pub(crate) enum Context {
     Peers,
     History,
     Help,
+    Prompt,
     Dialog,
 }
 
 impl Context {
     /// Every context.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Overview, Self::Instance, Self::Peers, Self::History, Self::Help, Self::Dialog];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Overview, Self::Instance, Self::Peers, Self::History, Self::Help, Self::Prompt, Self::Dialog];
 
     /// Its name, as a heading.
     pub(crate) const fn name(self) -> &'static str {
@@ -61,6 +72,7 @@ impl Context {
             Self::Peers => "Peers",
             Self::History => "History",
             Self::Help => "Help",
+            Self::Prompt => "Typing a filter or a command",
             Self::Dialog => "Dialog",
         }
     }
@@ -120,6 +132,62 @@ pub(crate) static BINDINGS: &[Binding] = &[
         footer: true,
     },
     Binding {
+        action: Action::Accept,
+        name: "done",
+        keys: &[Key::Enter],
+        help: "keep the filter, or do what the command says",
+        contexts: &[Context::Prompt],
+        footer: true,
+    },
+    Binding {
+        action: Action::Abandon,
+        name: "cancel",
+        keys: &[Key::Esc, Key::Ctrl('g')],
+        help: "drop what was typed, and the filter with it",
+        contexts: &[Context::Prompt],
+        footer: true,
+    },
+    Binding {
+        action: Action::Complete,
+        name: "complete",
+        keys: &[Key::Tab, Key::Ctrl('e')],
+        help: "complete the command, as far as there is only one way",
+        contexts: &[Context::Prompt],
+        footer: true,
+    },
+    Binding {
+        action: Action::Erase,
+        name: "erase",
+        keys: &[Key::Backspace, Key::Ctrl('h')],
+        help: "erase the last character; in an empty line: cancel",
+        contexts: &[Context::Prompt],
+        footer: false,
+    },
+    Binding {
+        action: Action::EraseAll,
+        name: "erase all",
+        keys: &[Key::Ctrl('u')],
+        help: "erase the whole line",
+        contexts: &[Context::Prompt],
+        footer: false,
+    },
+    Binding {
+        action: Action::Up,
+        name: "up",
+        keys: &[Key::Up, Key::Ctrl('p')],
+        help: "a line up in the list",
+        contexts: &[Context::Prompt],
+        footer: false,
+    },
+    Binding {
+        action: Action::Down,
+        name: "down",
+        keys: &[Key::Down, Key::Ctrl('n')],
+        help: "a line down in the list",
+        contexts: &[Context::Prompt],
+        footer: false,
+    },
+    Binding {
         action: Action::Open,
         name: "open",
         keys: &[Key::Enter, Key::Char('o')],
@@ -133,6 +201,14 @@ pub(crate) static BINDINGS: &[Binding] = &[
         keys: &[Key::Esc, Key::Char('b'), Key::Backspace],
         help: "one screen back",
         contexts: BELOW,
+        footer: true,
+    },
+    Binding {
+        action: Action::ShowAll,
+        name: "show all",
+        keys: &[Key::Esc, Key::Char('b'), Key::Backspace],
+        help: "end the filter",
+        contexts: &[Context::Overview],
         footer: true,
     },
     Binding {
@@ -224,6 +300,22 @@ pub(crate) static BINDINGS: &[Binding] = &[
         footer: true,
     },
     Binding {
+        action: Action::Filter,
+        name: "filter",
+        keys: &[Key::Char('/')],
+        help: "show only lines with these words: names, interfaces, addresses, states, vrid45; !word: only lines without it",
+        contexts: &[Context::Overview, Context::History],
+        footer: true,
+    },
+    Binding {
+        action: Action::Sort,
+        name: "sort",
+        keys: &[Key::Char('>')],
+        help: "another order: worst first, by name, by VRID, last change first",
+        contexts: &[Context::Overview],
+        footer: true,
+    },
+    Binding {
         action: Action::Up,
         name: "up",
         keys: &[Key::Char('k'), Key::Up],
@@ -296,6 +388,22 @@ pub(crate) static BINDINGS: &[Binding] = &[
         footer: false,
     },
     Binding {
+        action: Action::Theme,
+        name: "theme",
+        keys: &[Key::Char('T')],
+        help: "other colours: for a dark or a light background, none, or for the colour-blind",
+        contexts: SCREENS,
+        footer: false,
+    },
+    Binding {
+        action: Action::Command,
+        name: "command",
+        keys: &[Key::Char(':')],
+        help: "type what to do, as :open VI_1, :filter fault, :sort vrid; Tab completes",
+        contexts: SCREENS,
+        footer: false,
+    },
+    Binding {
         action: Action::Redraw,
         name: "redraw",
         keys: &[Key::Ctrl('l')],
@@ -364,7 +472,10 @@ mod tests {
     fn escape_never_leaves_or_changes_anything() {
         for context in Context::ALL {
             let action = lookup(context, Key::Esc);
-            assert!(matches!(action, None | Some(Action::Back | Action::Cancel)), "{context:?}: {action:?}");
+            assert!(
+                matches!(action, None | Some(Action::Back | Action::Cancel | Action::ShowAll | Action::Abandon)),
+                "{context:?}: {action:?}"
+            );
         }
     }
 

@@ -22,13 +22,14 @@ use crate::backend::TerminalBackend;
 use crate::input;
 use crate::key::Key;
 use crate::link::{Link, Order, Report};
-use crate::model::{Connection, Model};
+use crate::model::{Connection, Model, Sort};
 use crate::options::{ConsoleError, Ending, Extra, Options, WindowSize};
 use crate::pace::{Pace, Wish};
 use crate::painter::Painter;
 use crate::profile::{Environment, Profile};
 use crate::terminal::{self, Output, Raw, Terminal};
-use crate::update::{Command, update};
+use crate::theme::Look;
+use crate::update::{Command, settle, update};
 use crate::view::View;
 
 /// Events that wait for the loop. Beyond that their senders wait, and at last the service, which then drops us.
@@ -96,7 +97,7 @@ pub fn run(options: Options) -> Result<Ending, ConsoleError> {
     let threads = Threads::start(&terminal, &profile, &options, &sender, &stop)?;
 
     let mut model = Model::new(options.routers, Size::new(SIZE_DEFAULT.columns, SIZE_DEFAULT.rows));
-    model.palette = profile.palette;
+    model.look = Look { palette: profile.palette, theme: options.theme };
     model.unicode = profile.unicode;
     model.readonly = options.readonly;
     model.extra_actions = extra_actions;
@@ -363,6 +364,7 @@ impl Console {
             return Ok(());
         }
         self.model.now_us = now_us;
+        settle(&mut self.model);
         let area = Rect::from((Position::ORIGIN, self.model.size));
         let mut wanted = Buffer::empty(area);
         View(&self.model).render(area, &mut wanted);
@@ -426,16 +428,12 @@ impl Console {
 fn last_line(model: &Model) -> String {
     let Some(hello) = &model.replica.hello else { return String::new() };
     let mut text = format!("{}: ", hello.host);
-    let shown: Vec<String> = model
-        .replica
-        .order
-        .iter()
-        .take(4)
-        .filter_map(|name| model.replica.instances.get(name))
-        .map(|instance| format!("{} {}", instance.status.name, instance.status.state))
-        .collect();
+    let mut statuses: Vec<_> = model.replica.instances.values().map(|instance| &instance.status).collect();
+    Sort::Worst.apply(&mut statuses);
+    let shown: Vec<String> =
+        statuses.iter().take(4).map(|status| format!("{} {}", status.name, status.state)).collect();
     text.push_str(&shown.join(", "));
-    let more = model.replica.order.len().saturating_sub(shown.len());
+    let more = statuses.len().saturating_sub(shown.len());
     if more > 0 {
         text.push_str(&format!(" and {more} more"));
     }

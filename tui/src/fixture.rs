@@ -10,7 +10,7 @@ use crate::key::Key;
 use crate::link::{Purpose, Report};
 use crate::model::Model;
 use crate::options::Router;
-use crate::update::{Command, update};
+use crate::update::{Command, settle, update};
 use crate::view::View;
 
 #[path = "../tests/support/statuses.rs"]
@@ -49,7 +49,10 @@ pub(crate) fn answer(model: &mut Model, purpose: &Purpose, statuses: Vec<Instanc
 }
 
 pub(crate) fn link(model: &mut Model, report: Report) -> Vec<Command> {
-    update(model, Event::Link(report))
+    let commands = update(model, Event::Link(report));
+    // The loop does so before it draws.
+    settle(model);
+    commands
 }
 
 /// Something happened at the service, at the model's present time.

@@ -14,6 +14,7 @@
 mod action;
 mod backend;
 mod clock;
+mod command;
 mod console;
 #[cfg(test)]
 mod fixture;
@@ -33,5 +34,5 @@ mod view;
 
 pub use console::run;
 pub use options::{
-    AltScreen, Charset, Colour, ConsoleError, Ending, Extra, ExtraAction, Options, Router, Tty, WindowSize,
+    AltScreen, Charset, Colour, ConsoleError, Ending, Extra, ExtraAction, Options, Router, Theme, Tty, WindowSize,
 };

@@ -1,18 +1,20 @@
 //! All that the console knows: what the service said ([`Replica`]) and where the user stands.
 
 pub(crate) mod lane;
+pub(crate) mod list;
 pub(crate) mod replica;
 
 use std::collections::BTreeSet;
 
-use locum_control::Role;
+use locum_control::{Role, TransitionRecord};
 use ratatui::layout::Size;
 
 use crate::action::Context;
 use crate::options::{ExtraAction, Router};
-use crate::theme::Palette;
+use crate::theme::Look;
 
 pub(crate) use lane::Lane;
+pub(crate) use list::{Filter, List, Sort};
 pub(crate) use replica::{Instance, Replica};
 
 /// How long a message stays, if no key is pressed meanwhile.
@@ -34,6 +36,12 @@ pub(crate) struct Model {
     pub(crate) router: usize,
     pub(crate) screen: Screen,
     pub(crate) help: bool,
+    /// What the overview lists.
+    pub(crate) list: List,
+    /// Which changes of state the history shows.
+    pub(crate) history_filter: Filter,
+    /// A line that is being typed.
+    pub(crate) prompt: Option<Prompt>,
     pub(crate) dialog: Option<Dialog>,
     /// The marked instance, which is also the one that the instance screen shows.
     pub(crate) selected: Option<String>,
@@ -42,7 +50,7 @@ pub(crate) struct Model {
     pub(crate) timeline: Timeline,
     pub(crate) message: Option<Message>,
     pub(crate) size: Size,
-    pub(crate) palette: Palette,
+    pub(crate) look: Look,
     pub(crate) unicode: bool,
     pub(crate) readonly: bool,
     pub(crate) extra_actions: Vec<ExtraAction>,
@@ -111,6 +119,22 @@ impl Screen {
     }
 }
 
+/// A line that the user types, in the place of the footer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Prompt {
+    pub(crate) purpose: Typing,
+    pub(crate) text: String,
+}
+
+/// What is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Typing {
+    /// The filter of the present screen, which holds at every key.
+    Filter,
+    /// A command.
+    Command,
+}
+
 /// A question to the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Dialog {
@@ -166,13 +190,16 @@ impl Model {
             router: 0,
             screen: Screen::Overview,
             help: false,
+            list: List::default(),
+            history_filter: Filter::default(),
+            prompt: None,
             dialog: None,
             selected: None,
             scroll: 0,
             timeline: Timeline::default(),
             message: None,
             size,
-            palette: Palette::Mono,
+            look: Look::MONO,
             unicode: false,
             readonly: false,
             extra_actions: Vec::new(),
@@ -185,6 +212,8 @@ impl Model {
     pub(crate) const fn context(&self) -> Context {
         if self.dialog.is_some() {
             Context::Dialog
+        } else if self.prompt.is_some() {
+            Context::Prompt
         } else if self.help {
             Context::Help
         } else {
@@ -208,10 +237,46 @@ impl Model {
         self.replica.instances.get(self.selected.as_deref()?)
     }
 
+    /// The filter of the present screen, if it can have one.
+    pub(crate) const fn filter(&self) -> Option<&Filter> {
+        match self.screen {
+            Screen::Overview => Some(self.list.filter()),
+            Screen::History { .. } => Some(&self.history_filter),
+            Screen::Instance | Screen::Peers => None,
+        }
+    }
+
+    /// Sets the filter of the present screen, if it can have one.
+    pub(crate) fn set_filter(&mut self, filter: Filter) {
+        match self.screen {
+            Screen::Overview => self.list.set_filter(filter),
+            Screen::History { .. } => self.history_filter = filter,
+            Screen::Instance | Screen::Peers => {}
+        }
+    }
+
+    /// How many lines the filter of the present screen lets through, and of how many.
+    pub(crate) fn matches(&self) -> (usize, usize) {
+        match self.screen {
+            Screen::Overview => (self.list.names.len(), self.replica.instances.len()),
+            Screen::History { .. } => (self.history().count(), self.replica.history.len()),
+            Screen::Instance | Screen::Peers => (0, 0),
+        }
+    }
+
+    /// The changes of state that the history shows, newest first.
+    pub(crate) fn history(&self) -> impl Iterator<Item = &TransitionRecord> {
+        let filter = &self.history_filter;
+        let shown = move |record: &&TransitionRecord| {
+            filter.is_empty() || filter.accepts(&format!("{} {} {}", record.instance, record.to, record.text))
+        };
+        self.replica.history.iter().rev().filter(shown)
+    }
+
     /// Where the marked instance stands in the list.
     pub(crate) fn selected_index(&self) -> usize {
         let selected = self.selected.as_deref();
-        self.replica.order.iter().position(|name| Some(name.as_str()) == selected).unwrap_or(0)
+        self.list.names.iter().position(|name| Some(name.as_str()) == selected).unwrap_or(0)
     }
 
     pub(crate) fn say(&mut self, text: impl Into<String>, alert: bool) {

@@ -13,6 +13,8 @@ pub struct Options {
     pub tty: Tty,
     /// Colours.
     pub colour: Colour,
+    /// What the colours are used for.
+    pub theme: Theme,
     /// Characters.
     pub charset: Charset,
     /// Whether the console draws on the terminal's other screen, and so leaves the scrollback as it was.
@@ -36,6 +38,7 @@ impl Options {
             routers: vec![Router { label: String::new(), socket }],
             tty: Tty::Stdio,
             colour: Colour::Auto,
+            theme: Theme::Dark,
             charset: Charset::Auto,
             alt_screen: AltScreen::Auto,
             size: None,
@@ -53,6 +56,7 @@ impl fmt::Debug for Options {
             .field("routers", &self.routers)
             .field("tty", &self.tty)
             .field("colour", &self.colour)
+            .field("theme", &self.theme)
             .field("charset", &self.charset)
             .field("alt_screen", &self.alt_screen)
             .field("size", &self.size)
@@ -94,6 +98,45 @@ pub enum Colour {
     Sixteen,
     /// The 256-colour palette.
     Indexed,
+}
+
+/// For which eyes and which background the colours are chosen. What they mean always stands there in words, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// For a dark background.
+    #[default]
+    Dark,
+    /// For a light background.
+    Light,
+    /// Without colours, as with [`Colour::Never`].
+    Mono,
+    /// For people who cannot tell red from green, on a dark background.
+    ColourBlind,
+}
+
+impl Theme {
+    /// Every theme, as the key goes through them.
+    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::Mono, Self::ColourBlind];
+
+    /// Its name, as on a command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::Mono => "mono",
+            Self::ColourBlind => "colour-blind",
+        }
+    }
+
+    /// The one after it.
+    pub(crate) const fn next(self) -> Self {
+        match self {
+            Self::Dark => Self::Light,
+            Self::Light => Self::Mono,
+            Self::Mono => Self::ColourBlind,
+            Self::ColourBlind => Self::Dark,
+        }
+    }
 }
 
 /// Which characters.

@@ -1,15 +1,21 @@
 //! What an event changes. No I/O: what has to be done outside is returned as [`Command`]s.
 
+mod prompt;
+
 use locum_control::{Duration, ErrorCode};
 
-use crate::action::{self, Action};
+use crate::action::{self, Action, Context};
 use crate::console::Event;
 use crate::key::Key;
 use crate::link::{Purpose, Report};
 use crate::model::lane::COLUMN_US;
 use crate::model::replica::Follow;
-use crate::model::{Connection, Dialog, Model, Origin, Refresh, STATUS_LINES_MAX, Screen, Timeline};
+use crate::model::{
+    Connection, Dialog, Filter, Model, Origin, Refresh, STATUS_LINES_MAX, Screen, Sort, Timeline, Typing,
+};
+use crate::options::Theme;
 use crate::text::clean;
+use crate::theme::Palette;
 use crate::view;
 
 /// The pause between two questions that events raise.
@@ -39,7 +45,12 @@ pub(crate) enum Command {
 /// Takes an event in, at the time `model.now_us`.
 pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Command> {
     let mut commands = match event {
-        Event::Key(key) => on_key(model, key),
+        Event::Key(key) => {
+            settle(model);
+            let commands = on_key(model, key);
+            settle(model);
+            commands
+        }
         Event::Link(report) => {
             on_report(model, report);
             Vec::new()
@@ -70,10 +81,18 @@ fn on_key(model: &mut Model, key: Key) -> Vec<Command> {
     model.message = None;
     let context = model.context();
     let Some(action) = action::lookup(context, key) else {
-        let offered = !model.help && model.dialog.is_none();
+        if let (Context::Prompt, Key::Char(letter)) = (context, key) {
+            prompt::typed(model, letter);
+            return Vec::new();
+        }
+        let offered = !model.help && model.dialog.is_none() && model.prompt.is_none();
         let extra = model.extra_actions.iter().find(|extra| offered && key == Key::Char(extra.key));
         return extra.map(|extra| Command::Extra(extra.key)).into_iter().collect();
     };
+    act(model, action)
+}
+
+fn act(model: &mut Model, action: Action) -> Vec<Command> {
     match action {
         Action::Quit | Action::Interrupt => return vec![Command::Quit],
         Action::Redraw => return vec![Command::Redraw],
@@ -82,6 +101,7 @@ fn on_key(model: &mut Model, key: Key) -> Vec<Command> {
             let set = if model.unicode { "UTF-8" } else { "ASCII" };
             model.say(format!("drawing with {set}; u changes back"), false);
         }
+        Action::Theme => theme(model, model.look.theme.next()),
         Action::Help => {
             model.help = !model.help;
             model.scroll = 0;
@@ -125,6 +145,15 @@ fn on_key(model: &mut Model, key: Key) -> Vec<Command> {
         Action::PanForward => {
             model.timeline.panned = model.timeline.panned.saturating_sub(view::pan_columns(model));
         }
+        Action::Filter => prompt::open(model, Typing::Filter),
+        Action::Command => prompt::open(model, Typing::Command),
+        Action::ShowAll => model.set_filter(Filter::default()),
+        Action::Sort => sort(model, model.list.sort().next()),
+        Action::Accept => return prompt::accept(model),
+        Action::Abandon => prompt::abandon(model),
+        Action::Erase => prompt::erase(model),
+        Action::EraseAll => prompt::erase_all(model),
+        Action::Complete => prompt::complete(model),
         Action::Resume => resume(model),
         Action::Confirm => return confirmed(model),
         Action::Cancel => model.dialog = None,
@@ -146,7 +175,12 @@ fn on_key(model: &mut Model, key: Key) -> Vec<Command> {
 fn go_to(model: &mut Model, screen: Screen) {
     model.screen = screen;
     model.scroll = 0;
+    model.prompt = None;
     model.timeline = Timeline { zoom: model.timeline.zoom, ..Timeline::default() };
+    if screen == Screen::Overview {
+        // The filter may hide the instance that was looked at meanwhile.
+        keep_selection(model, 0);
+    }
 }
 
 fn go_back(model: &mut Model) {
@@ -154,9 +188,26 @@ fn go_back(model: &mut Model) {
         model.scroll = 0;
         return;
     }
-    if let Some(screen) = model.screen.back() {
+    if model.filter().is_some_and(|filter| !filter.is_empty()) {
+        model.set_filter(Filter::default());
+    } else if let Some(screen) = model.screen.back() {
         go_to(model, screen);
     }
+}
+
+fn theme(model: &mut Model, theme: Theme) {
+    model.look.theme = theme;
+    let name = theme.name();
+    if model.look.palette == Palette::Mono {
+        model.say(format!("theme {name}; this terminal is drawn to without colours"), false);
+    } else {
+        model.say(format!("theme {name}"), false);
+    }
+}
+
+fn sort(model: &mut Model, sort: Sort) {
+    model.list.set_sort(sort);
+    model.say(format!("sorted: {}", sort.words()), false);
 }
 
 fn next_router(model: &mut Model) -> Vec<Command> {
@@ -168,12 +219,12 @@ fn next_router(model: &mut Model) -> Vec<Command> {
 }
 
 fn step_instance(model: &mut Model, by: isize) {
-    let count = model.replica.order.len();
+    let count = model.list.names.len();
     if count == 0 {
         return;
     }
     let at = model.selected_index().saturating_add(count).saturating_add_signed(by) % count;
-    model.selected = model.replica.order.get(at).cloned();
+    model.selected = model.list.names.get(at).cloned();
     model.scroll = 0;
 }
 
@@ -183,10 +234,10 @@ fn page(model: &Model) -> isize {
 
 /// Moves the marked line of the overview, or the text of the other screens.
 fn scroll(model: &mut Model, by: isize) {
-    if model.context() == action::Context::Overview {
-        let last = model.replica.order.len().saturating_sub(1);
+    if model.screen == Screen::Overview && !model.help {
+        let last = model.list.names.len().saturating_sub(1);
         let at = model.selected_index().saturating_add_signed(by).min(last);
-        model.selected = model.replica.order.get(at).cloned();
+        model.selected = model.list.names.get(at).cloned();
         return;
     }
     let extent = view::scroll_extent(model);
@@ -260,7 +311,6 @@ fn on_report(model: &mut Model, report: Report) {
             }
             answered(model, &purpose);
             model.replica.done(&purpose);
-            keep_selection(model);
             if let Purpose::Resume(name) = purpose {
                 model.say(clean(&text, TEXT_CHARS_MAX), false);
                 model.refresh.instances.insert(name);
@@ -271,7 +321,6 @@ fn on_report(model: &mut Model, report: Report) {
             match purpose {
                 Purpose::One(name) if refusal.code == ErrorCode::UnknownInstance => {
                     model.replica.remove(&name);
-                    keep_selection(model);
                 }
                 Purpose::Watch | Purpose::All | Purpose::One(_) | Purpose::Resume(_) => {
                     model.say(clean(&refusal.message, TEXT_CHARS_MAX), true);
@@ -322,14 +371,28 @@ fn answered(model: &mut Model, purpose: &Purpose) {
     }
 }
 
-/// Marks the first line if none is marked or the marked one is gone.
-fn keep_selection(model: &mut Model) {
-    if model.selected().is_none() {
-        model.selected = model.replica.order.first().cloned();
-        if model.screen == Screen::Instance {
-            go_to(model, Screen::Overview);
-            model.say("the instance is no longer there", true);
-        }
+/// Lists what there is now, if that changed. Before a key is taken and before anything is drawn: events alone do not call
+/// for it, as there may be hundreds at once.
+pub(crate) fn settle(model: &mut Model) {
+    if model.list.is_stale(&model.replica) {
+        let index = model.selected_index();
+        model.list.arrange(&model.replica);
+        keep_selection(model, index);
+    }
+}
+
+/// Marks another line if the marked one is gone, or hidden by the filter: the one that now stands at `index`.
+fn keep_selection(model: &mut Model, index: usize) {
+    let is_there = model.selected().is_some();
+    let is_listed = model.selected.as_ref().is_some_and(|name| model.list.names.contains(name));
+    if is_listed || (is_there && model.screen != Screen::Overview) {
+        return;
+    }
+    let last = model.list.names.len().saturating_sub(1);
+    model.selected = model.list.names.get(index.min(last)).cloned();
+    if !is_there && model.screen == Screen::Instance {
+        go_to(model, Screen::Overview);
+        model.say("the instance is no longer there", true);
     }
 }
 

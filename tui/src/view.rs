@@ -18,7 +18,7 @@ mod timeline;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::Widget;
+use ratatui::widgets::{Clear, Widget};
 
 use crate::model::{Model, Screen};
 use crate::text;
@@ -70,6 +70,11 @@ impl Widget for View<'_> {
         let model = self.0;
         if Room::of(area) == Room::Tiny {
             overview::tiny(model, area, buf);
+            if let Some(prompt) = &model.prompt {
+                let last = Rect { y: area.bottom().saturating_sub(1), height: 1.min(area.height), ..area };
+                Clear.render(last, buf);
+                frame::prompt(model, prompt, &mut pen::Pen::new(buf, model.look, last, 0));
+            }
         } else {
             let body = frame::render(model, area, buf);
             if model.help {

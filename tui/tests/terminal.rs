@@ -397,6 +397,25 @@ fn resume_asks_and_reaches_the_service() {
 }
 
 #[test]
+fn a_filter_is_typed_and_ended() {
+    let path = socket("filter");
+    let _service = FakeService::start(&path, World::default());
+    let mut console = Console::start(&PLAIN, &[&path]);
+    console.wait_for("VI_4");
+    console.keys("/!fault");
+    console.wait("three of the four", |text| {
+        text.contains("/!fault") && text.contains("3 of 4") && !text.contains("VI_4")
+    });
+    console.keys("\r");
+    console.wait_for("/!fault: 3 of 4");
+    console.keys("\x1b");
+    console.wait("all of them", |text| text.contains("VI_4") && !text.contains("of 4"));
+    console.keys(":pe\t\r");
+    console.wait_for("VRID 7   not ours: 172.20.45.9");
+    assert!(console.screen.beyond_vt100.is_empty(), "{:?}", console.screen.beyond_vt100);
+}
+
+#[test]
 fn attaches_to_the_next_router() {
     let (one, two) = (socket("one"), socket("two"));
     let _one = FakeService::start(&one, World { instances: vec![statuses::backup("VI_A", 1)], ..World::default() });

@@ -40,8 +40,8 @@ pub(crate) struct Replica {
     pub(crate) instances: BTreeMap<String, Instance>,
     /// The interfaces that they use.
     pub(crate) interfaces: BTreeMap<String, Interface>,
-    /// The instances' names, worst first.
-    pub(crate) order: Vec<String>,
+    /// Counts up when an instance comes, goes or changes its state.
+    pub(crate) revision: u64,
     /// Changes of state, oldest first.
     pub(crate) history: VecDeque<TransitionRecord>,
     /// Counts whole answers, to find out what is no longer there.
@@ -153,13 +153,13 @@ impl Replica {
             // They come instance by instance. The boot-time clock of another boot says nothing in this one.
             self.history.make_contiguous().sort_by_key(|record| record.at_unix_ms);
         }
-        self.sort();
+        self.revision += 1;
     }
 
     /// An instance is gone.
     pub(crate) fn remove(&mut self, name: &str) {
         self.instances.remove(name);
-        self.sort();
+        self.revision += 1;
     }
 
     /// Something happened.
@@ -177,7 +177,7 @@ impl Replica {
                     instance.status.last_transition = Some(record.clone());
                 }
                 self.remember(record);
-                self.sort();
+                self.revision += 1;
                 Follow::Ask(name)
             }
             Event::Adverts { marks, .. } => {
@@ -252,13 +252,6 @@ impl Replica {
             }
             self.lanes += instance.lanes.len() - before;
         }
-    }
-
-    fn sort(&mut self) {
-        let mut keys: Vec<(u8, &str)> =
-            self.instances.iter().map(|(name, instance)| (severity(&instance.status), name.as_str())).collect();
-        keys.sort_unstable();
-        self.order = keys.into_iter().map(|(_, name)| name.to_owned()).collect();
     }
 }
 

@@ -51,7 +51,7 @@ fn the_mark_stays_on_its_instance_when_lines_change_places() {
     let mut model = four();
     type_text(&mut model, "j");
     transition(&mut model, statuses::record("VI_2", 0, State::Master, State::Fault, Cause::Shutdown));
-    assert_eq!(model.replica.order, ["VI_2", "VI_4", "VI_1", "VI_3"]);
+    assert_eq!(model.list.names, ["VI_2", "VI_4", "VI_1", "VI_3"]);
     assert_eq!(model.selected.as_deref(), Some("VI_1"));
 }
 
@@ -169,7 +169,7 @@ fn counters_are_fetched_again_every_few_seconds() {
     assert_eq!(wait_until(&mut model, 6), [Command::Ask(Purpose::All)]);
     assert_eq!(wait_until(&mut model, 7), [], "not again before the answer");
     answer(&mut model, &Purpose::All, vec![statuses::backup("VI_1", 45)]);
-    assert_eq!(model.replica.order, ["VI_1"], "what is no longer there goes");
+    assert_eq!(model.list.names, ["VI_1"], "what is no longer there goes");
     assert_eq!(model.selected.as_deref(), Some("VI_1"));
 }
 
@@ -246,7 +246,7 @@ fn the_next_router_is_a_new_start() {
     attach(&mut model, Role::Admin, vec![statuses::backup("VI_1", 45)]);
     assert_eq!(type_text(&mut model, "n"), [Command::Attach(1)]);
     link(&mut model, Report::Connecting(1));
-    assert!(model.replica.order.is_empty());
+    assert!(model.list.names.is_empty());
     assert_eq!(model.connection, Connection::Connecting);
     assert_eq!(press(&mut model, Key::Tab), [Command::Attach(0)]);
     let mut alone = four();
@@ -260,13 +260,13 @@ fn a_lost_service_is_said_and_what_was_known_stays() {
     assert_eq!(message(&model), "the service stops");
     link(&mut model, Report::Lost { reason: "it\x07 broke".into(), retry_in: StdDuration::from_secs(2) });
     assert!(matches!(&model.connection, Connection::Lost { reason, .. } if reason == "it? broke"));
-    assert_eq!(model.replica.order.len(), 4);
+    assert_eq!(model.list.names.len(), 4);
     assert!(screen(&model).contains("as of 0 s ago: it? broke"));
     assert_eq!(wait_until(&mut model, 60), [], "nothing is asked without a connection");
     link(&mut model, Report::Connecting(0));
-    assert_eq!(model.replica.order.len(), 4, "the same router: its last data stay until there are new ones");
+    assert_eq!(model.list.names.len(), 4, "the same router: its last data stay until there are new ones");
     attach(&mut model, Role::Admin, vec![statuses::backup("VI_9", 1)]);
-    assert_eq!(model.replica.order, ["VI_9"]);
+    assert_eq!(model.list.names, ["VI_9"]);
 }
 
 #[test]
@@ -288,6 +288,128 @@ fn the_charset_can_be_changed_at_run_time() {
     assert!(screen(&model).is_ascii());
     type_text(&mut model, "u");
     assert!(!screen(&model).is_ascii());
+}
+
+#[test]
+fn a_filter_holds_while_it_is_typed_and_escape_ends_it() {
+    let mut model = four();
+    type_text(&mut model, "/back");
+    assert_eq!(model.list.names, ["VI_1", "VI_3"]);
+    assert_eq!(model.selected.as_deref(), Some("VI_1"), "the marked line is one that is shown");
+    press(&mut model, Key::Down);
+    assert_eq!(model.selected.as_deref(), Some("VI_3"));
+    type_text(&mut model, " !vi_1q");
+    assert_eq!(model.prompt.as_ref().unwrap().text, "back !vi_1q", "letters are letters here");
+    press(&mut model, Key::Backspace);
+    assert_eq!(model.list.names, ["VI_3"]);
+    press(&mut model, Key::Enter);
+    assert_eq!((model.prompt.as_ref(), model.list.names.len()), (None, 1));
+    // What is hidden is not reached by moving about, and stays hidden when it changes.
+    type_text(&mut model, "jjoq");
+    assert_eq!(model.selected.as_deref(), Some("VI_3"));
+    press(&mut model, Key::Esc);
+    assert_eq!((model.screen, model.list.names.len()), (Screen::Overview, 1), "the way back keeps the filter");
+    press(&mut model, Key::Esc);
+    assert_eq!(model.list.names.len(), 4);
+    assert_eq!(model.selected.as_deref(), Some("VI_3"));
+
+    type_text(&mut model, "/fault");
+    press(&mut model, Key::Esc);
+    assert_eq!(model.list.names.len(), 4, "Esc while typing drops the filter");
+    type_text(&mut model, "/x");
+    press(&mut model, Key::Backspace);
+    press(&mut model, Key::Backspace);
+    assert_eq!(model.prompt, None);
+}
+
+#[test]
+fn what_no_longer_has_the_words_goes_and_the_mark_stays_near() {
+    let mut model = four();
+    type_text(&mut model, "/backup");
+    press(&mut model, Key::Enter);
+    transition(&mut model, statuses::record("VI_1", 0, State::Backup, State::Master, Cause::Shutdown));
+    assert_eq!(model.list.names, ["VI_3"]);
+    assert_eq!(model.selected.as_deref(), Some("VI_3"));
+    press(&mut model, Key::Enter);
+    transition(&mut model, statuses::record("VI_3", 0, State::Backup, State::Master, Cause::Shutdown));
+    assert_eq!(model.screen, Screen::Instance, "who looks at it goes on looking");
+    assert_eq!(model.selected.as_deref(), Some("VI_3"));
+    press(&mut model, Key::Esc);
+    assert_eq!(model.selected, None, "nothing is marked that is not shown");
+    assert_eq!(type_text(&mut model, "ojkr"), []);
+    assert_eq!(model.screen, Screen::Overview);
+}
+
+#[test]
+fn the_order_changes_and_the_mark_stays() {
+    let mut model = four();
+    type_text(&mut model, "j>");
+    assert_eq!(model.list.names, ["VI_1", "VI_2", "VI_3", "VI_4"]);
+    assert!(message(&model).contains("by name"), "{}", message(&model));
+    assert_eq!(model.selected.as_deref(), Some("VI_1"));
+    type_text(&mut model, ">");
+    assert_eq!(model.list.names, ["VI_1", "VI_3", "VI_4", "VI_2"]);
+    type_text(&mut model, ">>");
+    assert_eq!(model.list.names, ["VI_4", "VI_1", "VI_2", "VI_3"]);
+}
+
+#[test]
+fn the_history_has_a_filter_of_its_own() {
+    let mut model = four();
+    for name in ["VI_1", "VI_2"] {
+        transition(&mut model, statuses::record(name, 0, State::Master, State::Backup, Cause::Shutdown));
+    }
+    type_text(&mut model, "t/vi_2");
+    press(&mut model, Key::Enter);
+    assert_eq!(model.matches(), (1, 2));
+    assert_eq!(model.list.names.len(), 4);
+    press(&mut model, Key::Esc);
+    assert_eq!(model.matches(), (2, 2));
+    assert!(matches!(model.screen, Screen::History { .. }));
+    press(&mut model, Key::Esc);
+    assert_eq!(model.screen, Screen::Overview);
+}
+
+#[test]
+fn a_command_does_what_its_key_does() {
+    let mut model = four();
+    type_text(&mut model, ":op");
+    press(&mut model, Key::Tab);
+    type_text(&mut model, "VI_2");
+    assert_eq!(model.prompt.as_ref().unwrap().text, "open VI_2");
+    press(&mut model, Key::Enter);
+    assert_eq!((model.screen, model.selected.as_deref()), (Screen::Instance, Some("VI_2")));
+    type_text(&mut model, ":back\n");
+    press(&mut model, Key::Backspace);
+    press(&mut model, Key::Backspace);
+    press(&mut model, Key::Enter);
+    assert_eq!(model.screen, Screen::Overview);
+    type_text(&mut model, ":resume VI_3");
+    assert_eq!(press(&mut model, Key::Enter), []);
+    assert!(model.dialog.as_ref().is_some_and(|dialog| dialog.instance == "VI_3"), "a command asks as the key does");
+    press(&mut model, Key::Esc);
+    type_text(&mut model, ":frob");
+    press(&mut model, Key::Enter);
+    assert!(message(&model).contains("no command \"frob\""), "{}", message(&model));
+    type_text(&mut model, ":filter fault");
+    press(&mut model, Key::Enter);
+    assert_eq!(model.list.names, ["VI_4"]);
+    type_text(&mut model, ":q");
+    assert_eq!(press(&mut model, Key::Enter), [Command::Quit]);
+    type_text(&mut model, &format!(":{}", "x".repeat(500)));
+    assert_eq!(model.prompt.as_ref().unwrap().text.len(), 64);
+}
+
+#[test]
+fn the_theme_can_be_changed_at_run_time() {
+    let mut model = four();
+    type_text(&mut model, "T");
+    assert_eq!(model.look.theme, Theme::ALL[(Theme::ALL.iter().position(|t| *t == Theme::Mono).unwrap() + 1) % 4]);
+    assert!(message(&model).contains("without colours"), "{}", message(&model));
+    model.look.palette = Palette::Sixteen;
+    type_text(&mut model, ":theme li");
+    press(&mut model, Key::Enter);
+    assert_eq!((model.look.theme, message(&model)), (Theme::Light, "theme light"));
 }
 
 #[test]

@@ -38,11 +38,11 @@ pub(super) fn render(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffe
         height: outer.height.saturating_sub(edges),
     };
     for (row, text) in (0..).zip(&texts) {
-        Pen::new(buf, model.palette, inner, row).put(text, Tone::Text);
+        Pen::new(buf, model.look, inner, row).put(text, Tone::Text);
     }
     let tone = |marked: bool| if marked { Tone::Selected } else { Tone::Text };
     let brackets = |name: &str, marked: bool| if marked { format!("[>{name}<]") } else { format!("[ {name} ]") };
-    Pen::new(buf, model.palette, inner, inner.height.saturating_sub(1))
+    Pen::new(buf, model.look, inner, inner.height.saturating_sub(1))
         .put(&brackets("Cancel", !dialog.yes), tone(!dialog.yes))
         .skip(2)
         .put(&brackets("Resume", dialog.yes), tone(dialog.yes));
@@ -58,10 +58,10 @@ fn frame(model: &Model, outer: Rect, buf: &mut Buffer) {
             _ => ("│", "│"),
         };
         let middle = if row == 0 || row == last { "─".repeat(inside) } else { " ".repeat(inside) };
-        Pen::new(buf, model.palette, outer, row).put(&format!("{left}{middle}{right}"), Tone::Warning);
+        Pen::new(buf, model.look, outer, row).put(&format!("{left}{middle}{right}"), Tone::Warning);
     }
     let title = " Resume ";
     if inside > width(title) + 2 {
-        Pen::new(buf, model.palette, outer, 0).skip(2).put(title, Tone::Warning);
+        Pen::new(buf, model.look, outer, 0).skip(2).put(title, Tone::Warning);
     }
 }

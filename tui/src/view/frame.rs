@@ -5,9 +5,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::action::{self, Action};
+use crate::command;
 use crate::key::Key;
-use crate::model::{Connection, Model};
-use crate::text::{fit, span, width};
+use crate::model::{Connection, Model, Prompt, Typing};
+use crate::text::{fit, fit_end, span, width};
 use crate::theme::Tone;
 use crate::view::Room;
 use crate::view::pen::Pen;
@@ -18,7 +19,7 @@ pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) -> Rect {
     let body = body(model, area);
     let first = body.bottom() - area.top();
     for (row, text) in (first..).zip(&model.extra_status) {
-        Pen::new(buf, model.palette, area, row).put(text, Tone::Text);
+        Pen::new(buf, model.look, area, row).put(text, Tone::Text);
     }
     footer(model, area, buf);
     body
@@ -35,13 +36,13 @@ pub(super) fn body(model: &Model, area: Rect) -> Rect {
 fn bar(model: &Model, area: Rect, buf: &mut Buffer) {
     let full = Room::of(area) == Room::Full;
     let (right, alert) = connection(model, full);
-    let mut pen = Pen::new(buf, model.palette, area, 0);
+    let mut pen = Pen::new(buf, model.look, area, 0);
     let room = pen.room().saturating_sub(width(&right) + 2);
     let candidates = titles(model, full);
     let left = candidates.iter().find(|title| width(title) <= room).or(candidates.last());
     pen.put(&fit(left.map_or("", String::as_str), room), Tone::Bar);
     pen.fill(Tone::Bar);
-    let mut pen = Pen::new(buf, model.palette, area, 0);
+    let mut pen = Pen::new(buf, model.look, area, 0);
     pen.skip(room + 1).put(&right, if alert { Tone::Alert } else { Tone::Bar });
 }
 
@@ -102,7 +103,11 @@ fn connection(model: &Model, full: bool) -> (String, bool) {
 }
 
 fn footer(model: &Model, area: Rect, buf: &mut Buffer) {
-    let mut pen = Pen::new(buf, model.palette, area, area.height.saturating_sub(1));
+    let mut pen = Pen::new(buf, model.look, area, area.height.saturating_sub(1));
+    if let Some(typed) = &model.prompt {
+        prompt(model, typed, &mut pen);
+        return;
+    }
     if let Some(message) = &model.message {
         pen.put(&message.text, if message.alert { Tone::Warning } else { Tone::Text });
         return;
@@ -114,6 +119,11 @@ fn footer(model: &Model, area: Rect, buf: &mut Buffer) {
         let age = span(model.now_us.saturating_sub(*since_us));
         pen.put(&format!("as of {age} ago: {reason}"), Tone::Warning);
         return;
+    }
+    if let Some(filter) = model.filter().filter(|filter| !filter.is_empty() && !model.help && model.dialog.is_none()) {
+        let (shown, all) = model.matches();
+        let tone = if shown == 0 { Tone::Alert } else { Tone::Selected };
+        pen.put(&format!("/{}: {shown} of {all}", filter.text()), tone).skip(2);
     }
     let keys = keys(model);
     let cells = |(key, name): &(String, String)| width(key) + 1 + width(name) + 2;
@@ -133,16 +143,37 @@ fn footer(model: &Model, area: Rect, buf: &mut Buffer) {
     }
 }
 
+/// The line that is being typed, and beside it what comes of it.
+pub(super) fn prompt(model: &Model, prompt: &Prompt, pen: &mut Pen<'_>) {
+    let (sign, hint, tone) = match prompt.purpose {
+        Typing::Filter if prompt.text.is_empty() => {
+            ('/', "words to look for, !word to leave out; Esc: all".to_owned(), Tone::Subdued)
+        }
+        Typing::Filter => {
+            let (shown, all) = model.matches();
+            ('/', format!("{shown} of {all}"), if shown == 0 { Tone::Alert } else { Tone::Text })
+        }
+        Typing::Command => (':', command::completions(model, &prompt.text).1.join(" "), Tone::Subdued),
+    };
+    // The end of what is typed matters most; the hint gets what is left.
+    pen.put(&sign.to_string(), Tone::Key);
+    let text = fit_end(&prompt.text, pen.room().saturating_sub(1));
+    pen.put(&text, Tone::Text).put(" ", Tone::Selected).skip(1).put(&hint, tone);
+}
+
 /// The keys to name in the footer, the most useful first; help and quit are never crowded out by the program around.
 fn keys(model: &Model) -> Vec<(String, String)> {
     let context = model.context();
-    let mut keys: Vec<(String, String)> = action::in_context(context)
-        .filter(|binding| binding.footer && is_useful(model, binding.action))
-        .filter_map(|binding| Some((binding.keys.first().map(Key::to_string)?, binding.name.to_owned())))
-        .collect();
+    let shown: Vec<&action::Binding> =
+        action::in_context(context).filter(|binding| binding.footer && is_useful(model, binding.action)).collect();
+    let named = |binding: &&action::Binding| Some((binding.keys.first().map(Key::to_string)?, binding.name.to_owned()));
+    let mut keys: Vec<(String, String)> = shown.iter().filter_map(named).collect();
     if model.dialog.is_none() && !model.help {
         let extra = model.extra_actions.iter().map(|extra| (extra.key.to_string(), extra.name.clone()));
-        let at = keys.len().saturating_sub(2);
+        // What the program around is for matters more than the comforts of a list.
+        let comfort =
+            |binding: &&action::Binding| matches!(binding.action, Action::Filter | Action::Sort | Action::Help);
+        let at = shown.iter().position(comfort).unwrap_or(keys.len());
         keys.splice(at..at, extra);
     }
     keys
@@ -153,8 +184,10 @@ fn is_useful(model: &Model, action: Action) -> bool {
     let selected = model.selected();
     if action == Action::NextRouter {
         model.routers.len() > 1
+    } else if action == Action::ShowAll {
+        model.filter().is_some_and(|filter| !filter.is_empty())
     } else if action == Action::NextInstance {
-        model.replica.order.len() > 1
+        model.list.names.len() > 1
     } else if action == Action::Resume {
         let waits = selected.is_some_and(|instance| instance.status.timers.preempt_at_us.is_some());
         waits && model.forbidden().is_none()

@@ -31,14 +31,14 @@ pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) {
     let Some(instance) = model.selected() else { return };
     let parts = Parts::of(model, instance, area);
     for (row, head) in (0..parts.head.height).zip(head(model, instance, parts.full)) {
-        let mut pen = Pen::new(buf, model.palette, parts.head, row);
+        let mut pen = Pen::new(buf, model.look, parts.head, row);
         for (text, tone) in &head {
             pen.put(text, *tone);
         }
     }
     timeline::render(model, instance, parts.timeline, buf);
     let lines = details(model, instance, area.width);
-    draw_lines(&lines, model.scroll, model.palette, parts.details, buf);
+    draw_lines(&lines, model.scroll, model.look, parts.details, buf);
 }
 
 pub(super) fn extent(model: &Model, area: Rect) -> Extent {

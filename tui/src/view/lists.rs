@@ -17,23 +17,25 @@ const KEY_CELLS: usize = 16;
 
 /// The changes of state of all instances, newest first.
 pub(super) fn history(model: &Model, area: Rect, buf: &mut Buffer) {
-    Pen::new(buf, model.palette, area, 0).put("Changes of state, newest first (UTC)", Tone::Heading);
+    Pen::new(buf, model.look, area, 0).put("Changes of state, newest first (UTC)", Tone::Heading);
     if model.replica.history.is_empty() {
-        Pen::new(buf, model.palette, area, 2).skip(2).put("none yet", Tone::Text);
+        Pen::new(buf, model.look, area, 2).skip(2).put("none yet", Tone::Text);
+    } else if model.history().next().is_none() {
+        Pen::new(buf, model.look, area, 2).skip(2).put("none with these words; Esc shows all", Tone::Text);
     }
-    draw_lines(&history_lines(model), model.scroll, model.palette, below_head(area), buf);
+    draw_lines(&history_lines(model), model.scroll, model.look, below_head(area), buf);
 }
 
 pub(super) fn history_extent(model: &Model, area: Rect) -> Extent {
-    Extent { lines: model.replica.history.len(), page: below_head(area).height.into() }
+    Extent { lines: model.history().count(), page: below_head(area).height.into() }
 }
 
 fn history_lines(model: &Model) -> Vec<Line> {
     let now_ms = model.replica.clock.unix_ms(model.server_us());
     let name_cells =
         model.replica.history.iter().map(|record| record.instance.chars().count()).max().unwrap_or(0).min(20);
-    let records = model.replica.history.iter().rev();
-    records
+    model
+        .history()
         .map(|record| {
             vec![
                 (format!("{} ", date_time(record.at_unix_ms, now_ms)), Tone::Subdued),
@@ -47,7 +49,7 @@ fn history_lines(model: &Model) -> Vec<Line> {
 
 /// The keys, those of the screen below the help first.
 pub(super) fn help(model: &Model, area: Rect, buf: &mut Buffer) {
-    draw_lines(&help_lines(model, area.width), model.scroll, model.palette, area, buf);
+    draw_lines(&help_lines(model, area.width), model.scroll, model.look, area, buf);
 }
 
 pub(super) fn help_extent(model: &Model, area: Rect) -> Extent {

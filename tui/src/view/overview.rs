@@ -4,7 +4,7 @@ use locum_control::{InstanceStatus, State, headline};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::{Connection, Instance, Model};
+use crate::model::{Connection, Instance, Model, Sort};
 use crate::text::{count, fit_end, span, width};
 use crate::theme::Tone;
 use crate::view::pen::{Pen, wrap};
@@ -15,34 +15,39 @@ const DETAIL_ROWS: u16 = 4;
 const COMPACT_DETAIL_ROWS: u16 = 1;
 
 pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) {
-    if model.replica.order.is_empty() {
+    if model.replica.instances.is_empty() {
         nothing(model, area, buf);
+        return;
+    }
+    if model.list.names.is_empty() {
+        let text = "no instance has these words; Esc shows all";
+        Pen::new(buf, model.look, area, 1).skip(2).put(text, Tone::Text);
         return;
     }
     let full = is_full(model);
     let list = list_area(model, area);
     let widths = Widths::choose(model, area.width.into(), full);
-    let mut head = Pen::new(buf, model.palette, area, 0);
+    let mut head = Pen::new(buf, model.look, area, 0);
     widths.head(&mut head);
     let page = usize::from(list.height).max(1);
     let selected = model.selected_index();
     let first = selected / page * page;
-    let names = model.replica.order.iter().enumerate().skip(first);
+    let names = model.list.names.iter().enumerate().skip(first);
     for (row, (index, name)) in (0..list.height).zip(names) {
         let Some(instance) = model.replica.instances.get(name) else { continue };
-        widths.row(model, instance, index == selected, &mut Pen::new(buf, model.palette, list, row));
+        widths.row(model, instance, index == selected, &mut Pen::new(buf, model.look, list, row));
     }
     let detail = Rect { y: list.bottom(), height: area.bottom().saturating_sub(list.bottom()), ..area };
     if full {
         detail_full(model, detail, buf);
     } else if let Some(instance) = model.selected() {
-        let mut pen = Pen::new(buf, model.palette, detail, 0);
+        let mut pen = Pen::new(buf, model.look, detail, 0);
         pen.put(&headline(&instance.status), Tone::Text);
     }
 }
 
 pub(super) fn extent(model: &Model, area: Rect) -> Extent {
-    Extent { lines: model.replica.order.len(), page: list_area(model, area).height.into() }
+    Extent { lines: model.list.names.len(), page: list_area(model, area).height.into() }
 }
 
 fn is_full(model: &Model) -> bool {
@@ -243,24 +248,30 @@ fn vips(status: &InstanceStatus) -> String {
 }
 
 fn detail_full(model: &Model, area: Rect, buf: &mut Buffer) {
-    let mut rule = Pen::new(buf, model.palette, area, 0);
+    let mut rule = Pen::new(buf, model.look, area, 0);
     let dashes = "─".repeat(rule.room());
     rule.put(&dashes, Tone::Subdued);
+    if model.list.sort() != Sort::Worst {
+        let order = format!(" {} ", model.list.sort().words());
+        let mut pen = Pen::new(buf, model.look, area, 0);
+        let room = pen.room();
+        pen.skip(room.saturating_sub(width(&order) + 2)).put(&order, Tone::Key);
+    }
     let Some(instance) = model.selected() else { return };
     let status = &instance.status;
-    Pen::new(buf, model.palette, area, 0).skip(2).put(&format!(" {} ", status.name), Tone::Key);
+    Pen::new(buf, model.look, area, 0).skip(2).put(&format!(" {} ", status.name), Tone::Key);
     let alarming = status.state == State::Fault || status.second_master.is_some();
-    Pen::new(buf, model.palette, area, 1)
+    Pen::new(buf, model.look, area, 1)
         .put(&format!("{} ", status.state), state_tone(status.state))
         .put(&headline(status), if alarming { Tone::Warning } else { Tone::Text });
-    let mut pen = Pen::new(buf, model.palette, area, 2);
+    let mut pen = Pen::new(buf, model.look, area, 2);
     pen.put("addresses ", Tone::Subdued);
     let addresses: Vec<String> = status.vips.iter().map(|vip| vip.address.clone()).collect();
     pen.put(&if addresses.is_empty() { "none".to_owned() } else { addresses.join(" ") }, Tone::Text);
     if let Some(last) = &status.last_transition {
         let now_ms = model.replica.clock.unix_ms(model.server_us());
         let ago = span(now_ms.saturating_sub(last.at_unix_ms).saturating_mul(1_000));
-        Pen::new(buf, model.palette, area, 3)
+        Pen::new(buf, model.look, area, 3)
             .put("last change ", Tone::Subdued)
             .put(&format!("{ago} ago, {} to {}: {}", last.from, last.to, last.text), Tone::Text);
     }
@@ -289,29 +300,30 @@ fn nothing(model: &Model, area: Rect, buf: &mut Buffer) {
     };
     let lines = texts.iter().flat_map(|text| wrap(text, usize::from(area.width.saturating_sub(4))));
     for (row, text) in (1..area.height).zip(lines) {
-        Pen::new(buf, model.palette, area, row).skip(2).put(&text, Tone::Text);
+        Pen::new(buf, model.look, area, row).skip(2).put(&text, Tone::Text);
     }
 }
 
 /// For a window of a few cells: state and name of as many instances as there are rows, the worst first.
 pub(super) fn tiny(model: &Model, area: Rect, buf: &mut Buffer) {
-    if !matches!(model.connection, Connection::Attached) || model.replica.order.is_empty() {
+    if !matches!(model.connection, Connection::Attached) || model.list.names.is_empty() {
         let text = match model.connection {
+            Connection::Attached if !model.replica.instances.is_empty() => "none with these words",
             Connection::Lost { .. } => "disconnected",
             Connection::Connecting => "connecting",
             Connection::Syncing => "reading",
             Connection::Attached => "no instance",
         };
-        Pen::new(buf, model.palette, area, 0).put(text, Tone::Alert);
+        Pen::new(buf, model.look, area, 0).put(text, Tone::Alert);
         return;
     }
     let first = model.selected_index();
     // With the marked instance on the top row, j and k reach all of them.
-    let names = model.replica.order.iter().skip(first).chain(model.replica.order.iter().take(first));
+    let names = model.list.names.iter().skip(first).chain(model.list.names.iter().take(first));
     for (row, name) in (0..area.height).zip(names) {
         let Some(instance) = model.replica.instances.get(name) else { continue };
         let status = &instance.status;
-        let mut pen = Pen::new(buf, model.palette, area, row);
+        let mut pen = Pen::new(buf, model.look, area, row);
         if status.second_master.is_some() {
             pen.put("!", Tone::Alert);
         }

@@ -25,8 +25,8 @@ const FREE_RANGES_MAX: usize = 8;
 
 pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) {
     let title = "Routers heard, by interface and VRID";
-    Pen::new(buf, model.palette, area, 0).put(title, Tone::Heading);
-    draw_lines(&lines(model, area.width), model.scroll, model.palette, below_head(area), buf);
+    Pen::new(buf, model.look, area, 0).put(title, Tone::Heading);
+    draw_lines(&lines(model, area.width), model.scroll, model.look, below_head(area), buf);
 }
 
 pub(super) fn extent(model: &Model, area: Rect) -> Extent {

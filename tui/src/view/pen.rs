@@ -4,12 +4,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::text::{fit, width};
-use crate::theme::{Palette, Tone};
+use crate::theme::{Look, Tone};
 
 /// Writes from left to right in one row.
 pub(super) struct Pen<'a> {
     buf: &'a mut Buffer,
-    palette: Palette,
+    look: Look,
     x: u16,
     right: u16,
     y: u16,
@@ -17,11 +17,11 @@ pub(super) struct Pen<'a> {
 
 impl<'a> Pen<'a> {
     /// Row `row` of `area`, counted from its top; a row outside of it takes nothing.
-    pub(super) fn new(buf: &'a mut Buffer, palette: Palette, area: Rect, row: u16) -> Self {
+    pub(super) fn new(buf: &'a mut Buffer, look: Look, area: Rect, row: u16) -> Self {
         let area = area.intersection(buf.area);
         let inside = row < area.height;
         let right = if inside { area.right() } else { area.left() };
-        Self { buf, palette, x: area.left(), right, y: area.top().saturating_add(row) }
+        Self { buf, look, x: area.left(), right, y: area.top().saturating_add(row) }
     }
 
     /// How many cells are left.
@@ -33,7 +33,7 @@ impl<'a> Pen<'a> {
     pub(super) fn put(&mut self, text: &str, tone: Tone) -> &mut Self {
         if self.room() > 0 {
             let text = fit(text, self.room());
-            (self.x, _) = self.buf.set_stringn(self.x, self.y, text, self.room(), self.palette.style(tone));
+            (self.x, _) = self.buf.set_stringn(self.x, self.y, text, self.room(), self.look.style(tone));
         }
         self
     }
@@ -63,7 +63,7 @@ impl<'a> Pen<'a> {
     /// Gives the rest of the row the look of `tone`.
     pub(super) fn fill(&mut self, tone: Tone) {
         let rest = Rect::new(self.x, self.y, self.right.saturating_sub(self.x), 1);
-        self.buf.set_style(rest.intersection(self.buf.area), self.palette.style(tone));
+        self.buf.set_style(rest.intersection(self.buf.area), self.look.style(tone));
         self.x = self.right;
     }
 }
@@ -72,11 +72,11 @@ impl<'a> Pen<'a> {
 pub(super) type Line = Vec<(String, Tone)>;
 
 /// Draws the lines that are scrolled to; says where there are more.
-pub(super) fn draw_lines(lines: &[Line], scroll: usize, palette: Palette, area: Rect, buf: &mut Buffer) {
+pub(super) fn draw_lines(lines: &[Line], scroll: usize, look: Look, area: Rect, buf: &mut Buffer) {
     let page = usize::from(area.height);
     let scroll = scroll.min(lines.len().saturating_sub(page));
     for (row, line) in (0..area.height).zip(lines.iter().skip(scroll)) {
-        let mut pen = Pen::new(buf, palette, area, row);
+        let mut pen = Pen::new(buf, look, area, row);
         for (text, tone) in line {
             pen.put(text, *tone);
         }
@@ -84,7 +84,7 @@ pub(super) fn draw_lines(lines: &[Line], scroll: usize, palette: Palette, area: 
     let below = lines.len().saturating_sub(scroll + page);
     if below > 0 && area.height > 0 {
         let note = format!(" {below} more below ");
-        let mut pen = Pen::new(buf, palette, area, area.height - 1);
+        let mut pen = Pen::new(buf, look, area, area.height - 1);
         let room = pen.room();
         pen.skip(room.saturating_sub(width(&note))).put(&note, Tone::Selected);
     }

@@ -165,6 +165,40 @@ fn a_segment_without_a_free_vrid_says_so() {
 }
 
 #[test]
+fn a_filter_while_it_is_typed_and_after() {
+    let mut model = failover();
+    type_text(&mut model, ">/45.131 !vi_3");
+    at_all_sizes("filter-typing", &mut model);
+    press(&mut model, Key::Enter);
+    at_all_sizes("filter", &mut model);
+    type_text(&mut model, "/ nowhere");
+    model.size = Size::new(80, 24);
+    assert!(screen(&model).contains("no instance has these words; Esc shows all"), "{}", screen(&model));
+    assert!(screen(&model).contains("0 of 5"), "{}", screen(&model));
+    model.size = Size::new(20, 5);
+    assert!(screen(&model).starts_with("none with these wor"), "{}", screen(&model));
+    assert!(screen(&model).lines().last().unwrap().starts_with('/'), "a line that has the keys is never hidden");
+}
+
+#[test]
+fn the_history_can_be_filtered() {
+    let mut model = failover();
+    type_text(&mut model, "t/preempted");
+    press(&mut model, Key::Enter);
+    let text = screen(&model);
+    assert!(text.contains("/preempted: 1 of 2") && text.contains("preempted by") && !text.contains("silent"), "{text}");
+    type_text(&mut model, "/ nowhere");
+    assert!(screen(&model).contains("none with these words; Esc shows all"), "{}", screen(&model));
+}
+
+#[test]
+fn a_command_line_shows_how_it_can_go_on() {
+    let mut model = failover();
+    type_text(&mut model, ":re");
+    at_all_sizes("command", &mut model);
+}
+
+#[test]
 fn disconnected() {
     let mut model = failover();
     let reason = "the service closed the connection";
@@ -219,13 +253,31 @@ fn no_size_is_too_small_or_too_large() {
     wide.interface = "interface-of-many-letters".into();
     let mut models = vec![failover(), attached(80, 24, Vec::new()), attached(80, 24, vec![wide])];
     let long: std::net::IpAddr = "2001:db8:1234:5678:9abc:def0:1234:5678".parse().unwrap();
-    let name = models[2].replica.order[0].clone();
+    let name = models[2].list.names[0].clone();
     adverts(&mut models[2], &name, vec![statuses::advert(0.5, long, 255, MarkKind::Received)]);
     models[0].extra_status = vec!["one".into(), "two".into(), "three".into()];
     for model in &mut models {
-        for setup in ["", "?", "t", "p", "o", "of", "o-----", "o++++++++", "Gr", "or"] {
+        for setup in [
+            "",
+            "?",
+            "t",
+            "p",
+            "/V",
+            "/nowhere",
+            ":",
+            ":open ",
+            "t/V",
+            ">",
+            "o",
+            "of",
+            "o-----",
+            "o++++++++",
+            "Gr",
+            "or",
+        ] {
             model.screen = Screen::Overview;
-            (model.help, model.dialog, model.message) = (false, None, None);
+            (model.help, model.dialog, model.message, model.prompt) = (false, None, None, None);
+            model.set_filter(crate::model::Filter::default());
             model.timeline = crate::model::Timeline::default();
             type_text(model, setup);
             for (columns, rows) in
@@ -295,7 +347,7 @@ fn bytes_per_s(model: &mut Model, term: &str, baud: Option<u32>) -> u64 {
     let profile = Profile::choose(&environment, Line::Pseudo, &Options { baud, ..Options::new("/x".into()) });
     let mut backend = TerminalBackend::new(Vec::new(), &profile, model.size);
     let (mut painter, mut pace) = (Painter::new(model.size), Pace::new(profile.bytes_per_s, profile.is_slow()));
-    let names = model.replica.order.clone();
+    let names = model.list.names.clone();
     let mut first_frames = 0;
     for tenth in 0..(MINUTE_S + 5) * 10 {
         model.now_us = tenth * 100_000;

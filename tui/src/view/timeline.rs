@@ -49,7 +49,7 @@ pub(super) fn render(model: &Model, instance: &Instance, area: Rect, buf: &mut B
         .filter(|record| record.instance == status.name && is_of_this_boot(model, record))
         .collect();
     for (row, lane) in (1..).zip(all.iter().take(rows)) {
-        let mut pen = Pen::new(buf, model.palette, area, row);
+        let mut pen = Pen::new(buf, model.look, area, row);
         let (name, tone) = label(lane, status);
         pen.column(&fit_end(&name, label_cells), label_cells, tone);
         match lane {
@@ -67,7 +67,7 @@ pub(super) fn render(model: &Model, instance: &Instance, area: Rect, buf: &mut B
             }
         }
         if lane.is_ours() {
-            let mut pen = Pen::new(buf, model.palette, area, row);
+            let mut pen = Pen::new(buf, model.look, area, row);
             pen.skip(label_cells + 1);
             state_letters(&moves, &window, pen);
         }
@@ -169,10 +169,10 @@ fn state_letters(moves: &[&TransitionRecord], window: &Window, mut pen: Pen<'_>)
 }
 
 fn title(model: &Model, window: &Window, area: Rect, buf: &mut Buffer) {
-    let mut rule = Pen::new(buf, model.palette, area, 0);
+    let mut rule = Pen::new(buf, model.look, area, 0);
     let dashes = "─".repeat(rule.room());
     rule.put(&dashes, Tone::Subdued);
-    let mut pen = Pen::new(buf, model.palette, area, 0);
+    let mut pen = Pen::new(buf, model.look, area, 0);
     pen.skip(2);
     pen.put(&format!(" adverts, {} a column ", locum_control::Duration::from_us(window.column_us)), Tone::Text);
     if let Some(frozen_at_us) = model.timeline.frozen_at_us {
@@ -209,7 +209,7 @@ fn axis(model: &Model, window: &Window, label_cells: usize, area: Rect, buf: &mu
         3_600_000_000,
     ];
     let row = area.height.saturating_sub(1);
-    let mut pen = Pen::new(buf, model.palette, area, row);
+    let mut pen = Pen::new(buf, model.look, area, row);
     pen.column("time (UTC)", label_cells, Tone::Subdued);
     let least_us = window.column_us.saturating_mul(LABEL_CELLS + 1);
     let step_ms = STEPS_US.iter().find(|step_us| **step_us >= least_us).copied().unwrap_or(least_us).div_ceil(1_000);
@@ -235,6 +235,6 @@ fn axis(model: &Model, window: &Window, label_cells: usize, area: Rect, buf: &mu
         next = next.saturating_add(step_ms);
     }
     if let Some(now) = now {
-        Pen::new(buf, model.palette, area, row).skip(label_cells + 1 + now).put("^", Tone::Key);
+        Pen::new(buf, model.look, area, row).skip(label_cells + 1 + now).put("^", Tone::Key);
     }
 }

@@ -1,7 +1,7 @@
 use locum_control::{InstanceStatus, VipStatus};
 
 use super::*;
-use crate::fixture::statuses::{self, BOOT_US, PEER};
+use crate::fixture::statuses::{self, PEER};
 
 fn replica(statuses: Vec<InstanceStatus>) -> Replica {
     let mut replica = Replica::default();
@@ -15,20 +15,6 @@ fn replica(statuses: Vec<InstanceStatus>) -> Replica {
 
 fn adverts(instance: &str, marks: Vec<AdvertMark>) -> Notice {
     statuses::notice(1, 0, Event::Adverts { instance: instance.into(), marks })
-}
-
-#[test]
-fn what_is_wrong_comes_first() {
-    let mut second = statuses::master("b-second", 1);
-    second.second_master = Some(locum_control::SecondMaster { address: PEER, priority: 80, since_us: BOOT_US });
-    let replica = replica(vec![
-        statuses::backup("a-backup", 1),
-        second,
-        statuses::master("c-master", 1),
-        statuses::fault("d-fault", 1),
-        InstanceStatus { state: State::Init, ..statuses::backup("e-init", 1) },
-    ]);
-    assert_eq!(replica.order, ["d-fault", "b-second", "e-init", "a-backup", "c-master"]);
 }
 
 #[test]
