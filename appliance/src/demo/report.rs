@@ -45,7 +45,8 @@ impl Report {
     /// What came of it.
     pub(super) fn end(&self, outcomes: &[(Step, Outcome)], outages: Option<Outages>) {
         let mut text = format!(
-            "\nhandovers; each bound is the protocol's (RFC 3768 section 6) plus {ALLOWANCE} for everything sharing one machine\n"
+            "\nhandovers; each bound is the protocol's (RFC 3768 section 6) plus {ALLOWANCE} for everything sharing one machine;\n\
+             a silence is from the answer before to the answer after, where a probe in between went unanswered\n"
         );
         for (step, outcome) in outcomes {
             text.push_str(&handover(step, outcome));
@@ -79,10 +80,10 @@ fn handover(step: &Step, outcome: &Outcome) -> String {
     let verdict = if outcome.failures.is_empty() { "ok    " } else { "BROKEN" };
     let what = step.deed.words();
     let successor = step.successor;
-    let took = outcome.took.map_or("not".into(), |took| format!("after {} s", seconds(took)));
+    let took = outcome.took.map_or("is not MASTER".into(), |took| format!("is MASTER after {} s", seconds(took)));
     let bound = seconds(step.takeover_bound());
     let mut text = format!(
-        "{verdict}  {what}: {successor} is MASTER {took}, bound {bound} s = {} + {ALLOWANCE}\n",
+        "{verdict}  {what}: {successor} {took}, bound {bound} s = {} + {ALLOWANCE}\n",
         step.promise.reckoning(successor)
     );
     if let Some((silence, bound)) = outcome.silence.zip(step.silence_bound()) {
