@@ -100,6 +100,7 @@ pub fn run(options: Options) -> Result<Ending, ConsoleError> {
     model.look = Look { palette: profile.palette, theme: options.theme };
     model.unicode = profile.unicode;
     model.readonly = options.readonly;
+    model.idle_lock_us = options.idle_lock.map(|limit| u64::try_from(limit.as_micros()).unwrap_or(u64::MAX));
     model.extra_actions = extra_actions;
     if let Some(term) = &profile.unknown_term {
         let term = crate::text::clean(term, 30);

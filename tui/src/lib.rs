@@ -8,6 +8,8 @@
 //!  service ◄──► link (lines → events) ┘                        └─► commands ─► link, terminal
 //! ```
 //!
+//! [`once`] prints the overview as text and touches no terminal.
+//!
 //! Three threads (terminal, signals, service) feed one bounded channel; the loop takes what is there, then draws. Nothing
 //! here needs terminfo: `profile` says what a terminal may be sent, and `backend` sends nothing else.
 
@@ -22,6 +24,7 @@ mod input;
 mod key;
 mod link;
 mod model;
+mod once;
 mod options;
 mod pace;
 mod painter;
@@ -33,6 +36,7 @@ mod update;
 mod view;
 
 pub use console::run;
+pub use once::once;
 pub use options::{
     AltScreen, Charset, Colour, ConsoleError, Ending, Extra, ExtraAction, Options, Router, Theme, Tty, WindowSize,
 };

@@ -53,6 +53,12 @@ pub(crate) struct Model {
     pub(crate) look: Look,
     pub(crate) unicode: bool,
     pub(crate) readonly: bool,
+    /// After so long without a key nothing can be changed any more.
+    pub(crate) idle_lock_us: Option<u64>,
+    /// It came to that.
+    pub(crate) locked: bool,
+    /// When the last key was pressed, on our clock.
+    pub(crate) key_at_us: u64,
     pub(crate) extra_actions: Vec<ExtraAction>,
     pub(crate) extra_status: Vec<String>,
     pub(crate) refresh: Refresh,
@@ -202,6 +208,9 @@ impl Model {
             look: Look::MONO,
             unicode: false,
             readonly: false,
+            idle_lock_us: None,
+            locked: false,
+            key_at_us: 0,
             extra_actions: Vec::new(),
             extra_status: Vec::new(),
             refresh: Refresh::default(),
@@ -288,6 +297,9 @@ impl Model {
     pub(crate) fn forbidden(&self) -> Option<&'static str> {
         if self.readonly {
             return Some("the console was started read-only");
+        }
+        if self.locked {
+            return Some("nobody used the console for a while, so it is read-only now: leave it and start it again");
         }
         match (&self.connection, self.replica.role()) {
             (Connection::Attached, Some(Role::Admin)) => None,

@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use locum_control::client::ClientError;
+
 /// What the console is started with. `Options::new(socket)` is a sensible start.
 pub struct Options {
     /// The services that can be attached to; the first one is attached at the start. At least one.
@@ -27,6 +29,9 @@ pub struct Options {
     pub escape_timeout: Option<Duration>,
     /// Refuses every action that changes something.
     pub readonly: bool,
+    /// Refuses them too once no key was pressed for so long, until the console is started again: for a console that is
+    /// left open where others pass by. By default never.
+    pub idle_lock: Option<Duration>,
     /// Actions and status lines of the program around the console.
     pub extra: Option<Box<dyn Extra + Send>>,
 }
@@ -45,6 +50,7 @@ impl Options {
             baud: None,
             escape_timeout: None,
             readonly: false,
+            idle_lock: None,
             extra: None,
         }
     }
@@ -63,6 +69,7 @@ impl fmt::Debug for Options {
             .field("baud", &self.baud)
             .field("escape_timeout", &self.escape_timeout)
             .field("readonly", &self.readonly)
+            .field("idle_lock", &self.idle_lock)
             .field("extra", &self.extra.is_some())
             .finish()
     }
@@ -223,6 +230,8 @@ pub enum ConsoleError {
     System(io::Error),
     /// An [`ExtraAction`] wants a key that the console uses itself, or that is no printable character.
     KeyTaken(char),
+    /// The service at this socket did not answer; only [`crate::once`] fails so.
+    Service(PathBuf, ClientError),
     /// A part of the console panicked; the terminal was restored.
     Panicked,
 }
@@ -236,6 +245,7 @@ impl fmt::Display for ConsoleError {
             Self::Terminal(error) => write!(f, "the terminal failed: {error}"),
             Self::System(error) => write!(f, "the console cannot start: {error}"),
             Self::KeyTaken(key) => write!(f, "the key {key:?} is taken or cannot be typed"),
+            Self::Service(socket, error) => write!(f, "{}: {error}", socket.display()),
             Self::Panicked => f.write_str("the console failed and was ended; the terminal is restored"),
         }
     }
@@ -245,6 +255,7 @@ impl std::error::Error for ConsoleError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Open(_, error) | Self::Terminal(error) | Self::System(error) => Some(error),
+            Self::Service(_, error) => Some(error),
             Self::NotATerminal | Self::NoRouter | Self::KeyTaken(_) | Self::Panicked => None,
         }
     }

@@ -44,6 +44,7 @@ pub(crate) enum Command {
 
 /// Takes an event in, at the time `model.now_us`.
 pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Command> {
+    lock_if_idle(model);
     let mut commands = match event {
         Event::Key(key) => {
             settle(model);
@@ -52,7 +53,7 @@ pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Command> {
             commands
         }
         Event::Link(report) => {
-            on_report(model, report);
+            take(model, report);
             Vec::new()
         }
         Event::Resized(size) => {
@@ -77,8 +78,20 @@ pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Command> {
     commands
 }
 
+/// Locks the console that was left alone. A question that was left open goes, or the next one to pass by would answer it.
+fn lock_if_idle(model: &mut Model) {
+    let idle_us = model.now_us.saturating_sub(model.key_at_us);
+    if model.locked || model.idle_lock_us.is_none_or(|limit_us| idle_us < limit_us) {
+        return;
+    }
+    model.locked = true;
+    model.dialog = None;
+    model.prompt = None;
+}
+
 fn on_key(model: &mut Model, key: Key) -> Vec<Command> {
     model.message = None;
+    model.key_at_us = model.now_us;
     let context = model.context();
     let Some(action) = action::lookup(context, key) else {
         if let (Context::Prompt, Key::Char(letter)) = (context, key) {
@@ -286,7 +299,8 @@ fn confirmed(model: &mut Model) -> Vec<Command> {
     vec![Command::Ask(Purpose::Resume(dialog.instance))]
 }
 
-fn on_report(model: &mut Model, report: Report) {
+/// Takes in what the link reports.
+pub(crate) fn take(model: &mut Model, report: Report) {
     let now_us = model.now_us;
     match report {
         Report::Connecting(router) => {

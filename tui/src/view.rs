@@ -14,6 +14,7 @@ mod lists;
 mod overview;
 mod peers;
 mod pen;
+mod plain;
 mod timeline;
 
 use ratatui::buffer::Buffer;
@@ -24,6 +25,7 @@ use crate::model::{Model, Screen};
 use crate::text;
 
 pub(crate) use instance::{pan_columns, zoom};
+pub(crate) use plain::plain;
 
 /// From this width on, everything is shown.
 const FULL_COLUMNS: u16 = 72;

@@ -18,7 +18,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use locum_control::Verb;
-use locum_tui::{Colour, Extra, ExtraAction, Options, Router, Tty, run};
+use locum_control::client::ClientError;
+use locum_tui::{Charset, Colour, ConsoleError, Extra, ExtraAction, Options, Router, Tty, WindowSize, once, run};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
@@ -413,6 +414,32 @@ fn a_filter_is_typed_and_ended() {
     console.keys(":pe\t\r");
     console.wait_for("VRID 7   not ours: 172.20.45.9");
     assert!(console.screen.beyond_vt100.is_empty(), "{:?}", console.screen.beyond_vt100);
+}
+
+#[test]
+fn the_overview_is_printed_once_without_a_terminal() {
+    let path = socket("once");
+    let _service = FakeService::start(&path, World::default());
+    let size = |columns| Some(WindowSize { columns, rows: 0 });
+    let options = |columns| Options { size: size(columns), charset: Charset::Ascii, ..Options::new(path.clone()) };
+    let text = once(&options(80)).unwrap();
+    assert!(text.is_ascii() && text.ends_with("\n! VI_4: eth9 does not exist\n"), "{text}");
+    let rows: Vec<&str> = text.lines().collect();
+    assert_eq!(rows.len(), 2 + 4 + 1, "{text}");
+    assert!(rows[2].starts_with(" !VI_4   47 eth9  FAULT"), "{text}");
+    for columns in [0, 1, 20, 40, 200, u16::MAX] {
+        let text = once(&options(columns)).unwrap();
+        assert!(text.contains("VI_3"), "{columns}: {text}");
+        let most = usize::from(if columns == 0 { 80 } else { columns.clamp(20, 500) });
+        assert!(text.lines().all(|line| line.len() <= most), "{columns}: {text}");
+    }
+    let error = once(&Options::new(socket("no-service"))).unwrap_err();
+    assert!(matches!(error, ConsoleError::Service(_, ClientError::Connect(_))), "{error}");
+    let garbage = World { garbage: Some(b"\x1b[2J\n".to_vec()), ..World::default() };
+    let other = socket("once-garbage");
+    let _other = FakeService::start(&other, garbage);
+    let error = once(&Options::new(other)).unwrap_err().to_string();
+    assert!(error.contains("no sense") && !error.contains('\x1b'), "{error:?}");
 }
 
 #[test]

@@ -124,6 +124,31 @@ fn resume_says_why_it_does_nothing() {
 }
 
 #[test]
+fn a_console_that_is_left_alone_is_locked() {
+    let mut model = four();
+    model.idle_lock_us = Some(600_000_000);
+    wait_until(&mut model, 500);
+    type_text(&mut model, "Gr");
+    assert!(model.dialog.is_some());
+    wait_until(&mut model, 1_099);
+    assert!(model.dialog.is_some() && !model.locked, "a key was pressed at 500 s");
+    // The key that comes too late finds the question gone, even if nothing else happened meanwhile.
+    model.now_us = 1_100_000_000;
+    assert_eq!(type_text(&mut model, "y"), []);
+    assert_eq!((model.dialog.as_ref(), model.locked), (None, true));
+    assert!(screen(&model).contains("connected, locked"), "{}", screen(&model));
+    type_text(&mut model, "r");
+    assert_eq!(model.dialog, None);
+    assert!(message(&model).contains("start it again"), "{}", message(&model));
+    type_text(&mut model, "j");
+    assert!(!type_text(&mut model, "q").is_empty(), "looking and leaving still work");
+    assert!(model.locked, "no key ends it");
+    let mut never = four();
+    wait_until(&mut never, 1_000_000);
+    assert!(!never.locked);
+}
+
+#[test]
 fn a_refusal_is_shown() {
     let mut model = four();
     let refusal = Refusal { code: ErrorCode::NotNow, message: "not\x1b[31m now".into() };

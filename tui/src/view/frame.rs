@@ -15,7 +15,7 @@ use crate::view::pen::Pen;
 
 /// Draws the frame and returns what is inside it.
 pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) -> Rect {
-    bar(model, area, buf);
+    bar(model, area, Room::of(area) == Room::Full, buf);
     let body = body(model, area);
     let first = body.bottom() - area.top();
     for (row, text) in (first..).zip(&model.extra_status) {
@@ -33,8 +33,8 @@ pub(super) fn body(model: &Model, area: Rect) -> Rect {
     Rect { y: area.y + 1.min(area.height), height: area.height.saturating_sub(2 + status), ..area }
 }
 
-fn bar(model: &Model, area: Rect, buf: &mut Buffer) {
-    let full = Room::of(area) == Room::Full;
+/// Whose console it is, how things stand, and whether it is connected.
+pub(super) fn bar(model: &Model, area: Rect, full: bool, buf: &mut Buffer) {
     let (right, alert) = connection(model, full);
     let mut pen = Pen::new(buf, model.look, area, 0);
     let room = pen.room().saturating_sub(width(&right) + 2);
@@ -94,6 +94,7 @@ fn connection(model: &Model, full: bool) -> (String, bool) {
         Connection::Attached => {
             let role = match model.replica.role() {
                 Some(Role::Admin) if model.readonly => "read-only",
+                Some(Role::Admin) if model.locked => "locked",
                 Some(Role::Admin) => "admin",
                 Some(Role::Reader) | None => "reader",
             };

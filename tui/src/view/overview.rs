@@ -16,7 +16,10 @@ const COMPACT_DETAIL_ROWS: u16 = 1;
 
 pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) {
     if model.replica.instances.is_empty() {
-        nothing(model, area, buf);
+        let lines = nothing(model).into_iter().flat_map(|text| wrap(&text, usize::from(area.width.saturating_sub(4))));
+        for (row, text) in (1..area.height).zip(lines) {
+            Pen::new(buf, model.look, area, row).skip(2).put(&text, Tone::Text);
+        }
         return;
     }
     if model.list.names.is_empty() {
@@ -50,7 +53,7 @@ pub(super) fn extent(model: &Model, area: Rect) -> Extent {
     Extent { lines: model.list.names.len(), page: list_area(model, area).height.into() }
 }
 
-fn is_full(model: &Model) -> bool {
+pub(super) fn is_full(model: &Model) -> bool {
     Room::of(Rect::new(0, 0, model.size.width, model.size.height)) == Room::Full
 }
 
@@ -62,7 +65,7 @@ fn list_area(model: &Model, area: Rect) -> Rect {
 }
 
 /// How wide each column is; 0 leaves it out.
-struct Widths {
+pub(super) struct Widths {
     name: usize,
     vrid: usize,
     interface: usize,
@@ -76,7 +79,7 @@ struct Widths {
 }
 
 impl Widths {
-    fn choose(model: &Model, room: usize, full: bool) -> Self {
+    pub(super) fn choose(model: &Model, room: usize, full: bool) -> Self {
         let statuses = || model.replica.instances.values().map(|instance| &instance.status);
         let widest = |text: fn(&InstanceStatus) -> String, least: usize, most: usize| {
             statuses().map(|status| width(&text(status))).max().unwrap_or(0).clamp(least, most)
@@ -137,7 +140,7 @@ impl Widths {
         2 + shown.map(|width| width + 1).sum::<usize>() - 1
     }
 
-    fn head(&self, pen: &mut Pen<'_>) {
+    pub(super) fn head(&self, pen: &mut Pen<'_>) {
         pen.skip(2);
         let columns = [
             ("NAME", self.name),
@@ -158,7 +161,7 @@ impl Widths {
         }
     }
 
-    fn row(&self, model: &Model, instance: &Instance, selected: bool, pen: &mut Pen<'_>) {
+    pub(super) fn row(&self, model: &Model, instance: &Instance, selected: bool, pen: &mut Pen<'_>) {
         let status = &instance.status;
         let plain = if selected { Tone::Selected } else { Tone::Text };
         if selected {
@@ -278,9 +281,9 @@ fn detail_full(model: &Model, area: Rect, buf: &mut Buffer) {
 }
 
 /// What to say where there is no instance to show.
-fn nothing(model: &Model, area: Rect, buf: &mut Buffer) {
+pub(super) fn nothing(model: &Model) -> Vec<String> {
     let socket = model.routers.get(model.router).map(|router| router.socket.display().to_string()).unwrap_or_default();
-    let texts = match &model.connection {
+    match &model.connection {
         Connection::Connecting => vec![format!("attaching to {socket} ...")],
         Connection::Syncing => vec!["reading what the service knows ...".to_owned()],
         Connection::Attached => {
@@ -297,10 +300,6 @@ fn nothing(model: &Model, area: Rect, buf: &mut Buffer) {
                 format!("Next attempt in {left_s} s. Is the service running (locum run), and is this its socket?"),
             ]
         }
-    };
-    let lines = texts.iter().flat_map(|text| wrap(text, usize::from(area.width.saturating_sub(4))));
-    for (row, text) in (1..area.height).zip(lines) {
-        Pen::new(buf, model.look, area, row).skip(2).put(&text, Tone::Text);
     }
 }
 

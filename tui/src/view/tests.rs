@@ -199,6 +199,17 @@ fn a_command_line_shows_how_it_can_go_on() {
 }
 
 #[test]
+fn the_overview_as_text() {
+    let mut model = failover();
+    for columns in [120, 80, 40] {
+        model.size = Size::new(columns, 500);
+        assert_snapshot!(format!("plain-{columns}"), plain(&model));
+    }
+    model.replica.instances.clear();
+    assert!(plain(&model).contains("There is no instance."), "{}", plain(&model));
+}
+
+#[test]
 fn disconnected() {
     let mut model = failover();
     let reason = "the service closed the connection";

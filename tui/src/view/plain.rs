@@ -1,0 +1,60 @@
+//! The overview as lines of text, without frame, mark and keys.
+
+use locum_control::headline;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::model::Model;
+use crate::model::replica::severity;
+use crate::theme::Tone;
+use crate::view::pen::{Pen, wrap};
+use crate::view::{frame, only_ascii, overview};
+
+/// Every instance in a line, then what is wrong with those that are in trouble. Each line ends with a newline.
+pub(crate) fn plain(model: &Model) -> String {
+    let columns = model.size.width;
+    let widths = overview::Widths::choose(model, columns.into(), overview::is_full(model));
+    let mut lines = vec![row(model, |area, buf| frame::bar(model, area, overview::is_full(model), buf))];
+    if model.replica.instances.is_empty() {
+        let texts = overview::nothing(model).into_iter().flat_map(|text| wrap(&text, columns.into()));
+        lines.extend(texts.map(|text| row(model, |area, buf| put(model, &text, area, buf))));
+    } else {
+        lines.push(row(model, |area, buf| widths.head(&mut Pen::new(buf, model.look, area, 0))));
+    }
+    let instances = || model.list.names.iter().filter_map(|name| model.replica.instances.get(name));
+    for instance in instances() {
+        lines.push(row(model, |area, buf| widths.row(model, instance, false, &mut Pen::new(buf, model.look, area, 0))));
+    }
+    for status in instances().map(|instance| &instance.status).filter(|status| severity(status) < 2) {
+        let text = format!("! {}: {}", status.name, headline(status));
+        let texts = wrap(&text, columns.into()).into_iter();
+        lines.extend(texts.map(|text| row(model, |area, buf| put(model, &text, area, buf))));
+    }
+    lines.concat()
+}
+
+fn put(model: &Model, text: &str, area: Rect, buf: &mut Buffer) {
+    Pen::new(buf, model.look, area, 0).put(text, Tone::Text);
+}
+
+/// A row as it is drawn, with a newline. One at a time: there is no bound on how many there are.
+fn row(model: &Model, draw: impl FnOnce(Rect, &mut Buffer)) -> String {
+    let area = Rect::new(0, 0, model.size.width, 1);
+    let mut buf = Buffer::empty(area);
+    draw(area, &mut buf);
+    if !model.unicode {
+        only_ascii(area, &mut buf);
+    }
+    let mut text = String::new();
+    let mut skip = 0;
+    for cell in buf.content() {
+        if skip == 0 {
+            text.push_str(cell.symbol());
+            skip = crate::text::width(cell.symbol());
+        }
+        skip = skip.saturating_sub(1);
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
