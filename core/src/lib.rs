@@ -15,7 +15,6 @@
 #[cfg(test)]
 extern crate std;
 
-pub mod history;
 pub mod reject;
 pub mod router;
 pub mod set;

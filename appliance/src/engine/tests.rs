@@ -131,7 +131,7 @@ fn adverts_are_sent_and_received_without_allocating() {
         if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
             // Not by println, which the harness would keep to itself.
             let name = "adverts_are_sent_and_received_without_allocating";
-            let _ = writeln!(std::io::stderr(), "SKIPPED {name}: no network namespace: {errno}");
+            let _ = writeln!(io::stderr(), "SKIPPED {name}: no network namespace: {errno}");
             return;
         }
         loopback_up();

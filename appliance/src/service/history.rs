@@ -1,12 +1,11 @@
 //! The transitions of every instance, kept over restarts: a line of JSON each in the run directory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use locum_control::TransitionRecord;
-use locum_core::history::Ring;
 
 use super::journal::write_atomically;
 
@@ -28,7 +27,8 @@ pub(crate) struct History {
     path: PathBuf,
     file: Option<File>,
     lines_appended: usize,
-    by_instance: BTreeMap<String, Ring<TransitionRecord, KEPT>>,
+    /// A ring each, of at most [`KEPT`].
+    by_instance: BTreeMap<String, VecDeque<TransitionRecord>>,
 }
 
 impl History {
@@ -52,12 +52,12 @@ impl History {
 
     /// The transitions of an instance, the oldest first.
     pub(crate) fn of(&self, instance: &str) -> impl DoubleEndedIterator<Item = &TransitionRecord> {
-        self.by_instance.get(instance).into_iter().flat_map(Ring::iter)
+        self.by_instance.get(instance).into_iter().flatten()
     }
 
     /// The last transition of an instance.
     pub(crate) fn last(&self, instance: &str) -> Option<&TransitionRecord> {
-        self.by_instance.get(instance)?.last()
+        self.by_instance.get(instance)?.back()
     }
 
     /// Adds a transition.
@@ -79,13 +79,17 @@ impl History {
     }
 
     fn keep(&mut self, record: TransitionRecord) {
-        self.by_instance.entry(record.instance.clone()).or_default().push(record);
+        let ring = self.by_instance.entry(record.instance.clone()).or_default();
+        if ring.len() >= KEPT {
+            ring.pop_front();
+        }
+        ring.push_back(record);
     }
 
     /// Writes only what is kept.
     fn rewrite(&mut self) -> io::Result<()> {
         let mut content = Vec::new();
-        for record in self.by_instance.values().flat_map(Ring::iter) {
+        for record in self.by_instance.values().flatten() {
             serde_json::to_writer(&mut content, record).map_err(io::Error::from)?;
             content.push(b'\n');
         }

@@ -81,6 +81,8 @@ struct Service {
     network: Network,
     interfaces: Vec<Interface>,
     instances: Vec<Instance>,
+    /// The index in `instances` of each of the engine's routers.
+    by_router: Vec<Option<usize>>,
     history: History,
     journal: Journal,
     clients: Clients,
@@ -257,7 +259,8 @@ impl Service {
             self.order(Order::View { first: from, views: Vec::with_capacity(room) });
             let (views, more_from) = self.wait_for(|reply| reply.views.take()).await?;
             for view in views {
-                if let Some(instance) = self.instances.iter_mut().find(|known| known.router == Some(view.router)) {
+                let index = self.index_of(view.router);
+                if let Some(instance) = index.and_then(|index| self.instances.get_mut(index)) {
                     instance.view = Some(view);
                 }
             }

@@ -23,6 +23,12 @@ impl Service {
                         if let Some(instance) = self.instances.get_mut(index) {
                             instance.router = Some(router);
                         }
+                        if self.by_router.len() <= router.index() {
+                            self.by_router.resize(router.index() + 1, None);
+                        }
+                        if let Some(slot) = self.by_router.get_mut(router.index()) {
+                            *slot = Some(index);
+                        }
                     }
                     Err(error) => self.refuse(index, error.to_string()),
                 }
@@ -49,8 +55,8 @@ impl Service {
         }
     }
 
-    fn index_of(&self, router: RouterId) -> Option<usize> {
-        self.instances.iter().position(|instance| instance.router == Some(router))
+    pub(super) fn index_of(&self, router: RouterId) -> Option<usize> {
+        self.by_router.get(router.index()).copied().flatten()
     }
 
     /// An instance cannot run: its configuration is the reason.
@@ -82,16 +88,16 @@ impl Service {
 
     fn handle_event(&mut self, index: usize, at: Instant, event: Event) {
         let Some(instance) = self.instances.get_mut(index) else { return };
+        // A thousand of these a second are an ordinary thing; everything else is rare.
+        if let Event::Heard { source, priority } = event {
+            return instance.mark(AdvertMark { at_us: at.us(), source, priority, kind: MarkKind::Received });
+        }
+        if let (Event::Sent { priority }, Some(source)) = (event, instance.source) {
+            return instance.mark(AdvertMark { at_us: at.us(), source, priority, kind: MarkKind::Sent });
+        }
         let name = instance.name().to_owned();
         match event {
-            Event::Heard { source, priority } => {
-                instance.mark(AdvertMark { at_us: at.us(), source, priority, kind: MarkKind::Received });
-            }
-            Event::Sent { priority } => {
-                if let Some(source) = instance.source {
-                    instance.mark(AdvertMark { at_us: at.us(), source, priority, kind: MarkKind::Sent });
-                }
-            }
+            Event::Heard { .. } | Event::Sent { .. } => {}
             Event::Transition(transition) => self.handle_transition(index, transition),
             Event::Rejected { source, reason, count } => {
                 let kind = MarkKind::Rejected { reason };

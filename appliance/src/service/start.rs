@@ -137,6 +137,7 @@ pub(super) async fn start(
         network,
         interfaces,
         instances: Vec::new(),
+        by_router: Vec::new(),
         history,
         journal,
         clients,
