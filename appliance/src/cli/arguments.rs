@@ -128,6 +128,15 @@ pub(crate) enum Command {
         #[arg(long)]
         strict: bool,
     },
+    /// Compare the configurations of all routers of a group, and play what happens when one of them fails
+    Plan {
+        /// One for each router
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Show it all on a virtual LAN: three routers and a client, to look at and to break; the machine is left alone
     #[cfg(feature = "demo")]
     Demo {

@@ -7,6 +7,7 @@ mod console;
 #[cfg(feature = "demo")]
 mod demo;
 mod log;
+mod plan;
 mod show;
 mod table;
 mod watch;
@@ -77,6 +78,7 @@ pub fn main() -> ExitCode {
             let format = if json { Format::Json } else { format };
             check::check(&file.unwrap_or_else(default_configuration), format, strict)
         }
+        Some(Command::Plan { files, json }) => plan::plan(&files, json),
         #[cfg(feature = "demo")]
         Some(Command::Demo { headless, duration, inside }) => {
             demo::demo(headless, duration, inside, &arguments.console)

@@ -1,0 +1,329 @@
+//! `locum plan`: the configurations of all nodes side by side, and what becomes of them when one fails, found by running
+//! the core on simulated time.
+
+mod compare;
+mod group;
+mod world;
+
+use std::path::{Path, PathBuf};
+
+use locum_config::{Severity, Surroundings};
+use locum_core::time::Duration;
+use serde::Serialize;
+
+use self::compare::{Finding, compare, compare_sync_groups};
+use self::group::{AddressFrom, Group, Node, groups};
+use self::world::{TooLong, World, settling_time};
+use super::{Exit, complain, print, print_json, table};
+
+/// Nodes that a plan takes; made-up addresses end there, and no group of routers is larger.
+const NODES_MAX: usize = 64;
+
+/// What is found out about the nodes.
+#[derive(Debug, Serialize)]
+struct Plan {
+    /// The layout of this value; it changes when fields are removed or change their meaning.
+    schema: u32,
+    nodes: Vec<String>,
+    /// What does not fit together beyond a single group.
+    findings: Vec<Finding>,
+    groups: Vec<GroupPlan>,
+}
+
+/// A virtual router.
+#[derive(Debug, Serialize)]
+struct GroupPlan {
+    vrid: u8,
+    family: String,
+    vips: Vec<String>,
+    members: Vec<MemberPlan>,
+    findings: Vec<Finding>,
+    /// All nodes start at once.
+    start: Outcome,
+    /// Each node fails while all others run.
+    failures: Vec<Failure>,
+}
+
+#[derive(Debug, Serialize)]
+struct MemberPlan {
+    node: String,
+    instance: String,
+    interface: Option<String>,
+    priority: u8,
+    preempt: bool,
+    address: String,
+    address_from: AddressFrom,
+    /// Its configuration has an error: it is held in FAULT and does not take part.
+    broken: bool,
+}
+
+/// What has become of a group after an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Outcome {
+    /// Who is MASTER in the end. None, or more than one, is bad.
+    masters: Vec<String>,
+    /// How long nobody held the addresses, at most: as if the failure struck right after an advert.
+    nobody_us: u64,
+    /// How long more than one node held them.
+    several_us: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    node: String,
+    was_master: bool,
+    /// It goes dark.
+    fails: Outcome,
+    /// It comes back after that.
+    returns: Outcome,
+    /// It is stopped in order instead.
+    stops: Outcome,
+}
+
+pub(super) fn plan(files: &[PathBuf], json: bool) -> Exit {
+    if files.len() > NODES_MAX {
+        complain(&format!("more than {NODES_MAX} configurations"));
+        return Exit::Failed;
+    }
+    let mut nodes = Vec::new();
+    let mut failed = false;
+    for file in files {
+        match load(file) {
+            Ok(node) => nodes.push(node),
+            Err(error) => {
+                complain(&error);
+                failed = true;
+            }
+        }
+    }
+    for node in &nodes {
+        if node.configuration.has_errors() {
+            failed = true;
+            let errors = node.configuration.diagnostics().iter().filter(|it| it.severity() == Severity::Error);
+            for error in errors.take(20) {
+                complain(&node.configuration.one_line(error));
+            }
+        }
+    }
+    if nodes.len() < files.len() || nodes.iter().any(|node| node.configuration.refuses_start()) {
+        return Exit::ConfigurationErrors;
+    }
+    let plan = match make(&nodes) {
+        Ok(plan) => plan,
+        Err(TooLong) => {
+            complain(
+                "the simulation does not come to an end: too many instances with too long delays\nhelp: plan with fewer of them",
+            );
+            return Exit::Failed;
+        }
+    };
+    let printed = if json { print_json(&plan) } else { print(&text(&plan)) };
+    let findings = plan.findings.iter().chain(plan.groups.iter().flat_map(|group| &group.findings));
+    failed |= findings.into_iter().any(|finding| finding.severity == Severity::Error);
+    if failed { Exit::ConfigurationErrors } else { printed }
+}
+
+/// Reads the configuration of another machine: what exists there is not known, and `@NAME` lines compare with the name of
+/// the file without its ending.
+fn load(file: &Path) -> Result<Node, String> {
+    let config_id = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let around = Surroundings { config_id, ..Surroundings::default() };
+    match locum_config::load(file, &around) {
+        Ok(configuration) => Ok(Node { name: file.display().to_string(), configuration }),
+        Err(error) => Err(match error.fix() {
+            Some(_) if error.is_missing() => error.to_string(),
+            Some(fix) => format!("{error}\nhelp: {fix}"),
+            None => error.to_string(),
+        }),
+    }
+}
+
+fn make(nodes: &[Node]) -> Result<Plan, TooLong> {
+    let groups = groups(nodes);
+    let settling = settling_time(&groups);
+    let mut world = World::new(&groups, nodes.len());
+    start_all(&mut world, nodes.len());
+    world.run(settling)?;
+    let outcome = |world: &World<'_, '_>, group: usize, before_us: u64| {
+        let watch = world.watch(group);
+        let masters = world.masters(group).into_iter().filter_map(|node| nodes.get(node));
+        let nobody_us = if watch.nobody_us > 0 { watch.nobody_us + before_us } else { 0 };
+        Outcome { masters: masters.map(|node| node.name.clone()).collect(), nobody_us, several_us: watch.several_us }
+    };
+    let starts: Vec<Outcome> = (0..groups.len()).map(|group| outcome(&world, group, 0)).collect();
+    let mut failures: Vec<Vec<Failure>> = groups.iter().map(|_| Vec::new()).collect();
+    for (node, name) in nodes.iter().enumerate().map(|(index, node)| (index, &node.name)) {
+        let mut world = settled(&groups, nodes.len(), settling)?;
+        let held: Vec<(bool, u64)> = (0..groups.len())
+            .map(|group| (world.masters(group).contains(&node), world.since_advert_us(node, group)))
+            .collect();
+        world.fail(node);
+        world.run(settling)?;
+        let fails: Vec<Outcome> =
+            held.iter().enumerate().map(|(group, (_, before_us))| outcome(&world, group, *before_us)).collect();
+        world.restart_watches();
+        world.start(node);
+        world.run(settling)?;
+        let returns: Vec<Outcome> = (0..groups.len()).map(|group| outcome(&world, group, 0)).collect();
+        let mut world = settled(&groups, nodes.len(), settling)?;
+        world.stop(node);
+        world.run(settling)?;
+        let stops = (0..groups.len()).map(|group| outcome(&world, group, 0));
+        let each = groups.iter().zip(&mut failures).zip(held).zip(fails.into_iter().zip(returns).zip(stops));
+        for (((group, failures), (was_master, _)), ((fails, returns), stops)) in each {
+            if group.member_of(node).is_some() {
+                failures.push(Failure { node: name.clone(), was_master, fails, returns, stops });
+            }
+        }
+    }
+    let findings = compare_sync_groups(&groups, nodes);
+    let plans = groups.iter().zip(starts).zip(failures);
+    let groups = plans.map(|((group, start), failures)| group_plan(group, nodes, start, failures)).collect();
+    Ok(Plan { schema: 1, nodes: nodes.iter().map(|node| node.name.clone()).collect(), findings, groups })
+}
+
+fn start_all(world: &mut World<'_, '_>, nodes: usize) {
+    for node in 0..nodes {
+        world.start(node);
+    }
+}
+
+/// All nodes up, and nothing more to happen; what happens from here on is counted.
+fn settled<'g, 'n>(groups: &'g [Group<'n>], nodes: usize, settling: Duration) -> Result<World<'g, 'n>, TooLong> {
+    let mut world = World::new(groups, nodes);
+    start_all(&mut world, nodes);
+    world.run(settling)?;
+    world.restart_watches();
+    Ok(world)
+}
+
+fn group_plan(group: &Group<'_>, nodes: &[Node], start: Outcome, failures: Vec<Failure>) -> GroupPlan {
+    let first = group.members.first().map(|member| member.instance);
+    let mut vips: Vec<String> = Vec::new();
+    for vip in group.members.iter().flat_map(|member| &member.instance.addresses) {
+        let vip = vip.address.to_string();
+        if !vips.contains(&vip) {
+            vips.push(vip);
+        }
+    }
+    let members = group.members.iter().map(|member| MemberPlan {
+        node: nodes.get(member.node).map(|node| node.name.clone()).unwrap_or_default(),
+        instance: member.instance.name.value.clone(),
+        interface: member.instance.interface.as_ref().map(|interface| interface.value.clone()),
+        priority: *member.instance.priority,
+        preempt: *member.instance.preempt,
+        address: member.address.to_string(),
+        address_from: member.address_from,
+        broken: member.instance.broken,
+    });
+    GroupPlan {
+        vrid: first.map_or(0, |first| *first.vrid),
+        family: first.map_or_else(String::new, |first| first.family.to_string()),
+        vips,
+        members: members.collect(),
+        findings: compare(group, nodes),
+        start,
+        failures,
+    }
+}
+
+/// For people.
+fn text(plan: &Plan) -> String {
+    let mut text = String::new();
+    for group in &plan.groups {
+        text.push_str(&format!("VRID {}, {}: {}\n", group.vrid, group.family, group.vips.join(" ")));
+        let mut rows = vec![["", "NODE", "INSTANCE", "INTERFACE", "PRIORITY", "ADDRESS"].map(String::from).to_vec()];
+        for member in &group.members {
+            let note = match (member.broken, member.address_from) {
+                (true, _) => " (held in FAULT: its configuration has an error)",
+                (false, AddressFrom::Configuration) => "",
+                (false, AddressFrom::Peers) => " (from the peers of the others)",
+                (false, AddressFrom::MadeUp) => " (made up: the configuration names none)",
+            };
+            rows.push(vec![
+                String::new(),
+                member.node.clone(),
+                member.instance.clone(),
+                member.interface.clone().unwrap_or_else(|| "-".to_owned()),
+                format!("{}{}", member.priority, if member.preempt { "" } else { " nopreempt" }),
+                format!("{}{note}", member.address),
+            ]);
+        }
+        text.push_str(&table::render(&rows));
+        findings(&mut text, &group.findings);
+        text.push_str(&format!("  All start at once: {}\n", started(&group.start)));
+        for failure in &group.failures {
+            text.push_str(&format!("  {}\n", failed(failure)));
+        }
+        text.push('\n');
+    }
+    findings(&mut text, &plan.findings);
+    let count = |severity| {
+        let all = plan.findings.iter().chain(plan.groups.iter().flat_map(|group| &group.findings));
+        all.filter(|finding| finding.severity == severity).count()
+    };
+    text.push_str(&format!(
+        "{} nodes, {} virtual routers, {} errors, {} warnings\n",
+        plan.nodes.len(),
+        plan.groups.len(),
+        count(Severity::Error),
+        count(Severity::Warning)
+    ));
+    text
+}
+
+fn findings(text: &mut String, findings: &[Finding]) {
+    for finding in findings {
+        let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
+        text.push_str(&format!("  {severity}: {}\n    {}\n", finding.message, finding.help));
+    }
+}
+
+fn started(outcome: &Outcome) -> String {
+    match outcome.masters.as_slice() {
+        [] => "nobody is MASTER.".to_owned(),
+        [one] => format!("{one} is MASTER after {}.", Duration::from_us(outcome.nobody_us)),
+        several => format!("{} are MASTER at the same time!", several.join(" and ")),
+    }
+}
+
+fn failed(failure: &Failure) -> String {
+    let node = &failure.node;
+    if !failure.was_master {
+        let same = failure.fails.nobody_us == 0 && failure.returns.nobody_us == 0 && failure.returns.several_us == 0;
+        return if same && failure.fails.masters == failure.returns.masters {
+            format!("{node} fails, and returns: the VIPs stay where they are.")
+        } else {
+            format!("{node} fails: {} Returns: {}", masters(&failure.fails), masters(&failure.returns))
+        };
+    }
+    let fails = match failure.fails.masters.as_slice() {
+        [] => "nobody takes over".to_owned(),
+        [one] if failure.fails.nobody_us == 0 => format!("{one} goes on holding the VIPs"),
+        [one] => format!("{one} takes over after at most {}", Duration::from_us(failure.fails.nobody_us)),
+        several => format!("{} take over, all of them!", several.join(" and ")),
+    };
+    let stops = match (failure.stops.masters.as_slice(), failure.stops.nobody_us) {
+        ([], _) => "nobody takes over".to_owned(),
+        (masters, 0) => format!("{} without a gap", masters.join(" and ")),
+        (masters, gap_us) => format!("{} after {}", masters.join(" and "), Duration::from_us(gap_us)),
+    };
+    format!("{node} fails: {fails}. Returns: {} Stopped in order: {stops}.", masters(&failure.returns))
+}
+
+/// Two hold the VIPs for the time that an advert takes whenever one takes over from the other; that is no news.
+const WORTH_TELLING_US: u64 = 10_000;
+
+fn masters(outcome: &Outcome) -> String {
+    let several = Duration::from_us(outcome.several_us);
+    match outcome.masters.as_slice() {
+        [] => "nobody is MASTER.".to_owned(),
+        [one] if outcome.several_us < WORTH_TELLING_US => format!("{one} is MASTER."),
+        [one] => format!("{one} is MASTER, after two held the VIPs for {several}."),
+        masters => format!("{} are MASTER at the same time!", masters.join(" and ")),
+    }
+}
+
+#[cfg(test)]
+#[path = "plan/tests.rs"]
+mod tests;

@@ -1,0 +1,260 @@
+//! What does not fit together in the configurations of one virtual router.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use locum_config::Severity;
+use locum_config::model::{Authentication, Family, Instance, Version, VirtualAddress};
+use serde::Serialize;
+
+use super::group::{AddressFrom, Group, Node};
+
+/// Something that does not fit together.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Finding {
+    pub(super) severity: Severity,
+    /// What, with the nodes.
+    pub(super) message: String,
+    /// What comes of it, and what to do.
+    pub(super) help: &'static str,
+}
+
+/// Compares the members of a group.
+pub(super) fn compare(group: &Group<'_>, nodes: &[Node]) -> Vec<Finding> {
+    let mut found = Findings { group, nodes, list: Vec::new() };
+    if let [only] = group.members.as_slice() {
+        found.push(
+            Severity::Warning,
+            format!("only {} has it", found.name(only.node)),
+            "No other router takes over when it fails; give the others an instance with the same virtual_router_id.",
+        );
+        return found.list;
+    }
+    found.protocol();
+    found.addresses();
+    found.peers();
+    found.elections();
+    found.list
+}
+
+/// Compares which virtual routers move together.
+pub(super) fn compare_sync_groups(groups: &[Group<'_>], nodes: &[Node]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for group in groups {
+        let mut together: BTreeMap<Vec<u8>, Vec<&str>> = BTreeMap::new();
+        for member in &group.members {
+            let Some(node) = nodes.get(member.node) else { continue };
+            let model = node.configuration.model();
+            let name = &member.instance.name.value;
+            let sync = model.sync_groups.iter().find(|sync| sync.members.iter().any(|it| it.value == *name));
+            let members = sync.map(|sync| sync.members.as_slice()).unwrap_or_default();
+            let vrids: BTreeSet<u8> =
+                members.iter().filter_map(|member| model.instance(&member.value)).map(|it| *it.vrid).collect();
+            together.entry(vrids.into_iter().collect()).or_default().push(&node.name);
+        }
+        if together.len() > 1 && group.members.len() > 1 {
+            let vrid = group.members.first().map_or(0, |member| *member.instance.vrid);
+            found.push(Finding {
+                severity: Severity::Warning,
+                message: format!(
+                    "VRID {vrid} is in different sync groups: {}",
+                    listed(together.iter().map(|(vrids, nodes)| {
+                        let with: Vec<String> = vrids.iter().map(u8::to_string).collect();
+                        let with =
+                            if with.is_empty() { "none".to_owned() } else { format!("VRIDs {}", with.join(" ")) };
+                        (with, nodes.clone())
+                    }))
+                ),
+                help: "What moves together on one router must move together on the others.",
+            });
+        }
+    }
+    found
+}
+
+struct Findings<'g, 'n> {
+    group: &'g Group<'n>,
+    nodes: &'n [Node],
+    list: Vec<Finding>,
+}
+
+impl<'n> Findings<'_, 'n> {
+    fn name(&self, node: usize) -> &'n str {
+        self.nodes.get(node).map_or("", |node| &node.name)
+    }
+
+    fn push(&mut self, severity: Severity, message: String, help: &'static str) {
+        self.list.push(Finding { severity, message, help });
+    }
+
+    /// Says who has which value, where they are not all the same.
+    fn same(
+        &mut self,
+        severity: Severity,
+        what: &str,
+        value: impl Fn(&Instance) -> String,
+        help: &'static str,
+    ) -> bool {
+        let mut values: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for member in &self.group.members {
+            values.entry(value(member.instance)).or_default().push(self.name(member.node));
+        }
+        let differs = values.len() > 1;
+        if differs {
+            self.push(severity, format!("{what}: {}", listed(values.into_iter())), help);
+        }
+        differs
+    }
+
+    fn protocol(&mut self) {
+        const DISCARDED: &str =
+            "They discard each other's adverts, so that each becomes MASTER; write the same on all routers.";
+        let error = Severity::Error;
+        self.same(error, "different virtual_router_id", |it| it.vrid.to_string(), DISCARDED);
+        self.same(error, "different versions", |it| it.version.to_string(), DISCARDED);
+        let all_v3 = self.group.members.iter().all(|member| *member.instance.version == Version::V3);
+        self.same(
+            if all_v3 { Severity::Warning } else { error },
+            "different advert_int",
+            |it| format!("{} s", f64::from(*it.advert_interval_cs) / 100.0),
+            if all_v3 {
+                "In VRRPv3 a BACKUP goes by the interval of the MASTER, so the failover takes another time after each move."
+            } else {
+                DISCARDED
+            },
+        );
+        self.same(
+            Severity::Warning,
+            "different down_timer_adverts",
+            |it| it.down_timer_adverts.to_string(),
+            "The routers wait for different times before they take over.",
+        );
+        self.authentication(DISCARDED);
+        self.same(
+            error,
+            "different ways to send",
+            |it| if it.is_unicast() { "unicast".to_owned() } else { format!("multicast to {}", *it.multicast_group) },
+            "They do not hear each other, so that each becomes MASTER; write the same on all routers.",
+        );
+        let pseudo_header = |it: &Instance| it.version.value == Version::V3 && it.family == Family::V4;
+        if self.group.members.iter().all(|member| pseudo_header(member.instance)) {
+            self.same(
+                Severity::Warning,
+                "different v3_checksum_as_v2",
+                |it| if *it.v3_checksum_as_v2 { "on" } else { "off" }.to_owned(),
+                "locum takes both; other routers may discard one of them.",
+            );
+        }
+    }
+
+    /// Passwords are compared as adverts carry them, and not shown.
+    fn authentication(&mut self, discarded: &'static str) {
+        let error = Severity::Error;
+        let kind = |it: &Instance| match (&it.authentication, *it.version) {
+            (Authentication::Password(_), Version::V2) => "PASS".to_owned(),
+            (Authentication::AuthenticationHeader(_), _) => "AH".to_owned(),
+            (Authentication::Password(_), Version::V3) | (Authentication::None, _) => "none".to_owned(),
+        };
+        if self.same(error, "different authentication", kind, discarded) {
+            return;
+        }
+        let passwords: BTreeSet<[u8; 8]> = self
+            .group
+            .members
+            .iter()
+            .filter(|member| *member.instance.version == Version::V2)
+            .filter_map(|member| match &member.instance.authentication {
+                Authentication::Password(secret) => Some(secret.vrrp2_data()),
+                Authentication::None | Authentication::AuthenticationHeader(_) => None,
+            })
+            .collect();
+        if passwords.len() > 1 {
+            self.push(error, "different auth_pass".to_owned(), discarded);
+        }
+    }
+
+    fn addresses(&mut self) {
+        let vips = |list: &[VirtualAddress]| -> BTreeSet<IpAddr> { list.iter().map(|vip| vip.address).collect() };
+        for (what, list) in [
+            ("virtual_ipaddress", (|it| &it.addresses) as fn(&Instance) -> &Vec<VirtualAddress>),
+            ("virtual_ipaddress_excluded", |it| &it.excluded_addresses),
+        ] {
+            let all: BTreeSet<IpAddr> =
+                self.group.members.iter().flat_map(|member| vips(list(member.instance))).collect();
+            let mut missing: BTreeMap<Vec<&str>, Vec<IpAddr>> = BTreeMap::new();
+            for vip in all {
+                let without = self.group.members.iter().filter(|member| !vips(list(member.instance)).contains(&vip));
+                let without: Vec<&str> = without.map(|member| self.name(member.node)).collect();
+                if !without.is_empty() {
+                    missing.entry(without).or_default().push(vip);
+                }
+            }
+            for (nodes, vips) in missing {
+                let vips: Vec<String> = vips.iter().map(IpAddr::to_string).collect();
+                self.push(
+                    Severity::Error,
+                    format!("{what} of {} lacks {}", nodes.join(" and "), vips.join(" ")),
+                    "The address is gone while that router is MASTER; write the same list on all routers.",
+                );
+            }
+        }
+    }
+
+    fn peers(&mut self) {
+        let unicast = self.group.members.iter().filter(|member| member.instance.is_unicast());
+        let all_known = self.group.members.iter().all(|member| member.address_from != AddressFrom::MadeUp);
+        let mut found = Vec::new();
+        for member in unicast {
+            let lists = |address: IpAddr| member.instance.peers.iter().any(|peer| peer.address == address);
+            let name = self.name(member.node);
+            for other in self.group.members.iter().filter(|other| other.node != member.node) {
+                if other.address_from != AddressFrom::MadeUp && !lists(other.address) {
+                    found.push((
+                        Severity::Error,
+                        format!("unicast_peer of {name} lacks {} ({})", other.address, self.name(other.node)),
+                        "That router does not hear this one, so that both may be MASTER.",
+                    ));
+                }
+            }
+            for peer in member.instance.peers.iter().filter(|_| all_known) {
+                if !self.group.members.iter().any(|other| other.address == peer.address) {
+                    found.push((
+                        Severity::Warning,
+                        format!("unicast_peer of {name} lists {}, which is none of these nodes", peer.address),
+                        "Give its configuration as well, or correct the address.",
+                    ));
+                }
+            }
+        }
+        for (severity, message, help) in found {
+            self.push(severity, message, help);
+        }
+    }
+
+    fn elections(&mut self) {
+        let mut priorities: BTreeMap<u8, Vec<&str>> = BTreeMap::new();
+        for member in &self.group.members {
+            priorities.entry(*member.instance.priority).or_default().push(self.name(member.node));
+        }
+        for (priority, nodes) in priorities.into_iter().filter(|(_, nodes)| nodes.len() > 1) {
+            let (severity, help) = if priority == 255 {
+                (Severity::Error, "Only one router can own the addresses; each of these becomes MASTER at once.")
+            } else {
+                (Severity::Warning, "The higher address decides when both start at once; give each router its own.")
+            };
+            self.push(severity, format!("{} have the same priority {priority}", nodes.join(" and ")), help);
+        }
+        self.same(
+            Severity::Warning,
+            "preempt on some, nopreempt on others",
+            |it| if *it.preempt { "preempt" } else { "nopreempt" }.to_owned(),
+            "Who is MASTER depends on who came last; write the same on all routers.",
+        );
+    }
+}
+
+/// `1 s (a, b), 2 s (c)`
+fn listed<'n>(values: impl Iterator<Item = (String, Vec<&'n str>)>) -> String {
+    let parts: Vec<String> = values.map(|(value, nodes)| format!("{value} ({})", nodes.join(", "))).collect();
+    parts.join(", ")
+}
