@@ -204,14 +204,6 @@ pub(crate) static BINDINGS: &[Binding] = &[
         footer: true,
     },
     Binding {
-        action: Action::ShowAll,
-        name: "show all",
-        keys: &[Key::Esc, Key::Char('b'), Key::Backspace],
-        help: "end the filter",
-        contexts: &[Context::Overview],
-        footer: true,
-    },
-    Binding {
         action: Action::NextRouter,
         name: "next router",
         keys: &[Key::Char('n'), Key::Tab],
@@ -278,7 +270,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     Binding {
         action: Action::PreviousInstance,
         name: "previous",
-        keys: &[Key::Char('p'), Key::BackTab],
+        keys: &[Key::Char('N'), Key::BackTab],
         help: "the previous instance",
         contexts: &[Context::Instance],
         footer: false,
@@ -288,7 +280,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
         name: "peers",
         keys: &[Key::Char('p')],
         help: "who was heard on each interface and with which VRID, strangers too; who would follow; free VRIDs",
-        contexts: &[Context::Overview],
+        contexts: &[Context::Overview, Context::Instance, Context::History],
         footer: true,
     },
     Binding {
@@ -306,6 +298,14 @@ pub(crate) static BINDINGS: &[Binding] = &[
         help: "show only lines with these words: names, interfaces, addresses, states, vrid45; !word: only lines without it",
         contexts: &[Context::Overview, Context::History],
         footer: true,
+    },
+    Binding {
+        action: Action::ShowAll,
+        name: "show all",
+        keys: &[Key::Esc, Key::Char('b'), Key::Backspace],
+        help: "end the filter",
+        contexts: &[Context::Overview],
+        footer: false,
     },
     Binding {
         action: Action::Sort,

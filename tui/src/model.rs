@@ -35,6 +35,8 @@ pub(crate) struct Model {
     /// Which of them is.
     pub(crate) router: usize,
     pub(crate) screen: Screen,
+    /// The screens to which the way back leads, the first one first; none of them twice.
+    pub(crate) trail: Vec<Screen>,
     pub(crate) help: bool,
     /// What the overview lists.
     pub(crate) list: List,
@@ -89,18 +91,7 @@ pub(crate) enum Screen {
     Overview,
     Instance,
     Peers,
-    /// The history, and from where it was opened.
-    History {
-        from: Origin,
-    },
-}
-
-/// A screen from which another one is opened, and to which it leads back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    Overview,
-    Instance,
-    Peers,
+    History,
 }
 
 impl Screen {
@@ -110,17 +101,7 @@ impl Screen {
             Self::Overview => Context::Overview,
             Self::Instance => Context::Instance,
             Self::Peers => Context::Peers,
-            Self::History { .. } => Context::History,
-        }
-    }
-
-    /// The screen to which it leads back; the overview leads to none.
-    pub(crate) const fn back(self) -> Option<Self> {
-        match self {
-            Self::Overview => None,
-            Self::Instance | Self::Peers | Self::History { from: Origin::Overview } => Some(Self::Overview),
-            Self::History { from: Origin::Instance } => Some(Self::Instance),
-            Self::History { from: Origin::Peers } => Some(Self::Peers),
+            Self::History => Context::History,
         }
     }
 }
@@ -195,6 +176,7 @@ impl Model {
             routers,
             router: 0,
             screen: Screen::Overview,
+            trail: Vec::new(),
             help: false,
             list: List::default(),
             history_filter: Filter::default(),
@@ -250,7 +232,7 @@ impl Model {
     pub(crate) const fn filter(&self) -> Option<&Filter> {
         match self.screen {
             Screen::Overview => Some(self.list.filter()),
-            Screen::History { .. } => Some(&self.history_filter),
+            Screen::History => Some(&self.history_filter),
             Screen::Instance | Screen::Peers => None,
         }
     }
@@ -259,7 +241,7 @@ impl Model {
     pub(crate) fn set_filter(&mut self, filter: Filter) {
         match self.screen {
             Screen::Overview => self.list.set_filter(filter),
-            Screen::History { .. } => self.history_filter = filter,
+            Screen::History => self.history_filter = filter,
             Screen::Instance | Screen::Peers => {}
         }
     }
@@ -268,7 +250,7 @@ impl Model {
     pub(crate) fn matches(&self) -> (usize, usize) {
         match self.screen {
             Screen::Overview => (self.list.names.len(), self.replica.instances.len()),
-            Screen::History { .. } => (self.history().count(), self.replica.history.len()),
+            Screen::History => (self.history().count(), self.replica.history.len()),
             Screen::Instance | Screen::Peers => (0, 0),
         }
     }

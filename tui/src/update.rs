@@ -10,9 +10,7 @@ use crate::key::Key;
 use crate::link::{Purpose, Report};
 use crate::model::lane::COLUMN_US;
 use crate::model::replica::Follow;
-use crate::model::{
-    Connection, Dialog, Filter, Model, Origin, Refresh, STATUS_LINES_MAX, Screen, Sort, Timeline, Typing,
-};
+use crate::model::{Connection, Dialog, Filter, Model, Refresh, STATUS_LINES_MAX, Screen, Sort, Timeline, Typing};
 use crate::options::Theme;
 use crate::text::clean;
 use crate::theme::Palette;
@@ -125,14 +123,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Command> {
                 go_to(model, Screen::Instance);
             }
         }
-        Action::History => {
-            let from = match model.screen {
-                Screen::Instance => Origin::Instance,
-                Screen::Peers => Origin::Peers,
-                Screen::Overview | Screen::History { .. } => Origin::Overview,
-            };
-            go_to(model, Screen::History { from });
-        }
+        Action::History => go_to(model, Screen::History),
         Action::Peers => go_to(model, Screen::Peers),
         Action::NextRouter => return next_router(model),
         Action::NextInstance => step_instance(model, 1),
@@ -185,7 +176,13 @@ fn act(model: &mut Model, action: Action) -> Vec<Command> {
     Vec::new()
 }
 
+/// Shows another screen. The way back does not lead through it a second time.
 fn go_to(model: &mut Model, screen: Screen) {
+    match model.trail.iter().position(|visited| *visited == screen) {
+        Some(at) => model.trail.truncate(at),
+        None if model.screen != screen => model.trail.push(model.screen),
+        None => {}
+    }
     model.screen = screen;
     model.scroll = 0;
     model.prompt = None;
@@ -203,8 +200,8 @@ fn go_back(model: &mut Model) {
     }
     if model.filter().is_some_and(|filter| !filter.is_empty()) {
         model.set_filter(Filter::default());
-    } else if let Some(screen) = model.screen.back() {
-        go_to(model, screen);
+    } else if let Some(screen) = model.trail.last() {
+        go_to(model, *screen);
     }
 }
 

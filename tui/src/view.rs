@@ -86,7 +86,7 @@ impl Widget for View<'_> {
                     Screen::Overview => overview::render(model, body, buf),
                     Screen::Instance => instance::render(model, body, buf),
                     Screen::Peers => peers::render(model, body, buf),
-                    Screen::History { .. } => lists::history(model, body, buf),
+                    Screen::History => lists::history(model, body, buf),
                 }
             }
         }
@@ -111,7 +111,7 @@ pub(crate) fn scroll_extent(model: &Model) -> Extent {
         Screen::Overview => overview::extent(model, body),
         Screen::Instance => instance::extent(model, body),
         Screen::Peers => peers::extent(model, body),
-        Screen::History { .. } => lists::history_extent(model, body),
+        Screen::History => lists::history_extent(model, body),
     }
 }
 

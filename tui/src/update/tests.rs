@@ -62,13 +62,30 @@ fn escape_goes_back_and_never_out() {
     type_text(&mut model, "t?");
     assert!(model.help);
     press(&mut model, Key::Esc);
-    assert_eq!(model.screen, Screen::History { from: Origin::Instance });
+    assert_eq!(model.screen, Screen::History);
     press(&mut model, Key::Esc);
     assert_eq!(model.screen, Screen::Instance);
     press(&mut model, Key::Esc);
     assert_eq!(model.screen, Screen::Overview);
     assert_eq!(press(&mut model, Key::Esc), []);
     assert_eq!(type_text(&mut model, "q"), [Command::Quit]);
+}
+
+#[test]
+fn the_way_back_never_leads_through_a_screen_twice() {
+    let mut model = four();
+    for _ in 0..50 {
+        type_text(&mut model, "optp");
+        assert!(model.trail.len() < 4, "{:?}", model.trail);
+    }
+    assert_eq!(
+        (model.screen, model.trail.as_slice()),
+        (Screen::Peers, [Screen::Overview, Screen::Instance].as_slice())
+    );
+    press(&mut model, Key::Esc);
+    assert_eq!(model.screen, Screen::Instance);
+    press(&mut model, Key::Esc);
+    assert_eq!((model.screen, model.trail.len()), (Screen::Overview, 0));
 }
 
 #[test]
@@ -390,7 +407,7 @@ fn the_history_has_a_filter_of_its_own() {
     assert_eq!(model.list.names.len(), 4);
     press(&mut model, Key::Esc);
     assert_eq!(model.matches(), (2, 2));
-    assert!(matches!(model.screen, Screen::History { .. }));
+    assert_eq!(model.screen, Screen::History);
     press(&mut model, Key::Esc);
     assert_eq!(model.screen, Screen::Overview);
 }

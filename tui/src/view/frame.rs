@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use crate::action::{self, Action};
 use crate::command;
 use crate::key::Key;
-use crate::model::{Connection, Model, Prompt, Typing};
+use crate::model::{Connection, Filter, Model, Prompt, Typing};
 use crate::text::{fit, fit_end, span, width};
 use crate::theme::Tone;
 use crate::view::Room;
@@ -124,7 +124,7 @@ fn footer(model: &Model, area: Rect, buf: &mut Buffer) {
     if let Some(filter) = model.filter().filter(|filter| !filter.is_empty() && !model.help && model.dialog.is_none()) {
         let (shown, all) = model.matches();
         let tone = if shown == 0 { Tone::Alert } else { Tone::Selected };
-        pen.put(&format!("/{}: {shown} of {all}", filter.text()), tone).skip(2);
+        pen.put(&format!("/{}: {shown} of {all}, Esc shows all", filter.text()), tone).skip(2);
     }
     let keys = keys(model);
     let cells = |(key, name): &(String, String)| width(key) + 1 + width(name) + 2;
@@ -185,8 +185,9 @@ fn is_useful(model: &Model, action: Action) -> bool {
     let selected = model.selected();
     if action == Action::NextRouter {
         model.routers.len() > 1
-    } else if action == Action::ShowAll {
-        model.filter().is_some_and(|filter| !filter.is_empty())
+    } else if action == Action::Back {
+        // What Esc ends first is the filter, and that stands there already.
+        model.help || model.filter().is_none_or(Filter::is_empty)
     } else if action == Action::NextInstance {
         model.list.names.len() > 1
     } else if action == Action::Resume {

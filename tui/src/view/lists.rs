@@ -67,22 +67,14 @@ fn help_lines(model: &Model, width: u16) -> Vec<Line> {
             lines.extend(explained(&extra.key.to_string(), &format!("{}: {}", extra.name, extra.help), width));
         }
     }
-    lines.push(Line::new());
-    lines.push(line("Timeline", Tone::Heading));
-    let (advert, several, quiet, missed) =
-        if model.unicode { ("│", "║", "·", "░") } else { ("|", ":", ".", "_") };
-    let marks = [
-        (advert, "an advert"),
-        (several, "several adverts in one column"),
-        (quiet, "between two adverts"),
-        (missed, "an advert is missing: more than half an interval late"),
-        ("0", "an advert of priority 0: the master leaves"),
-        ("X", "an advert that was discarded; below is why"),
-        ("M B F I", "this router became MASTER, BACKUP, FAULT or INIT"),
-        ("^", "now, or when it was frozen"),
-    ];
-    for (mark, words) in marks {
-        lines.extend(explained(mark, words, width));
+    let legends = [Context::Overview, Context::Instance, Context::Peers];
+    let first = legends.into_iter().filter(|context| *context == here);
+    for context in first.chain(legends.into_iter().filter(|context| *context != here)) {
+        lines.push(Line::new());
+        lines.push(line(format!("What stands there: {}", context.name()), Tone::Heading));
+        for (mark, words) in legend(context, model.unicode) {
+            lines.extend(explained(mark, words, width));
+        }
     }
     for context in Context::ALL.into_iter().filter(|context| *context != here) {
         let shared = |binding: &&action::Binding| !binding.contexts.contains(&here);
@@ -94,6 +86,38 @@ fn help_lines(model: &Model, width: u16) -> Vec<Line> {
         }
     }
     lines
+}
+
+/// The marks and columns of a screen, explained.
+fn legend(context: Context, unicode: bool) -> Vec<(&'static str, &'static str)> {
+    let either = |better, ascii| if unicode { better } else { ascii };
+    match context {
+        Context::Overview => vec![
+            (either("►", ">"), "the marked line, on which the keys act"),
+            ("!", "in FAULT, or a second master is heard"),
+            ("PRIO 90(100)", "the priority that counts, and in brackets the configured one if that is another"),
+            ("MASTER", "who is master as far as this router knows; \"also\": a second one besides this router"),
+            ("RX/LATE/MISS", "adverts received, more than half an interval late, not come at all"),
+        ],
+        Context::Instance => vec![
+            (either("│", "|"), "an advert"),
+            (either("║", ":"), "several adverts in one column"),
+            (either("·", "."), "between two adverts"),
+            (either("░", "_"), "an advert is missing: more than half an interval late"),
+            ("0", "an advert of priority 0: the master leaves"),
+            ("X", "an advert that was discarded; below is why"),
+            ("M B F I", "this router became MASTER, BACKUP, FAULT or INIT"),
+            ("^", "now, or when it was frozen"),
+        ],
+        Context::Peers => vec![
+            (either("███", "###"), "the priority, beside the highest one of the group"),
+            ("silent", "not heard for longer than a master may be silent: right for a backup, which sends nothing"),
+            ("never heard", "a unicast peer that sent nothing yet, so its priority is not known"),
+            ("not accepted", "all that it sent was discarded; the reason and what to do stand below it"),
+            ("not ours", "another group, whose VRID no instance on this interface has"),
+        ],
+        Context::History | Context::Help | Context::Prompt | Context::Dialog => Vec::new(),
+    }
 }
 
 fn binding_lines(binding: &action::Binding, width: u16) -> Vec<Line> {

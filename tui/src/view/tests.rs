@@ -287,6 +287,7 @@ fn no_size_is_too_small_or_too_large() {
             "or",
         ] {
             model.screen = Screen::Overview;
+            model.trail.clear();
             (model.help, model.dialog, model.message, model.prompt) = (false, None, None, None);
             model.set_filter(crate::model::Filter::default());
             model.timeline = crate::model::Timeline::default();
