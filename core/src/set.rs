@@ -21,20 +21,25 @@
 //! Calling `handle_timeout` early is harmless; late costs lateness.
 
 mod deadlines;
+mod tables;
+mod writing;
 
 use core::net::IpAddr;
 
-use deadlines::Deadlines;
+pub use tables::{Interface, Link, Slot};
 
-use crate::reject::{Reject, RejectCounters};
+use deadlines::Deadlines;
+use writing::{destination, write};
+
+use crate::reject::Reject;
 use crate::router::{
     Action, Command, CommandError, Config, ConfigError, Effect, Effects, Event, InterfaceId, REJECT_REPORT_EVERY,
-    Received, Storage, Transport, VirtualRouter,
+    Received, Storage, VirtualRouter,
 };
 use crate::time::Instant;
 use crate::vocabulary::{Block, Family};
-use crate::wire::vrrp::{self, Advertisement, Message};
-use crate::wire::{ipv4, ipv6};
+use crate::wire::ipv6;
+use crate::wire::vrrp::{self, Message};
 
 /// The longest packet that [`RouterSet::poll_output`] writes.
 pub const PACKET_BYTES_MAX: usize = ipv6::HEADER_BYTES + vrrp::MESSAGE_BYTES_MAX;
@@ -47,92 +52,6 @@ impl RouterId {
     /// The index of its slot.
     pub const fn index(self) -> usize {
         self.0 as usize
-    }
-}
-
-/// Whether an interface can carry packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Link {
-    /// It does not exist.
-    Missing,
-    /// It exists, and is set down or has no carrier.
-    Down,
-    /// It works.
-    Up,
-}
-
-/// The place for one router.
-#[derive(Clone, Debug)]
-pub struct Slot<S: Storage> {
-    router: Option<VirtualRouter<S>>,
-    /// This slot's part of the heap of deadlines.
-    node: deadlines::Node,
-}
-
-impl<S: Storage> Default for Slot<S> {
-    fn default() -> Self {
-        Self { router: None, node: deadlines::Node::default() }
-    }
-}
-
-/// The place for one interface.
-#[derive(Clone, Debug)]
-pub struct Interface {
-    link: Link,
-    /// The router of each VRID, by family; index 0 is never used.
-    by_vrid: [[Option<RouterId>; 256]; 2],
-    /// VRIDs that are not ours and were reported, a bit each, by family.
-    foreign: [[u32; 8]; 2],
-    rejected: RejectCounters,
-    /// How many malformed packets are reported, and when they last were.
-    malformed_reported: u32,
-    malformed_reported_at: Option<Instant>,
-}
-
-impl Default for Interface {
-    fn default() -> Self {
-        Self {
-            link: Link::Missing,
-            by_vrid: [[None; 256]; 2],
-            foreign: [[0; 8]; 2],
-            rejected: RejectCounters::default(),
-            malformed_reported: 0,
-            malformed_reported_at: None,
-        }
-    }
-}
-
-impl Interface {
-    /// Whether it can carry packets.
-    pub const fn link(&self) -> Link {
-        self.link
-    }
-
-    /// Packets discarded before a router was found for them.
-    pub const fn rejected(&self) -> &RejectCounters {
-        &self.rejected
-    }
-
-    fn router(&self, family: Family, vrid: u8) -> Option<RouterId> {
-        self.by_vrid.get(family as usize)?.get(usize::from(vrid)).copied().flatten()
-    }
-
-    fn set_router(&mut self, family: Family, vrid: u8, id: Option<RouterId>) {
-        if let Some(slot) = self.by_vrid.get_mut(family as usize).and_then(|by_vrid| by_vrid.get_mut(usize::from(vrid)))
-        {
-            *slot = id;
-        }
-    }
-
-    /// Notes a VRID that is not ours. Returns whether it is news.
-    fn note_foreign(&mut self, family: Family, vrid: u8) -> bool {
-        let word = self.foreign.get_mut(family as usize).and_then(|words| words.get_mut(usize::from(vrid / 32)));
-        word.is_some_and(|word| {
-            let bit = 1 << (vrid % 32);
-            let is_news = *word & bit == 0;
-            *word |= bit;
-            is_news
-        })
     }
 }
 
@@ -557,49 +476,6 @@ where
                 && matches!(self.work, Work::None),
             "poll_output until Timeout before the next input"
         );
-    }
-}
-
-fn destination<P: AsRef<[crate::router::Peer]>>(transport: &Transport<P>, index: usize) -> Option<(IpAddr, u8)> {
-    match transport {
-        Transport::Multicast { group } => (index == 0).then_some((*group, vrrp::TTL)),
-        Transport::Unicast { peers, ttl, .. } => peers.as_ref().get(index).map(|peer| (peer.address, *ttl)),
-    }
-}
-
-/// Writes an advert as [`Transmit::len`] says. `None` if it does not fit.
-fn write<S: Storage>(
-    router: &VirtualRouter<S>,
-    priority: u8,
-    source: IpAddr,
-    destination: IpAddr,
-    ttl: u8,
-    buffer: &mut [u8],
-) -> Option<usize> {
-    let config = router.config();
-    let advert = Advertisement {
-        version: config.version,
-        vrid: config.vrid.get(),
-        priority,
-        advert_interval_cs: config.advert_interval_cs,
-        password: config.password,
-        addresses: config.addresses.as_ref(),
-        checksum: config.checksum,
-    };
-    match (source, destination) {
-        (IpAddr::V4(from), IpAddr::V4(to)) => {
-            let len = advert.len(Family::Ipv4);
-            ipv4::emit(buffer, from, to, ttl, vrrp::PROTOCOL, len)?;
-            advert.emit(buffer.get_mut(ipv4::HEADER_BYTES..)?, source, destination)?;
-            Some(ipv4::HEADER_BYTES + len)
-        }
-        (IpAddr::V6(from), IpAddr::V6(to)) => {
-            let len = advert.len(Family::Ipv6);
-            ipv6::emit(buffer, from, to, ttl, vrrp::PROTOCOL, len)?;
-            advert.emit(buffer.get_mut(ipv6::HEADER_BYTES..)?, source, destination)?;
-            Some(ipv6::HEADER_BYTES + len)
-        }
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
     }
 }
 

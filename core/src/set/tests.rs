@@ -9,10 +9,11 @@ use core::net::Ipv4Addr;
 use core::num::NonZeroU8;
 
 use super::*;
-use crate::router::{AnnounceConfig, Borrowed, Peer, Preempt, Transition};
+use crate::router::{AnnounceConfig, Borrowed, Peer, Preempt, Transition, Transport};
 use crate::time::Duration;
 use crate::vocabulary::{Cause, State};
-use crate::wire::vrrp::{Checksum, GROUP_V4, GROUP_V6, Password, Version};
+use crate::wire::ipv4;
+use crate::wire::vrrp::{Advertisement, Checksum, GROUP_V4, GROUP_V6, Password, Version};
 
 type Set = RouterSet<Borrowed<'static>, Vec<Slot<Borrowed<'static>>>, Vec<Interface>>;
 

@@ -1,0 +1,207 @@
+//! Does what the table of the state machine decides. Read RFC 3768 §6.4 and RFC 9568 §6.4 before changing it.
+
+use core::net::IpAddr;
+
+use super::config::{Preempt, Storage};
+use super::phase::Phase;
+use super::told::{Action, Effect, Event, Heard, Second, Transition};
+use super::transition::{Decision, Stimulus, decide};
+use super::{Effects, VirtualRouter, bump, emit};
+use crate::time::{Duration, Instant};
+use crate::vocabulary::{Block, Cause};
+
+/// As MASTER, a router of lower priority is answered at most this often for each of our intervals.
+const DEFENCES_PER_INTERVAL: u64 = 2;
+
+impl<S: Storage> VirtualRouter<S> {
+    /// Asks the table, and does what it says.
+    pub(super) fn stimulate(&mut self, now: Instant, stimulus: Stimulus, cause: Cause, out: &mut Effects) {
+        match decide(self.phase.place(), stimulus, self.rules()) {
+            Decision::Stay | Decision::Overrule => {}
+            Decision::Suspend => {
+                let block = self.blocks().next().map_or(cause, |(block, _)| Cause::Blocked { block });
+                self.suspend(now, if stimulus == Stimulus::Start { block } else { cause }, out);
+            }
+            Decision::Listen => {
+                let master_down_at = now + self.master_down_interval();
+                self.heard = None;
+                self.leaving = None;
+                self.enter(now, Phase::Backup { master_down_at, preempt_at: None }, cause, out);
+            }
+            Decision::TakeOver => {
+                let cause = if cause == Cause::Start { Cause::StartOwner } else { cause };
+                self.take_over(now, cause, out);
+            }
+            Decision::Follow => {
+                self.phase = Phase::Backup { master_down_at: now + self.master_down_interval(), preempt_at: None };
+            }
+            Decision::FollowForNow => self.follow_for_now(now),
+            Decision::FollowLeaving => {
+                if let Cause::PriorityZero { from } = cause {
+                    self.leaving = Some(from);
+                }
+                self.phase = Phase::Backup { master_down_at: now + self.skew(), preempt_at: None };
+            }
+            Decision::Advertise => self.advertise(now, out),
+            Decision::Assert => {
+                self.send(self.effective_priority(), out);
+                self.phase = Phase::Master { advertise_at: now + self.config.advert_interval() };
+                self.announcer.heal(now, &self.config.announce);
+            }
+            Decision::Defend => self.defend(now, out),
+            Decision::GiveWay => {
+                // A last advert of our own priority: the better master learns from it that there were two, answers,
+                // and announces the addresses, so that neighbours who had learnt ours go back to it at once. Without
+                // it a healed partition leaves them here for as long as their caches last.
+                self.send(self.effective_priority(), out);
+                emit(out, Effect::Action(Action::RemoveAddresses));
+                let master_down_at = now + self.master_down_interval();
+                self.enter(now, Phase::Backup { master_down_at, preempt_at: None }, cause, out);
+            }
+            Decision::Leave => {
+                self.send(0, out);
+                // The slowest backup needs its whole skew time, at most one unit, and one interval more is allowed for
+                // an advert that gets lost.
+                let interval = self.config.advert_interval();
+                let until = now + self.config.skew(1, interval) + interval;
+                self.enter(now, Phase::Leaving { until }, cause, out);
+            }
+            Decision::EndHandover => {
+                let to = matches!(stimulus, Stimulus::Heard(_)).then_some(self.heard).flatten();
+                let lasted = now.since(self.since);
+                self.phase = Phase::Init;
+                emit(out, Effect::Action(Action::RemoveAddresses));
+                emit(out, Effect::Event(Event::HandoverEnded { to: to.map(|heard| heard.address), lasted }));
+            }
+            Decision::Stop => self.enter(now, Phase::Init, cause, out),
+        }
+    }
+
+    /// To FAULT. A master that can still speak says so.
+    pub(super) fn suspend(&mut self, now: Instant, cause: Cause, out: &mut Effects) {
+        if matches!(self.phase, Phase::Master { .. }) {
+            let link_works = [Block::InterfaceMissing, Block::LinkDown]
+                .into_iter()
+                .all(|block| self.blocks.get(block.index()).is_some_and(Option::is_none));
+            if link_works && self.source.is_some() {
+                self.send(0, out);
+            }
+            emit(out, Effect::Action(Action::RemoveAddresses));
+        }
+        self.enter(now, Phase::Fault, cause, out);
+    }
+
+    /// To MASTER. RFC 3768 §6.4.2: advert, gratuitous ARP, `Adver_Timer`. The advert goes first, so that no slower
+    /// backup follows suit while the addresses are put in place.
+    pub(super) fn take_over(&mut self, now: Instant, cause: Cause, out: &mut Effects) {
+        bump(&mut self.counters.became_master);
+        self.expects_goodbye = matches!(cause, Cause::WePreempt { .. } | Cause::Resumed { .. });
+        self.master_interval = self.config.advert_interval();
+        self.send(self.effective_priority(), out);
+        emit(out, Effect::Action(Action::AddAddresses));
+        self.announcer.start(now, &self.config.announce);
+        if self.announcer.poll(now, &self.config.announce) {
+            emit(out, Effect::Action(Action::Announce));
+        }
+        self.enter(now, Phase::Master { advertise_at: now + self.config.advert_interval() }, cause, out);
+    }
+
+    pub(super) fn enter(&mut self, now: Instant, phase: Phase, cause: Cause, out: &mut Effects) {
+        let from = self.state();
+        if !matches!(phase, Phase::Master { .. }) {
+            self.announcer.stop();
+            self.second_gone(now, None, out);
+            self.defended_at = None;
+        }
+        if matches!(phase, Phase::Master { .. }) {
+            self.heard = None;
+            self.leaving = None;
+        }
+        self.phase = phase;
+        self.since = now;
+        emit(out, Effect::Event(Event::Transition(Transition { at: now, from, to: self.state(), cause })));
+    }
+
+    /// The advert that is due, on an absolute schedule: lateness of one advert does not delay those after it. Only after
+    /// a stall of more than an interval does the schedule begin anew, since nobody needs the adverts that were missed.
+    pub(super) fn advertise(&mut self, now: Instant, out: &mut Effects) {
+        let Phase::Master { advertise_at } = self.phase else { return };
+        let interval = self.config.advert_interval();
+        let next = advertise_at + interval;
+        self.phase = Phase::Master { advertise_at: if next > now { next } else { now + interval } };
+        self.send(self.effective_priority(), out);
+    }
+
+    pub(super) fn defend(&mut self, now: Instant, out: &mut Effects) {
+        let spacing = Duration::from_us(self.config.advert_interval().us() / DEFENCES_PER_INTERVAL);
+        if self.config.answers_lower && self.defended_at.is_none_or(|at| now.since(at) >= spacing) {
+            self.defended_at = Some(now);
+            self.send(self.effective_priority(), out);
+        }
+        self.announcer.heal(now, &self.config.announce);
+    }
+
+    pub(super) fn follow_for_now(&mut self, now: Instant) {
+        let (Phase::Backup { preempt_at, .. }, Preempt::After(delay)) = (self.phase, self.config.preempt) else {
+            return;
+        };
+        self.phase = Phase::Backup {
+            master_down_at: now + self.master_down_interval(),
+            preempt_at: Some(preempt_at.unwrap_or(now + delay)),
+        };
+    }
+
+    /// Why the master-down timer or the preempt delay ran out.
+    pub(super) fn cause_of_takeover(&self, now: Instant) -> Cause {
+        if let Some(from) = self.leaving {
+            return Cause::PriorityZero { from };
+        }
+        let Some(Heard { address: master, priority, at }) = self.heard else {
+            return Cause::NobodyHeard { waited_us: now.since(self.since).us() };
+        };
+        let silent = now.since(at);
+        let interval = self.master_interval;
+        if priority < self.effective_priority() && silent.us() <= interval.us() + interval.us() / 2 {
+            Cause::WePreempt { master, priority }
+        } else {
+            let intervals = u32::try_from(silent.whole(interval)).unwrap_or(u32::MAX);
+            Cause::MasterSilent { master, silent_us: silent.us(), intervals }
+        }
+    }
+
+    pub(super) fn note_second(&mut self, now: Instant, source: IpAddr, priority: u8, out: &mut Effects) {
+        let is_goodbye = now.since(self.since) < self.config.advert_interval();
+        if core::mem::take(&mut self.expects_goodbye) && is_goodbye {
+            return;
+        }
+        match &mut self.second {
+            Some(second) if second.address == source => {
+                second.priority = priority;
+                second.last = now;
+            }
+            Some(_) => {}
+            None => {
+                self.second = Some(Second { address: source, priority, since: now, last: now });
+                emit(out, Effect::Event(Event::SecondMaster { source, priority }));
+            }
+        }
+    }
+
+    /// The second master is gone; only if it was `who`, where that is given.
+    pub(super) fn second_gone(&mut self, now: Instant, who: Option<IpAddr>, out: &mut Effects) {
+        if let Some(second) = self.second
+            && who.is_none_or(|who| who == second.address)
+        {
+            self.second = None;
+            let lasted = now.since(second.since);
+            emit(out, Effect::Event(Event::SecondMasterGone { source: second.address, lasted }));
+        }
+    }
+
+    pub(super) fn send(&self, priority: u8, out: &mut Effects) {
+        if self.source.is_some() {
+            emit(out, Effect::Advert { priority });
+            emit(out, Effect::Event(Event::Sent { priority }));
+        }
+    }
+}
