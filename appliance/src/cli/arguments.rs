@@ -127,6 +127,14 @@ pub(crate) enum Command {
         /// Exit with 4 if there are warnings
         #[arg(long)]
         strict: bool,
+        /// Say what a code means, as E015, instead of checking
+        #[arg(long, value_name = "CODE", exclusive = true)]
+        explain: Option<String>,
+    },
+    /// Explain a word of the configuration, or the code of a message
+    Explain {
+        /// A keyword, as advert_int, or a code, as E015
+        word: String,
     },
     /// Compare the configurations of all routers of a group, and play what happens when one of them fails
     Plan {

@@ -6,6 +6,7 @@ mod check;
 mod console;
 #[cfg(feature = "demo")]
 mod demo;
+mod explain;
 mod log;
 mod plan;
 mod show;
@@ -74,7 +75,9 @@ pub fn main() -> ExitCode {
         Some(Command::Watch { instance, adverts, json }) => watch::watch(&at(&socket), instance, adverts, json),
         Some(Command::Resume { instance }) => ask(&at(&socket), Verb::Resume { instance })
             .map_or_else(|exit| exit, |(_, done)| print(&format!("{done}\n"))),
-        Some(Command::Check { file, format, json, strict }) => {
+        Some(Command::Check { explain: Some(code), .. }) => explain::code(&code),
+        Some(Command::Explain { word }) => explain::word(&word),
+        Some(Command::Check { file, format, json, strict, explain: None }) => {
             let format = if json { Format::Json } else { format };
             check::check(&file.unwrap_or_else(default_configuration), format, strict)
         }
@@ -87,11 +90,14 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
-/// Called as `locumd`, it is `locum run`.
+/// Called as `locumd`, it is `locum run`; and `locum help config KEYWORD` is `locum explain KEYWORD`.
 fn with_name_as_verb(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let name = arguments.first().map(Path::new).and_then(Path::file_name);
     if name == Some("locumd".as_ref()) {
         arguments.insert(1, "run".into());
+    }
+    if arguments.len() == 4 && arguments.get(1..3).is_some_and(|words| words == ["help", "config"]) {
+        arguments.splice(1..3, ["explain".into()]);
     }
     arguments
 }
@@ -198,5 +204,13 @@ mod tests {
         );
         assert_eq!(with_name_as_verb(words(&["locum", "show"])), words(&["locum", "show"]));
         assert_eq!(with_name_as_verb(Vec::new()), words(&[]));
+    }
+
+    #[test]
+    fn help_about_the_configuration_is_an_explanation() {
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let asked = words(&["locum", "help", "config", "priority"]);
+        assert_eq!(with_name_as_verb(asked), words(&["locum", "explain", "priority"]));
+        assert_eq!(with_name_as_verb(words(&["locum", "help", "run"])), words(&["locum", "help", "run"]));
     }
 }

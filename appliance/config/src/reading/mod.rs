@@ -22,7 +22,7 @@ use self::instance::{Draft, concern};
 use self::line::shorten;
 pub(crate) use self::statement::{Block, Statement, Word};
 pub(crate) use self::suggest::closest;
-pub(crate) use self::values::network;
+pub(crate) use self::values::{describe, network};
 use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, Mark, Severity, code};
 use crate::lint;

@@ -3,6 +3,7 @@
 
 mod address;
 mod global;
+mod help;
 mod instance;
 mod top;
 mod trackers;
@@ -12,6 +13,7 @@ use std::sync::OnceLock;
 
 pub use self::address::{STATIC_ADDRESSES, UNICAST_PEERS, VIRTUAL_ADDRESSES};
 pub use self::global::GLOBAL_DEFS;
+pub use self::help::{help, nearest};
 pub use self::instance::{AUTH_HMAC, AUTHENTICATION, INSTANCE};
 pub use self::top::FILE;
 pub use self::trackers::{SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS};

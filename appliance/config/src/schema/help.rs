@@ -1,0 +1,145 @@
+//! What there is to say about a word of the language: from the tables alone, so that help and reading cannot disagree.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use super::{Arg, Count, FILE, Keyword, Kind, Place, Status, places};
+use crate::reading;
+
+/// Columns of the text.
+const WIDTH: usize = 80;
+
+/// Help about a word: each place that knows it, what it takes, and what locum does with it. `None` for an unknown word.
+#[must_use]
+pub fn help(word: &str) -> Option<String> {
+    let mut text = String::new();
+    for place in places() {
+        if let Some(keyword) = place.keyword(word) {
+            about(&mut text, place, keyword);
+        }
+        if let Some(option) = place.entry.as_ref().and_then(|entry| entry.option(word)) {
+            about(&mut text, place, option);
+        }
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// The known word that is nearest to this one.
+#[must_use]
+pub fn nearest(word: &str) -> Option<&'static str> {
+    let options = |place: &&'static Place| place.entry.as_ref().map_or(&[][..], |entry| entry.options);
+    let places = places();
+    let words = places.iter().flat_map(|place| place.keywords.iter().chain(options(place))).map(|keyword| keyword.name);
+    reading::closest(word, words)
+}
+
+fn about(text: &mut String, place: &Place, keyword: &Keyword) {
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let _ = write!(text, "{}", keyword.name); // writing to a String does not fail
+    for arg in keyword.args {
+        let _ = match arg.count {
+            Count::One => write!(text, " {}", arg.name),
+            Count::Optional => write!(text, " [{}]", arg.name),
+            Count::Any => write!(text, " {}…", arg.name.trim_end_matches('…')),
+        };
+    }
+    text.push_str(if keyword.block.is_some() { " { … }" } else { "" });
+    if std::ptr::eq(place, &FILE) {
+        text.push_str("    (outside all blocks)\n");
+    } else {
+        let _ = writeln!(text, "    (in {})", place.name);
+    }
+    paragraph(text, keyword.help);
+    for arg in keyword.args {
+        if let Some(line) = value(arg) {
+            paragraph(text, &line);
+        }
+    }
+    if !keyword.default.is_empty() {
+        paragraph(text, &format!("Without it: {}.", keyword.default));
+    }
+    paragraph(text, &status(keyword));
+    if let Some(block) = keyword.block {
+        inside(text, block);
+    }
+}
+
+/// What a value may be, where its name does not say it.
+fn value(arg: &Arg) -> Option<String> {
+    let plain = matches!(arg.kind, Kind::Word | Kind::Switch);
+    (!plain).then(|| format!("{}: {}.", arg.name, reading::describe(arg.kind)))
+}
+
+fn status(keyword: &Keyword) -> String {
+    let since = format!("keepalived has it since {}.", keyword.since);
+    match keyword.status {
+        Status::Supported => since,
+        Status::NoEffect(why) => format!("{since} It has no effect in locum: {why}."),
+        Status::NotYet(instead) => format!("{since} This version of locum does not act on it: {instead}."),
+        Status::Outside(instead) => format!("{since} It is not part of locum: {instead}."),
+        Status::Renamed(new) => format!("An old spelling of `{new}`, and read as that."),
+    }
+}
+
+fn inside(text: &mut String, block: &Place) {
+    let names = |keywords: &[Keyword]| keywords.iter().map(|keyword| keyword.name).collect::<Vec<_>>().join(" ");
+    if !block.keywords.is_empty() {
+        paragraph(text, &format!("In its block: {}.", names(block.keywords)));
+    }
+    if let Some(entry) = &block.entry {
+        let what: Cow<'_, str> = if entry.first.name == "…" { "anything".into() } else { entry.first.name.into() };
+        paragraph(text, &format!("A line of its block: {what}."));
+        if !entry.options.is_empty() {
+            paragraph(text, &format!("It may be followed by: {}.", names(entry.options)));
+        }
+    }
+}
+
+/// Adds a paragraph, indented and broken between words.
+fn paragraph(text: &mut String, words: &str) {
+    const INDENT: &str = "  ";
+    let mut column = 0;
+    for word in words.split(' ') {
+        let len = word.chars().count();
+        if column > 0 && column + 1 + len > WIDTH {
+            text.push('\n');
+            column = 0;
+        }
+        let before = if column == 0 { INDENT } else { " " };
+        text.push_str(before);
+        text.push_str(word);
+        column += before.len() + len;
+    }
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_tells_what_the_tables_hold() {
+        assert_eq!(
+            help("priority").unwrap(),
+            "priority PRIORITY    (in vrrp_instance)\n  The highest wins the election. 255 means owner of the \
+             addresses.\n  PRIORITY: a whole number from 1 to 255.\n  Without it: 100.\n  keepalived has it since 0.5.3.\n"
+        );
+        assert!(help("label").unwrap().contains("(in virtual_ipaddress)"));
+        assert!(help("virtual_server").unwrap().contains("not part of locum"));
+        assert!(help("virtual_ipaddress").unwrap().contains("It may be followed by: dev "));
+        assert_eq!(help("priorty"), None);
+        assert_eq!(nearest("priorty"), Some("priority"));
+    }
+
+    #[test]
+    fn every_word_has_help_that_fits_the_terminal() {
+        for place in places() {
+            for keyword in place.keywords {
+                let text = help(keyword.name).unwrap();
+                assert!(text.lines().skip(1).all(|line| line.chars().count() <= WIDTH), "{text}");
+            }
+        }
+    }
+}
