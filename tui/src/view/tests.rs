@@ -1,3 +1,5 @@
+mod readme;
+
 use std::time::Duration as StdDuration;
 
 use insta::assert_snapshot;
