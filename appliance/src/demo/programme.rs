@@ -7,7 +7,7 @@ use std::time::Duration as StdDuration;
 use locum_control::State;
 use locum_core::time::{Duration, Instant};
 
-use super::group::{ALLOWANCE, PROBE_INTERVAL, RouterId};
+use super::group::{PROBE_INTERVAL, RouterId, allowance};
 use super::report::Report;
 use super::story::{IN_ORDER_AFTER, Snapshot, Who};
 use super::{Demo, DemoError, Ending};
@@ -110,7 +110,7 @@ impl Step {
 
     /// How long it may take until the successor is MASTER.
     pub(super) fn takeover_bound(&self) -> Duration {
-        self.promise.takeover(self.successor) + ALLOWANCE
+        self.promise.takeover(self.successor) + allowance()
     }
 
     /// How long the client may be without an answer; no bound before there is anybody to answer.
@@ -118,7 +118,7 @@ impl Step {
         match self.promise {
             Promise::First => None,
             Promise::Vanished | Promise::Leaves => Some(self.takeover_bound() + PROBE_INTERVAL),
-            Promise::Preempts => Some(ALLOWANCE),
+            Promise::Preempts => Some(allowance()),
         }
     }
 

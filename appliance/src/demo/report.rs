@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use locum_core::time::{Duration, Instant};
 
-use super::group::{ALLOWANCE, CLIENT, PROBE_INTERVAL, RouterId, VIP};
+use super::group::{CLIENT, PROBE_INTERVAL, RouterId, VIP, allowance};
 use super::programme::{Outcome, Step};
 use super::silence::{OUTAGE_MIN, Outages};
 use super::story::Entry;
@@ -44,8 +44,9 @@ impl Report {
 
     /// What came of it.
     pub(super) fn end(&self, outcomes: &[(Step, Outcome)], outages: Option<Outages>) {
+        let allowance = allowance();
         let mut text = format!(
-            "\nhandovers; each bound is the protocol's (RFC 3768 section 6) plus {ALLOWANCE} for everything sharing one machine;\n\
+            "\nhandovers; each bound is the protocol's (RFC 3768 section 6) plus {allowance} for everything sharing one machine;\n\
              a silence is from the answer before to the answer after, where a probe in between went unanswered\n"
         );
         for (step, outcome) in outcomes {
@@ -82,8 +83,9 @@ fn handover(step: &Step, outcome: &Outcome) -> String {
     let successor = step.successor;
     let took = outcome.took.map_or("is not MASTER".into(), |took| format!("is MASTER after {} s", seconds(took)));
     let bound = seconds(step.takeover_bound());
+    let allowance = allowance();
     let mut text = format!(
-        "{verdict}  {what}: {successor} {took}, bound {bound} s = {} + {ALLOWANCE}\n",
+        "{verdict}  {what}: {successor} {took}, bound {bound} s = {} + {allowance}\n",
         step.promise.reckoning(successor)
     );
     if let Some((silence, bound)) = outcome.silence.zip(step.silence_bound()) {
