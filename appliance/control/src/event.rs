@@ -70,7 +70,7 @@ pub enum Event {
         /// What.
         block: Block,
     },
-    /// Packets were discarded: the first of a (sender, reason), then a count at most every ten seconds.
+    /// Packets were discarded: told for a (sender, reason) at most every ten seconds.
     Rejected {
         /// Whose, if the packet names a VRID that is ours.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,7 +81,7 @@ pub enum Event {
         source: IpAddr,
         /// Why.
         reason: Reject,
-        /// How many since the last notice of this kind.
+        /// How many packets of this sender since the last notice about it, whatever their reason.
         count: u32,
     },
     /// As MASTER we hear another MASTER.

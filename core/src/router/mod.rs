@@ -1,6 +1,6 @@
 //! One virtual router. Read RFC 3768 §6 and RFC 9568 §6 before changing it.
 //!
-//! It reacts to a packet, a fact, a command or the time, and says what to do as [`Effect`]s: see
+//! It reacts to a packet, a fact, a command or the time, and says what to do as effects: see
 //! [`RouterSet`](crate::set::RouterSet), which owns the routers and hands their effects on.
 
 mod act;
