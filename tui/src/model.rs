@@ -281,7 +281,7 @@ impl Model {
             return Some("the console was started read-only");
         }
         if self.locked {
-            return Some("nobody used the console for a while, so it is read-only now: leave it and start it again");
+            return Some("locked, because it was left alone: leave the console and start it again");
         }
         match (&self.connection, self.replica.role()) {
             (Connection::Attached, Some(Role::Admin)) => None,

@@ -19,7 +19,9 @@ use std::time::{Duration, Instant};
 
 use locum_control::Verb;
 use locum_control::client::ClientError;
-use locum_tui::{Charset, Colour, ConsoleError, Extra, ExtraAction, Options, Router, Tty, WindowSize, once, run};
+use locum_tui::{
+    Charset, Colour, ConsoleError, Extra, ExtraAction, Options, Router, Theme, Tty, WindowSize, once, run,
+};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
@@ -29,6 +31,9 @@ use support::screen::Screen;
 use support::{FakeService, World, statuses};
 
 const CHILD: &str = "LOCUM_TUI_TEST_CHILD";
+/// What the child's options are, where they differ from the usual ones.
+const LIGHT: &str = "LOCUM_TUI_TEST_LIGHT";
+const IDLE_MS: &str = "LOCUM_TUI_TEST_IDLE_MS";
 /// Everything takes far less; only a hang takes so long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -43,6 +48,8 @@ fn child() {
         routers,
         tty: Tty::Path(tty.into()),
         colour: Colour::Auto,
+        theme: if std::env::var_os(LIGHT).is_some() { Theme::Light } else { Theme::Dark },
+        idle_lock: std::env::var(IDLE_MS).ok().map(|ms| Duration::from_millis(ms.parse().unwrap())),
         extra: Some(Box::new(Panicky)),
         ..Options::new(PathBuf::new())
     };
@@ -440,6 +447,35 @@ fn the_overview_is_printed_once_without_a_terminal() {
     let _other = FakeService::start(&other, garbage);
     let error = once(&Options::new(other)).unwrap_err().to_string();
     assert!(error.contains("no sense") && !error.contains('\x1b'), "{error:?}");
+}
+
+#[test]
+fn a_console_that_is_left_alone_is_locked() {
+    let path = socket("idle");
+    let service = FakeService::start(&path, World::default());
+    let environment = &[("TERM", "vt100"), (IDLE_MS, "700")];
+    let mut console = Console::start(&Setup { size: (80, 24), environment }, &[&path]);
+    console.wait_for("connected, admin");
+    console.keys("Gr");
+    console.wait_for("connected, locked");
+    console.wait("the question to go", |text| !text.contains("Cancel"));
+    console.keys("yr");
+    console.wait_for("start it again");
+    assert!(!service.world().requests.iter().any(|verb| matches!(verb, Verb::Resume { .. })));
+}
+
+#[test]
+fn the_theme_decides_the_colours() {
+    let path = socket("theme");
+    let _service = FakeService::start(&path, World::default());
+    let dark = [("TERM", "xterm-256color"), ("LC_ALL", "C.UTF-8")];
+    let mut console = Console::start(&Setup { size: (80, 24), environment: &dark }, &[&path]);
+    console.wait_sent("\x1b[36mBACKUP");
+    let light = [("TERM", "xterm-256color"), ("LC_ALL", "C.UTF-8"), (LIGHT, "1")];
+    let mut console = Console::start(&Setup { size: (80, 24), environment: &light }, &[&path]);
+    console.wait_sent("38;5;24mBACKUP");
+    console.keys("T");
+    console.wait_for("theme mono");
 }
 
 #[test]

@@ -160,6 +160,12 @@ fn a_console_that_is_left_alone_is_locked() {
     type_text(&mut model, "j");
     assert!(!type_text(&mut model, "q").is_empty(), "looking and leaving still work");
     assert!(model.locked, "no key ends it");
+    // The question goes when the time is up, not only when somebody answers it.
+    let mut open = four();
+    open.idle_lock_us = Some(600_000_000);
+    type_text(&mut open, "Gr");
+    wait_until(&mut open, 600);
+    assert_eq!((open.dialog.as_ref(), open.locked), (None, true));
     let mut never = four();
     wait_until(&mut never, 1_000_000);
     assert!(!never.locked);

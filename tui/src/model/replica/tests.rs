@@ -18,6 +18,37 @@ fn adverts(instance: &str, marks: Vec<AdvertMark>) -> Notice {
 }
 
 #[test]
+fn an_interface_that_is_no_longer_used_goes() {
+    let mut replica = Replica::default();
+    let mut answer = |names: &[&str], purpose: &Purpose| {
+        replica.begin(purpose);
+        for name in names {
+            replica.item(0, Item::Interface(statuses::interface(name)));
+        }
+        replica.done(purpose);
+        replica.interfaces.keys().cloned().collect::<Vec<String>>()
+    };
+    assert_eq!(answer(&["eth0", "eth1"], &Purpose::Watch), ["eth0", "eth1"]);
+    assert_eq!(answer(&[], &Purpose::One("VI_1".into())), ["eth0", "eth1"], "an answer about one instance names none");
+    assert_eq!(answer(&["eth1"], &Purpose::All), ["eth1"]);
+}
+
+#[test]
+fn strangers_have_a_bound() {
+    let mut replica = Replica::default();
+    let mut status = statuses::interface("eth0\x1b");
+    status.foreign = vec![status.foreign[0].clone(); 10_000];
+    replica.item(0, Item::Interface(status.clone()));
+    assert_eq!(replica.interfaces["eth0?"].status.foreign.len(), FOREIGN_MAX);
+    for n in 0..1_000 {
+        replica.item(0, Item::Interface(InterfaceStatus { name: format!("eth{n}"), ..statuses::interface("x") }));
+    }
+    assert_eq!(replica.interfaces.len(), INTERFACES_MAX);
+    replica.item(0, Item::Interface(InterfaceStatus { up: false, ..status }));
+    assert!(!replica.interfaces["eth0?"].status.up, "one that is known is still kept up to date");
+}
+
+#[test]
 fn a_hostile_service_cannot_fill_the_memory() {
     let mut replica = replica((0..3_000).map(|n| statuses::backup(&format!("VI_{n}"), 1)).collect());
     assert_eq!(replica.instances.len(), INSTANCES_MAX);
