@@ -5,6 +5,9 @@
 //! statements with conditions, definitions and includes put in place (`reading`), values by the [`schema`], the [`model`]
 //! with its defaults, and checks over all of it (`lint`). What is wrong anywhere is a [`Diagnostic`].
 //!
+//! A file of OpenWrt's UCI is turned into the statements that it stands for (`uci`) and read on in the same way. Changes by
+//! name are made on the text that was read, so that every byte that need not change stays ([`edit`]).
+//!
 //! No input makes it panic, and all it takes is bounded by [`source::limits`].
 
 pub mod diagnostic;
@@ -21,6 +24,7 @@ mod include;
 mod lex;
 mod lint;
 mod reading;
+mod uci;
 
 use std::path::Path;
 

@@ -42,7 +42,7 @@ fn samples_of_keepalived() {
 
 #[test]
 fn every_file_comes_back_byte_for_byte() {
-    for folder in ["scenarios", "mistakes", "field"] {
+    for folder in ["scenarios", "mistakes", "field", "uci"] {
         for path in files(folder) {
             let bytes = std::fs::read(&path).unwrap();
             let configuration = check("file", &bytes, &Surroundings::default());
@@ -105,4 +105,9 @@ fn mistakes() {
 #[test]
 fn field() {
     verdicts("field", None);
+}
+
+#[test]
+fn uci() {
+    verdicts("uci", None);
 }

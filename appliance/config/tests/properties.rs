@@ -46,12 +46,98 @@ fn text() -> impl Strategy<Value = String> {
         .prop_map(|parts| parts.into_iter().map(|(word, separator)| format!("{word}{separator}")).collect())
 }
 
+/// Lines of UCI whose words belong together often enough.
+fn uci() -> impl Strategy<Value = String> {
+    let section = prop::sample::select(vec![
+        "globals",
+        "vrrp_instance",
+        "vrrp_sync_group",
+        "vrrp_script",
+        "ipaddress",
+        "peer",
+        "track_interface",
+        "track_script",
+        "static_ipaddress",
+        "interface_up_down_delays",
+        "virtual_server",
+        "route",
+        "nonsense",
+    ]);
+    let option = prop::sample::select(vec![
+        "name",
+        "state",
+        "interface",
+        "virtual_router_id",
+        "priority",
+        "virtual_ipaddress",
+        "unicast_peer",
+        "unicast_src_ip",
+        "track_script",
+        "track_interface",
+        "auth_type",
+        "auth_pass",
+        "nopreempt",
+        "use_vmac",
+        "version",
+        "address",
+        "device",
+        "scope",
+        "value",
+        "weight",
+        "direction",
+        "script",
+        "fail",
+        "group",
+        "smtp_alert",
+        "min_ttl",
+        "authentication",
+        "down_delay",
+        "nonsense",
+    ]);
+    let value = prop::sample::select(vec![
+        "V1",
+        "V2",
+        "A",
+        "B",
+        "'A B'",
+        "10.0.0.1",
+        "'10.0.0.2/24'",
+        "fe80::1",
+        "eth0",
+        "0",
+        "1",
+        "255",
+        "-3",
+        "MASTER",
+        "PASS",
+        "\"x y\"",
+        "'open",
+        "reverse",
+        "",
+        "a b",
+        "'/bin/x y'",
+    ]);
+    let line = prop_oneof![
+        2 => section.prop_map(|section| format!("config {section}\n")),
+        9 => (prop::bool::ANY, option, value).prop_map(|(list, option, value)| {
+            format!("\t{} {option} {value}\n", if list { "list" } else { "option" })
+        }),
+        1 => "[a-z '\"\\\\#\r\n]{0,12}".prop_map(|junk| format!("{junk}\n")),
+    ];
+    prop::collection::vec(line, 0..60).prop_map(|lines| format!("config globals\n{}", lines.concat()))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(2000), ..ProptestConfig::default() })]
 
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         judge(&bytes);
+    }
+
+    #[test]
+    fn no_uci_makes_it_panic(text in uci()) {
+        judge(text.as_bytes());
     }
 
     #[test]

@@ -9,6 +9,8 @@ use crate::Configuration;
 pub enum EditError {
     /// The file is not UTF-8, so an edit could not keep every byte of it.
     NotUtf8,
+    /// The file is UCI, which edits do not know.
+    Uci,
     /// It cannot be told which lines of the file belong to which block.
     Untellable,
     /// There is no such instance.
@@ -61,6 +63,7 @@ impl fmt::Display for EditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotUtf8 => f.write_str("the file is not UTF-8, so it cannot be edited without losing bytes"),
+            Self::Uci => f.write_str("the file is UCI: change it with `uci set` and `uci commit`"),
             Self::Untellable => f.write_str(
                 "the structure of the file cannot be told apart; put its errors right first (`locum check`)",
             ),

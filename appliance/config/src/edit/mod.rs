@@ -19,7 +19,7 @@ pub use self::write::WriteError;
 use crate::reading::Includes;
 use crate::schema::{self, Kind};
 use crate::source::{FileId, Sources, offset};
-use crate::{Configuration, Surroundings};
+use crate::{Configuration, Surroundings, uci};
 
 /// One change.
 #[derive(Clone, PartialEq, Eq)]
@@ -178,6 +178,9 @@ impl Configuration {
         let main = self.sources.file(FileId::MAIN).ok_or(EditError::Untellable)?;
         if !main.is_utf8() {
             return Err(EditError::NotUtf8);
+        }
+        if uci::is_uci(main.text()) {
+            return Err(EditError::Uci);
         }
         if self.refuses_start() {
             return Err(EditError::Untellable);

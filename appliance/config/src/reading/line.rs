@@ -380,7 +380,7 @@ pub(super) fn sentence(clause: &str) -> String {
 }
 
 /// A word of the file for a message: not more of it than helps.
-pub(super) fn shorten(word: &str) -> &str {
+pub(crate) fn shorten(word: &str) -> &str {
     match word.char_indices().nth(60) {
         Some((end, _)) => word.get(..end).unwrap_or(word),
         None => word,

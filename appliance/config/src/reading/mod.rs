@@ -19,7 +19,7 @@ use std::collections::{HashMap, HashSet};
 use self::expand::Setting as ExpandSetting;
 pub(crate) use self::expand::{Included, Includes, is_include};
 use self::instance::{Draft, concern};
-use self::line::shorten;
+pub(crate) use self::line::shorten;
 pub(crate) use self::statement::{Block, Statement, Word};
 pub(crate) use self::suggest::closest;
 pub(crate) use self::values::{describe, network};
@@ -29,6 +29,7 @@ use crate::lint;
 use crate::model::Model;
 use crate::schema;
 use crate::source::{FileId, Sources, Span, limits, offset};
+use crate::uci;
 
 /// What reading gives.
 pub(crate) struct Outcome {
@@ -59,6 +60,14 @@ pub(crate) fn read(
     }
     let setting = ExpandSetting { includes, config_id: around.config_id.as_deref(), environment: around.environment };
     let mut reader = Reader::new(around, found);
+    if sources.file(FileId(0)).is_some_and(|main| uci::is_uci(main.text())) {
+        let mut converting = Diagnostics::default();
+        for statement in uci::statements(sources, &mut converting) {
+            reader.top(&statement);
+        }
+        reader.take_over(converting, None);
+        return reader.finish(sources);
+    }
     let (mut outcome, mut expanding) = expand::run(sources, &setting, false, |statement| reader.top(&statement));
     if outcome.unclosed {
         // What was read so far stands in the wrong blocks. Read again, closing blocks where they must have ended, so that
@@ -66,17 +75,7 @@ pub(crate) fn read(
         reader.reset();
         (outcome, expanding) = expand::run(sources, &setting, true, |statement| reader.top(&statement));
     }
-    for mut diagnostic in expanding.drain().chain(outcome.broken) {
-        if let Some(name) = reader.instance_at(diagnostic.at) {
-            concern(&mut diagnostic, &name);
-        }
-        if diagnostic.severity() == Severity::Error {
-            reader.failed.extend(diagnostic.instances.iter().cloned());
-        }
-        reader.diagnostics.push(diagnostic);
-    }
-    // What was not kept may concern any of them.
-    reader.all_failed = expanding.has_dropped_error();
+    reader.take_over(expanding, outcome.broken);
     reader.finish(sources)
 }
 
@@ -202,6 +201,21 @@ impl<'a> Reader<'a> {
         self.secrets.sort_unstable();
         self.secrets.dedup();
         Outcome { model: self.model, diagnostics: self.diagnostics.finish(), secrets: self.secrets }
+    }
+
+    /// What was found before the statements were read; it fails the instances in whose blocks it stands.
+    fn take_over(&mut self, mut found: Diagnostics, more: Option<Diagnostic>) {
+        for mut diagnostic in found.drain().chain(more) {
+            if let Some(name) = self.instance_at(diagnostic.at) {
+                concern(&mut diagnostic, &name);
+            }
+            if diagnostic.severity() == Severity::Error {
+                self.failed.extend(diagnostic.instances.iter().cloned());
+            }
+            self.diagnostics.push(diagnostic);
+        }
+        // What was not kept may concern any of them.
+        self.all_failed = found.has_dropped_error();
     }
 
     /// The instance in whose block a place is.
