@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::text::{fit_end, span, width};
 use crate::theme::Tone;
 use crate::view::overview::state_tone;
-use crate::view::pen::{Line, Pen, draw_lines, line, wrap};
+use crate::view::pen::{Line, Pen, draw_first_lines, line, wrap};
 use crate::view::{Extent, below_head};
 
 /// The cells of a bar, which stand for the highest priority of the group.
@@ -26,14 +26,19 @@ const FREE_RANGES_MAX: usize = 8;
 pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) {
     let title = "Routers heard, by interface and VRID";
     Pen::new(buf, model.look, area, 0).put(title, Tone::Heading);
-    draw_lines(&lines(model, area.width), model.scroll, model.look, below_head(area), buf);
+    let area = below_head(area);
+    let enough = model.scroll.saturating_add(usize::from(area.height)).saturating_add(1);
+    let (lines, all) = lines(model, area.width, enough);
+    draw_first_lines(&lines, all, model.scroll, model.look, area, buf);
 }
 
 pub(super) fn extent(model: &Model, area: Rect) -> Extent {
-    Extent { lines: lines(model, area.width).len(), page: below_head(area).height.into() }
+    Extent { lines: lines(model, area.width, usize::MAX).0.len(), page: below_head(area).height.into() }
 }
 
-fn lines(model: &Model, columns: u16) -> Vec<Line> {
+/// The lines, at least the first `enough`, and whether they are all: with a thousand groups, only those that are looked
+/// at are worth their time.
+fn lines(model: &Model, columns: u16, enough: usize) -> (Vec<Line>, bool) {
     let mut by_interface: BTreeMap<&str, Vec<&InstanceStatus>> =
         model.replica.interfaces.keys().map(|name| (name.as_str(), Vec::new())).collect();
     for instance in model.replica.instances.values() {
@@ -48,6 +53,9 @@ fn lines(model: &Model, columns: u16) -> Vec<Line> {
         }
         lines.push(interface_line(name, interface));
         for status in &groups {
+            if lines.len() >= enough {
+                return (lines, false);
+            }
             group(model, status, columns, &mut lines);
         }
         if let Some(interface) = interface {
@@ -58,7 +66,7 @@ fn lines(model: &Model, columns: u16) -> Vec<Line> {
     if lines.is_empty() {
         lines.push(line("There is no instance, so nothing is listened to.", Tone::Text));
     }
-    lines
+    (lines, true)
 }
 
 fn interface_line(name: &str, interface: Option<&InterfaceStatus>) -> Line {

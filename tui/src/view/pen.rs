@@ -73,6 +73,11 @@ pub(super) type Line = Vec<(String, Tone)>;
 
 /// Draws the lines that are scrolled to; says where there are more.
 pub(super) fn draw_lines(lines: &[Line], scroll: usize, look: Look, area: Rect, buf: &mut Buffer) {
+    draw_first_lines(lines, true, scroll, look, area, buf);
+}
+
+/// Draws the lines that are scrolled to, of which `lines` are the first, or `all`.
+pub(super) fn draw_first_lines(lines: &[Line], all: bool, scroll: usize, look: Look, area: Rect, buf: &mut Buffer) {
     let page = usize::from(area.height);
     let scroll = scroll.min(lines.len().saturating_sub(page));
     for (row, line) in (0..area.height).zip(lines.iter().skip(scroll)) {
@@ -83,7 +88,7 @@ pub(super) fn draw_lines(lines: &[Line], scroll: usize, look: Look, area: Rect, 
     }
     let below = lines.len().saturating_sub(scroll + page);
     if below > 0 && area.height > 0 {
-        let note = format!(" {below} more below ");
+        let note = if all { format!(" {below} more below ") } else { " more below ".to_owned() };
         let mut pen = Pen::new(buf, look, area, area.height - 1);
         let room = pen.room();
         pen.skip(room.saturating_sub(width(&note))).put(&note, Tone::Selected);

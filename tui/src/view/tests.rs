@@ -154,6 +154,24 @@ fn peers() {
 }
 
 #[test]
+fn every_group_of_many_is_reached() {
+    let mut model = attached(80, 24, (1..=200).map(|vrid| statuses::backup(&format!("VI_{vrid}"), vrid)).collect());
+    type_text(&mut model, "p");
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..200 {
+        let text = screen(&model);
+        // "VRID 7   VI_" and "VRID 7   not": what follows may be covered by the note that there is more.
+        seen.extend(text.lines().filter(|row| row.starts_with("VRID")).map(|row| row[..12].to_owned()));
+        press(&mut model, Key::PageDown);
+    }
+    assert_eq!(seen.len(), 201, "ours and the stranger");
+    let text = screen(&model);
+    assert!(text.contains("free VRIDs, as far as heard: 201-255") && !text.contains("more below"), "{text}");
+    type_text(&mut model, "g");
+    assert!(screen(&model).contains(" more below"), "{}", screen(&model));
+}
+
+#[test]
 fn a_segment_without_a_free_vrid_says_so() {
     let mut model = attached(80, 24, vec![statuses::backup("VI_1", 45)]);
     let mut interface = statuses::interface("eth0");
