@@ -1,6 +1,6 @@
-//! The IPv4 addresses on an interface, as the kernel has them.
+//! The addresses on an interface, as the kernel has them.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use serde_json::Value;
 
@@ -10,17 +10,17 @@ use crate::command::try_tool;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressEntry {
     /// The address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Its prefix length.
     pub prefix: u8,
-    /// Its label, which is the interface's name unless one was given.
+    /// Its label, which is the interface's name unless one was given; IPv6 has none.
     pub label: String,
 }
 
-/// The IPv4 addresses on `interface` in `namespace`; none if there is no such interface.
+/// The addresses on `interface` in `namespace`; none if there is no such interface.
 pub(crate) fn addresses(namespace: &str, interface: &str) -> Vec<AddressEntry> {
     // A missing interface is an answer here, not a failure.
-    let Ok(json) = try_tool("ip", &["-n", namespace, "-j", "-4", "addr", "show", "dev", interface]) else {
+    let Ok(json) = try_tool("ip", &["-n", namespace, "-j", "addr", "show", "dev", interface]) else {
         return Vec::new();
     };
     parse(&json)
@@ -48,9 +48,14 @@ mod tests {
     fn reads_what_ip_prints() {
         let json = r#"[{},{"ifname":"eth0","addr_info":[
             {"family":"inet","local":"172.20.45.131","prefixlen":24,"label":"eth0"},
-            {"family":"inet","local":"172.20.45.248","prefixlen":32,"label":"eth0:0"}]}]"#;
-        let vip = AddressEntry { address: Ipv4Addr::new(172, 20, 45, 248), prefix: 32, label: "eth0:0".into() };
-        assert_eq!(parse(json).get(1), Some(&vip));
+            {"family":"inet","local":"172.20.45.248","prefixlen":32,"label":"eth0:0"},
+            {"family":"inet6","local":"2001:db8::248","prefixlen":64,"scope":"global"}]}]"#;
+        let vip = |address: &str, prefix, label: &str| AddressEntry {
+            address: address.parse().expect("an address"),
+            prefix,
+            label: label.into(),
+        };
+        assert_eq!(parse(json)[1..], [vip("172.20.45.248", 32, "eth0:0"), vip("2001:db8::248", 64, "")]);
         assert_eq!(parse("[]"), []);
     }
 }
