@@ -47,6 +47,29 @@ pub(crate) struct ConsoleArguments {
     /// Refuse everything that changes something
     #[arg(long)]
     pub(crate) readonly: bool,
+    /// Refuse it after so many minutes without a key
+    #[arg(long, value_name = "MINUTES")]
+    pub(crate) idle_lock: Option<u16>,
+    /// The colours' meaning
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) theme: ThemeArgument,
+    /// Print the overview as text, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+/// Which theme.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ThemeArgument {
+    /// For dark screens
+    #[default]
+    Dark,
+    /// For light screens
+    Light,
+    /// Without colours
+    Mono,
+    /// Without red against green
+    ColourBlind,
 }
 
 /// Which colours.

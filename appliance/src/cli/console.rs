@@ -1,14 +1,26 @@
 //! `locum` without a verb: the console.
 
 use std::path::Path;
+use std::time::Duration;
 
-use locum_tui::{AltScreen, Charset, Colour, Options, WindowSize};
+use locum_tui::{AltScreen, Charset, Colour, ConsoleError, Options, Theme, WindowSize};
 
-use super::arguments::{ColourArgument, ConsoleArguments};
-use super::{Exit, complain};
+use super::arguments::{ColourArgument, ConsoleArguments, ThemeArgument};
+use super::{Exit, complain, complain_about, print};
 
 pub(super) fn console(socket: &Path, arguments: &ConsoleArguments) -> Exit {
-    run(options(socket, arguments))
+    let options = options(socket, arguments);
+    if !arguments.once {
+        return run(options);
+    }
+    match locum_tui::once(&options) {
+        Ok(text) => print(&text),
+        Err(ConsoleError::Service(socket, error)) => complain_about(&socket, &error),
+        Err(error) => {
+            complain(&error.to_string());
+            Exit::Failed
+        }
+    }
 }
 
 /// The console's options from the command line.
@@ -31,6 +43,13 @@ pub(crate) fn options(socket: &Path, arguments: &ConsoleArguments) -> Options {
     options.size = arguments.size.map(|(columns, rows)| WindowSize { columns, rows });
     options.baud = arguments.baud;
     options.readonly = arguments.readonly;
+    options.idle_lock = arguments.idle_lock.map(|minutes| Duration::from_secs(u64::from(minutes) * 60));
+    options.theme = match arguments.theme {
+        ThemeArgument::Dark => Theme::Dark,
+        ThemeArgument::Light => Theme::Light,
+        ThemeArgument::Mono => Theme::Mono,
+        ThemeArgument::ColourBlind => Theme::ColourBlind,
+    };
     options
 }
 

@@ -110,7 +110,7 @@ fn default_configuration() -> PathBuf {
 /// Without a verb: the console where there is a terminal, else `show`.
 fn start_looking(socket: &Path, arguments: &Arguments) -> Exit {
     #[cfg(feature = "console")]
-    if io::IsTerminal::is_terminal(&io::stdout()) {
+    if arguments.console.once || io::IsTerminal::is_terminal(&io::stdout()) {
         return console::console(socket, &arguments.console);
     }
     let _ = arguments;
