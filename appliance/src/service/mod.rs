@@ -40,6 +40,7 @@ use self::history::History;
 use self::instance::Instance;
 use self::journal::Journal;
 use self::network::{Monitor, Network};
+pub(crate) use self::plan::core_config;
 pub(crate) use self::start::StartError;
 use crate::clock;
 use crate::engine::link::{Order, OrderError, RouterView, ServiceEnd};

@@ -37,7 +37,7 @@ pub(crate) const fn family(family: model::Family) -> Family {
 pub(crate) fn core_config(
     instance: &Instance,
     interface: InterfaceId,
-    global: &model::Global,
+    announce: AnnounceConfig,
 ) -> Option<Config<Owned>> {
     let transport = if instance.is_unicast() {
         let peers = instance.peers.iter().map(|peer| Peer {
@@ -78,7 +78,7 @@ pub(crate) fn core_config(
         transport,
         password,
         addresses: instance.addresses.iter().map(|address| address.address).collect(),
-        announce: announce_config(instance, global),
+        announce,
         checksum: if *instance.v3_checksum_as_v2 { Checksum::Plain } else { Checksum::PseudoHeader },
         skips_address_check: *instance.skip_check_advert_addresses,
         answers_lower: !*instance.lower_priority_no_advert,
@@ -86,7 +86,8 @@ pub(crate) fn core_config(
     })
 }
 
-fn announce_config(instance: &Instance, global: &model::Global) -> AnnounceConfig {
+/// When its addresses are announced.
+pub(crate) fn announce_config(instance: &Instance, global: &model::Global) -> AnnounceConfig {
     let garp = &instance.garp;
     let rounds = |count: u32| u8::try_from(count).unwrap_or(u8::MAX);
     let seconds = |count: u32| Duration::from_s(u64::from(count));

@@ -172,7 +172,10 @@ impl Service {
         let source = instance.choose_source(&self.network);
         instance.source = source;
         let interface = self.interface_id(instance.interface());
-        let config = interface.and_then(|id| plan::core_config(configured, id, &configuration.model().global));
+        let config = interface.and_then(|id| {
+            let announce = plan::announce_config(configured, &configuration.model().global);
+            plan::core_config(configured, id, announce)
+        });
         let plan = plan::address_plan(configured, &self.network, |name| self.interface_id(name));
         let name = instance.name().to_owned();
         self.instances.push(instance);

@@ -2,18 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::num::NonZeroU8;
 
-use locum_config::model::{self, Authentication, Instance};
-use locum_core::router::{Action, AnnounceConfig, Config, InterfaceId, Peer, Preempt, Received, Transport};
+use locum_core::router::{Action, AnnounceConfig, InterfaceId, Received};
 use locum_core::set::{self, Interface, Link, Output, PACKET_BYTES_MAX, RouterId, RouterSet, Slot};
 use locum_core::time::{Duration, Instant};
-use locum_core::vocabulary::{Family, State};
-use locum_core::wire::vrrp::{Checksum, Password, Version};
+use locum_core::vocabulary::State;
 use locum_core::wire::{ipv4, ipv6};
 
 use super::group::Group;
 use crate::engine::storage::Owned;
+use crate::service::core_config;
 
 /// How long a packet takes. Far below every timer.
 const LATENCY_US: u64 = 200;
@@ -124,7 +122,9 @@ impl<'g, 'n> World<'g, 'n> {
             if member.instance.broken {
                 continue; // held in FAULT
             }
-            let Some(config) = config(member.instance, interface) else { continue };
+            // Announcements are of no consequence here.
+            let announce = AnnounceConfig::default();
+            let Some(config) = core_config(member.instance, interface, announce) else { continue };
             if let Ok(id) = station.set.insert(now, config, Some(member.address)) {
                 station.groups.insert(id, index);
                 if let Some(router) = station.routers.get_mut(index) {
@@ -288,53 +288,4 @@ pub(super) fn settling_time(groups: &[Group<'_>]) -> Duration {
         (down + Duration::from_ms(u64::from(delay_ms))).times(2) + Duration::from_s(1)
     };
     groups.iter().map(of).max().unwrap_or(Duration::ZERO)
-}
-
-/// What the core is told about an instance. Announcements are of no consequence here.
-fn config(instance: &Instance, interface: InterfaceId) -> Option<Config<Owned>> {
-    let transport = if instance.is_unicast() {
-        let peers = instance.peers.iter().map(|peer| Peer {
-            address: peer.address,
-            ttl_min: peer.min_ttl.unwrap_or(0),
-            ttl_max: peer.max_ttl.unwrap_or(u8::MAX),
-        });
-        let check_source = *instance.check_unicast_source;
-        Transport::Unicast { peers: peers.collect(), ttl: *instance.unicast_ttl, check_source }
-    } else {
-        Transport::Multicast { group: *instance.multicast_group }
-    };
-    let preempt = match (*instance.preempt, *instance.preempt_delay_ms) {
-        (false, _) => Preempt::Never,
-        (true, 0) => Preempt::AtOnce,
-        (true, delay_ms) => Preempt::After(Duration::from_ms(u64::from(delay_ms))),
-    };
-    let version = match *instance.version {
-        model::Version::V2 => Version::V2,
-        model::Version::V3 => Version::V3,
-    };
-    let password = match &instance.authentication {
-        Authentication::Password(secret) if version == Version::V2 => Some(Password::new(secret.reveal().as_bytes())),
-        Authentication::Password(_) | Authentication::None | Authentication::AuthenticationHeader(_) => None,
-    };
-    Some(Config {
-        interface,
-        vrid: NonZeroU8::new(*instance.vrid)?,
-        family: match instance.family {
-            model::Family::V4 => Family::Ipv4,
-            model::Family::V6 => Family::Ipv6,
-        },
-        version,
-        priority: NonZeroU8::new(*instance.priority)?,
-        advert_interval_cs: *instance.advert_interval_cs,
-        down_timer_adverts: NonZeroU8::new(*instance.down_timer_adverts)?,
-        preempt,
-        transport,
-        password,
-        addresses: instance.addresses.iter().map(|address| address.address).collect(),
-        announce: AnnounceConfig::default(),
-        checksum: if *instance.v3_checksum_as_v2 { Checksum::Plain } else { Checksum::PseudoHeader },
-        skips_address_check: *instance.skip_check_advert_addresses,
-        answers_lower: !*instance.lower_priority_no_advert,
-        ignores_link: *instance.ignore_own_link,
-    })
 }
