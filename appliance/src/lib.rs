@@ -4,6 +4,7 @@
 //! - `service`: everything that may wait: files, netlink, the control socket.
 //! - `engine`: the thread that owns the virtual routers.
 //! - `demo`: a virtual LAN to try it all on.
+//! - `machine`: its name, and a configuration as it is read on it.
 //! - `clock`: the only place that reads one.
 
 mod cli;
@@ -11,6 +12,7 @@ mod clock;
 #[cfg(feature = "demo")]
 mod demo;
 mod engine;
+mod machine;
 mod service;
 
 pub use cli::main;

@@ -3,22 +3,14 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use locum_config::files::script_file;
-use locum_config::{Severity, Style, Surroundings};
+use locum_config::{Severity, Style};
 
 use super::arguments::Format;
 use super::{Exit, complain, print, print_json};
+use crate::machine;
 
 pub(super) fn check(file: &Path, format: Format, strict: bool) -> Exit {
-    let environment = |name: &str| std::env::var(name).ok();
-    let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let around = Surroundings {
-        interfaces: interfaces(),
-        config_id: host.split('.').next().map(str::to_owned),
-        environment: Some(&environment),
-        script_file: Some(&script_file),
-    };
-    let configuration = match locum_config::load(file, &around) {
+    let configuration = match machine::load(file, interfaces()) {
         Ok(configuration) => configuration,
         Err(error) => {
             complain(&match error.fix() {

@@ -111,7 +111,7 @@ impl Service {
         orders.into_iter().for_each(|order| self.order(order));
     }
 
-    fn follow_source(&mut self, index: usize) {
+    pub(super) fn follow_source(&mut self, index: usize) {
         let Some(instance) = self.instances.get(index) else { return };
         let source: Option<IpAddr> = instance.choose_source(&self.network);
         let Some(router) = instance.router.filter(|_| source != instance.source) else { return };

@@ -29,6 +29,8 @@ impl Service {
                         if let Some(slot) = self.by_router.get_mut(router.index()) {
                             *slot = Some(index);
                         }
+                        // The source may have changed while the order was under way.
+                        self.follow_source(index);
                     }
                     Err(error) => self.refuse(index, error.to_string()),
                 }

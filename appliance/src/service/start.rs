@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use locum_config::{Configuration, LoadError, Severity, Style, Surroundings};
+use locum_config::{Configuration, LoadError, Severity, Style};
 use locum_control::TransitionRecord;
 use locum_core::vocabulary::{Cause, State};
 use nix::errno::Errno;
@@ -21,9 +21,9 @@ use super::instance::Instance;
 use super::journal::{self, Entry, Journal};
 use super::network::{Monitor, Network};
 use super::{Options, Reply, Service, plan};
-use crate::clock;
 use crate::engine::link::{InstanceKey, Order};
 use crate::engine::{self, INTERFACES_MAX, Sizes};
+use crate::{clock, machine};
 
 /// Why the service could not start, or could not go on.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ pub(super) async fn start(
     let ready = end.ready.take().ok_or_else(|| io::Error::other("the engine has no pipe"))?;
     let reports_ready = pipe::Receiver::from_owned_fd(ready.into())?;
     let mut service = Service {
-        host: host_name(),
+        host: machine::host_name(),
         started: clock::now(),
         findings: count(&configuration),
         reports_ready: Rc::new(reports_ready),
@@ -216,15 +216,8 @@ impl Service {
 
 /// Reads the configuration, and says in the log what is wrong with it.
 fn load(path: &std::path::Path, network: &Network) -> Result<Configuration, StartError> {
-    let environment = |name: &str| std::env::var(name).ok();
-    let script_file = |path: &std::path::Path| locum_config::files::script_file(path);
-    let around = Surroundings {
-        interfaces: Some(network.names().map(str::to_owned).collect()),
-        config_id: Some(host_name().split('.').next().unwrap_or_default().to_owned()),
-        environment: Some(&environment),
-        script_file: Some(&script_file),
-    };
-    let configuration = locum_config::load(path, &around).map_err(StartError::Load)?;
+    let configuration =
+        machine::load(path, Some(network.names().map(str::to_owned).collect())).map_err(StartError::Load)?;
     if configuration.refuses_start() {
         return Err(StartError::Refused(configuration.render_text(Style { color: false, width: 100 })));
     }
@@ -338,8 +331,4 @@ fn check_privilege() -> Result<(), StartError> {
         Err(error) => Err(error.into()),
         Ok(_) => Ok(()),
     }
-}
-
-fn host_name() -> String {
-    nix::unistd::gethostname().map_or_else(|_| "localhost".into(), |name| name.to_string_lossy().into_owned())
 }

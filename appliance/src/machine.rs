@@ -1,0 +1,27 @@
+//! This machine: its name, and a configuration as it is to be read on it.
+
+use std::path::Path;
+
+use locum_config::files::script_file;
+use locum_config::{Configuration, LoadError, Surroundings};
+
+/// The host's name.
+pub(crate) fn host_name() -> String {
+    nix::unistd::gethostname().map_or_else(|_| "localhost".into(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Reads and checks a configuration with what there is on this machine; the interfaces are not checked where they are not
+/// known.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn load(file: &Path, interfaces: Option<Vec<String>>) -> Result<Configuration, LoadError> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let around = Surroundings {
+        interfaces,
+        config_id: host_name().split('.').next().map(str::to_owned),
+        environment: Some(&environment),
+        script_file: Some(&script_file),
+    };
+    locum_config::load(file, &around)
+}
