@@ -8,13 +8,15 @@
 //!
 //! 1. [`vocabulary`]: states, causes, what blocks an instance; [`reject`]: why packets are discarded.
 //! 2. [`wire`]: packets as bytes.
-//! 3. [`router`]: one virtual router; its state machine is a table in `router/transition.rs`.
-//! 4. [`set`]: many of them, and how to drive them: one mutation, then drain.
+//! 3. [`priority`]: what trackers do to a router's priority.
+//! 4. [`router`]: one virtual router; its state machine is a table in `router/transition.rs`.
+//! 5. [`set`]: many of them, and how to drive them: one mutation, then drain.
 #![no_std]
 
 #[cfg(test)]
 extern crate std;
 
+pub mod priority;
 pub mod reject;
 pub mod router;
 pub mod set;
