@@ -155,7 +155,7 @@ mod tests {
             (254, false, Value(i32::MAX), Adds(254)),
             (254, false, Value(i32::MIN), Blocks),
         ];
-        for (value, reverse, reading, effect) in table {
+        for (value, reverse, reading, contribution) in table {
             assert_eq!(track(value, reverse, reading).contribution(), contribution, "{value} {reverse} {reading:?}");
         }
     }
