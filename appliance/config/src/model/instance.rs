@@ -253,6 +253,7 @@ pub(crate) struct Defaults {
     pub(crate) owner_ignore_adverts: Option<Setting<bool>>,
     pub(crate) skip_check_advert_addresses: Option<Setting<bool>>,
     pub(crate) v3_checksum_as_v2: Option<Setting<bool>>,
+    pub(crate) notify_priority_changes: Option<Setting<bool>>,
     pub(crate) smtp_alert: Option<Setting<bool>>,
     pub(crate) smtp_alert_vrrp: Option<Setting<bool>>,
 }

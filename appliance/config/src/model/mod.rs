@@ -3,14 +3,16 @@
 //! Two models are equal when they mean the same; where the values were written does not count. A reload compares models.
 
 mod address;
+mod global;
 mod instance;
 mod tracker;
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Deref;
 
 pub use self::address::{Broadcast, Lifetime, Scope, StaticAddress, VirtualAddress};
+pub use self::global::{Fifo, Firewall, Global, Mail, MailSecurity, NotifyFifo, ServiceScript};
+pub(crate) use self::instance::Defaults;
 pub use self::instance::{
     Authentication, Family, GratuitousArp, Instance, Notify, Peer, Script, StartState, Version, VirtualMac,
 };
@@ -156,94 +158,6 @@ impl serde::Serialize for Secret {
         serializer.serialize_str("********")
     }
 }
-
-/// `global_defs`: what holds for the service as a whole. Defaults for instances are worked into the instances.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Global {
-    /// `router_id`; without it the host name is meant.
-    pub router_id: Option<Setting<String>>,
-    /// `vrrp_version`
-    pub version: Option<Setting<Version>>,
-    /// `vrrp_mcast_group4`
-    pub multicast_group4: Setting<Ipv4Addr>,
-    /// `vrrp_mcast_group6`
-    pub multicast_group6: Setting<Ipv6Addr>,
-    /// `default_interface`
-    pub default_interface: Option<Setting<String>>,
-    /// `vrrp_strict`
-    pub strict: Setting<bool>,
-    /// `vrrp_check_unicast_src`
-    pub check_unicast_source: Setting<bool>,
-    /// `vrrp_startup_delay`
-    pub startup_delay_ms: Setting<u32>,
-    /// `vrrp_delay_after_boot`
-    pub delay_after_boot_ms: Setting<u32>,
-    /// `vrrp_garp_interval`: least time between two gratuitous ARP packets on an interface.
-    pub garp_interval_us: Setting<u32>,
-    /// `vrrp_gna_interval`: the same for unsolicited neighbour advertisements.
-    pub gna_interval_us: Setting<u32>,
-    /// `vrrp_rt_priority`: SCHED_RR priority of the engine, 1 to 99.
-    pub realtime_priority: Option<Setting<u8>>,
-    /// `vrrp_priority`: nice value of the engine, -20 to 19.
-    pub nice: Option<Setting<i8>>,
-    /// `vrrp_no_swap`
-    pub no_swap: Setting<bool>,
-    /// `script_user`: user and group.
-    pub script_user: Option<Setting<(String, Option<String>)>>,
-    /// `enable_script_security`
-    pub script_security: Setting<bool>,
-    /// Mail.
-    pub mail: Mail,
-    /// `notify_fifo` and `vrrp_notify_fifo`, with the scripts that read them.
-    pub notify_fifos: Vec<Setting<String>>,
-    /// Defaults that instances take over.
-    pub(crate) instance_defaults: Defaults,
-}
-
-impl Default for Global {
-    fn default() -> Self {
-        Self {
-            router_id: None,
-            version: None,
-            multicast_group4: Setting::implied(Ipv4Addr::new(224, 0, 0, 18)),
-            multicast_group6: Setting::implied(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12)),
-            default_interface: None,
-            strict: Setting::default(),
-            check_unicast_source: Setting::default(),
-            startup_delay_ms: Setting::default(),
-            delay_after_boot_ms: Setting::default(),
-            garp_interval_us: Setting::default(),
-            gna_interval_us: Setting::default(),
-            realtime_priority: None,
-            nice: None,
-            no_swap: Setting::default(),
-            script_user: None,
-            script_security: Setting::default(),
-            mail: Mail::default(),
-            notify_fifos: Vec::new(),
-            instance_defaults: Defaults::default(),
-        }
-    }
-}
-
-/// How and to whom mail goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mail {
-    /// `notification_email`
-    pub to: Vec<Setting<String>>,
-    /// `notification_email_from`
-    pub from: Option<Setting<String>>,
-    /// `smtp_server`: host and port.
-    pub server: Option<Setting<(String, u16)>>,
-    /// `smtp_helo_name`
-    pub helo_name: Option<Setting<String>>,
-    /// `smtp_connect_timeout`
-    pub connect_timeout_ms: Option<Setting<u32>>,
-    /// `no_email_faults`
-    pub no_faults: Setting<bool>,
-}
-
-pub(crate) use self::instance::Defaults;
 
 #[cfg(test)]
 mod tests {

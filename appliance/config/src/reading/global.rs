@@ -6,7 +6,7 @@ use super::Reader;
 use super::statement::Statement;
 use super::values::Value;
 use crate::diagnostic::{Diagnostic, code};
-use crate::model::{Global, Setting, Version};
+use crate::model::{Fifo, Global, MailSecurity, Setting, Version};
 use crate::schema::{GLOBAL_DEFS, Keyword};
 use crate::source::Span;
 
@@ -22,7 +22,14 @@ impl Reader<'_> {
                     self.model.global.mail.to.extend(addresses);
                 }
                 "startup_script" | "shutdown_script" | "notify_fifo_script" | "vrrp_notify_fifo_script" => {
-                    self.command(keyword, line);
+                    let script = self.command(keyword, line);
+                    let global = &mut self.model.global;
+                    *match keyword.name {
+                        "startup_script" => &mut global.startup.script,
+                        "shutdown_script" => &mut global.shutdown.script,
+                        "notify_fifo_script" => &mut global.notify_fifo.script,
+                        _ => &mut global.vrrp_notify_fifo.script,
+                    } = script;
                 }
                 _ => {
                     let Some(values) = self.values(keyword, line) else { continue };
@@ -96,15 +103,56 @@ impl Global {
             "notification_email_from" => self.mail.from = text(),
             "smtp_server" => {
                 let port = match values.get(1) {
-                    Some(Value::Integer(port)) => u16::try_from(*port).unwrap_or(25),
-                    _ => 25,
+                    Some(Value::Integer(port)) => u16::try_from(*port).unwrap_or(0),
+                    _ => 0, // Settled when smtp_security is known.
                 };
                 self.mail.server = text().map(|host| Setting { value: (host.value, port), at: host.at });
             }
+            "smtp_user" => self.mail.user = text(),
+            "smtp_password_file" => self.mail.password_file = text(),
+            "smtp_security" => {
+                let security = match values.first() {
+                    Some(Value::Choice("starttls")) => MailSecurity::StartTls,
+                    Some(Value::Choice("tls")) => MailSecurity::Tls,
+                    _ => MailSecurity::None,
+                };
+                self.mail.security = Setting::written(security, at);
+            }
+            "smtp_ca_file" => self.mail.ca_file = text(),
+            "smtp_digest" => take(&mut self.mail.digest_s, integer(values, at)),
             "smtp_helo_name" => self.mail.helo_name = text(),
-            "smtp_connect_timeout" => self.mail.connect_timeout_ms = Some(millis(values, at)),
+            "smtp_connect_timeout" => self.mail.connect_timeout_ms = millis(values, at),
             "no_email_faults" => self.mail.no_faults = switch(),
-            "notify_fifo" | "vrrp_notify_fifo" => self.notify_fifos.extend(text()),
+            "notify_fifo" => self.notify_fifo.fifo = fifo(values, at),
+            "vrrp_notify_fifo" => self.vrrp_notify_fifo.fifo = fifo(values, at),
+            "vrrp_notify_priority_changes" => defaults.notify_priority_changes = Some(switch()),
+            "fifo_write_vrrp_states_on_reload" => self.fifo_states_on_reload = switch(),
+            "notify_timeout" => self.notify_timeout_ms = millis(values, at),
+            "startup_script_timeout" => take(&mut self.startup.timeout_s, integer(values, at)),
+            "shutdown_script_timeout" => take(&mut self.shutdown.timeout_s, integer(values, at)),
+            "set_supplementary_groups" => self.supplementary_groups = switch(),
+            "vmac_prefix" => take(&mut self.vmac_prefix, text()),
+            "vmac_addr_prefix" => take(&mut self.vmac_address_prefix, text()),
+            "disable_local_igmp" => self.disable_local_igmp = switch(),
+            "nftables" => {
+                let table = text().unwrap_or_else(|| Setting::written("keepalived".to_owned(), at));
+                self.firewall.nftables = Some(table);
+            }
+            "nftables_priority" => take(&mut self.firewall.nftables_priority, integer(values, at)),
+            "nftables_counters" => self.firewall.nftables_counters = switch(),
+            "nftables_ifindex" => self.firewall.nftables_ifindex = switch(),
+            "vrrp_iptables" => {
+                let chain = |at: usize| values.get(at).and_then(Value::text).map(str::to_owned);
+                let chains = match chain(0) {
+                    Some(input) => (input, chain(1)),
+                    None => ("INPUT".to_owned(), Some("OUTPUT".to_owned())),
+                };
+                self.firewall.iptables = Some(Setting::written(chains, at));
+            }
+            "vrrp_ipsets" => {
+                let names = values.iter().filter_map(Value::text);
+                self.firewall.ipsets = names.map(|name| Setting::written(name.to_owned(), at)).collect();
+            }
             "vrrp_garp_master_repeat" => defaults.garp_master_repeat = integer(values, at),
             "vrrp_garp_master_delay" => defaults.garp_master_delay_s = integer(values, at),
             "vrrp_garp_master_refresh" => defaults.garp_refresh_s = integer(values, at),
@@ -129,6 +177,20 @@ impl Global {
         }
         Ok(())
     }
+}
+
+/// Takes a value over, if there is one.
+fn take<T>(slot: &mut Setting<T>, value: Option<Setting<T>>) {
+    if let Some(value) = value {
+        *slot = value;
+    }
+}
+
+/// `PATH [USER [GROUP]]`
+fn fifo(values: &[Value<'_>], at: Span) -> Option<Setting<Fifo>> {
+    let mut words = values.iter().filter_map(Value::text).map(str::to_owned);
+    let path = words.next()?;
+    Some(Setting::written(Fifo { path, user: words.next(), group: words.next() }, at))
 }
 
 pub(super) fn is_link_local_multicast(group: &std::net::Ipv6Addr) -> bool {

@@ -188,6 +188,7 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self, sources: &Sources) -> Outcome {
+        self.settle_global();
         for draft in std::mem::take(&mut self.drafts) {
             self.finish_instance(draft);
         }

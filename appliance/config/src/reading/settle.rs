@@ -6,7 +6,7 @@ use super::instance::{Draft, concern};
 use super::values::millionths;
 use super::{Reader, shorten};
 use crate::diagnostic::{Diagnostic, code};
-use crate::model::{Defaults, Family, Instance, Setting, Version};
+use crate::model::{Defaults, Family, Instance, MailSecurity, Model, Setting, Version};
 use crate::source::Span;
 
 impl Reader<'_> {
@@ -55,6 +55,22 @@ impl Reader<'_> {
             concern(diagnostic, &name);
         }
         self.model.instances.push(instance);
+    }
+
+    /// `global_defs` as a whole: what stands for what is not written, and what groups take over from it.
+    pub(super) fn settle_global(&mut self) {
+        let Model { global, sync_groups, .. } = &mut self.model;
+        if let Some(Setting { value: (_, port @ 0), .. }) = &mut global.mail.server {
+            *port = if global.mail.security.value == MailSecurity::Tls { 465 } else { 25 };
+        }
+        if !global.vmac_address_prefix.is_written() {
+            global.vmac_address_prefix.value.clone_from(&global.vmac_prefix.value);
+        }
+        let defaults = &global.instance_defaults;
+        for group in sync_groups {
+            take(&mut group.smtp_alert, defaults.smtp_alert_vrrp.or(defaults.smtp_alert));
+            take(&mut group.notify.priority_changes, defaults.notify_priority_changes);
+        }
     }
 
     /// Only unicast can do without an interface; the VIPs then go where they say, or to the default interface.
@@ -267,13 +283,14 @@ impl Reader<'_> {
     }
 }
 
+fn take<T: Copy>(slot: &mut Setting<T>, default: Option<Setting<T>>) {
+    if let (false, Some(default)) = (slot.is_written(), default) {
+        *slot = default;
+    }
+}
+
 /// What the instance does not say itself, `global_defs` may say.
 fn take_defaults(instance: &mut Instance, defaults: &Defaults) {
-    fn take<T: Copy>(slot: &mut Setting<T>, default: Option<Setting<T>>) {
-        if let (false, Some(default)) = (slot.is_written(), default) {
-            *slot = default;
-        }
-    }
     let garp = &mut instance.garp;
     take(&mut garp.master_repeat, defaults.garp_master_repeat);
     take(&mut garp.master_delay_s, defaults.garp_master_delay_s);
@@ -289,4 +306,5 @@ fn take_defaults(instance: &mut Instance, defaults: &Defaults) {
     take(&mut instance.skip_check_advert_addresses, defaults.skip_check_advert_addresses);
     take(&mut instance.v3_checksum_as_v2, defaults.v3_checksum_as_v2);
     take(&mut instance.smtp_alert, defaults.smtp_alert_vrrp.or(defaults.smtp_alert));
+    take(&mut instance.notify.priority_changes, defaults.notify_priority_changes);
 }

@@ -24,7 +24,7 @@ impl Reader<'_> {
             members: Vec::new(),
             tracks: Tracks::default(),
             notify: Notify::default(),
-            smtp_alert: self.model.global.instance_defaults.smtp_alert.unwrap_or_default(),
+            smtp_alert: Setting::implied(false),
             tracking_weight: Setting::implied(false),
         };
         for line in statement.statements() {

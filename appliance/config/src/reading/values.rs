@@ -28,6 +28,13 @@ pub(crate) enum Value<'w> {
     Command(Vec<String>),
 }
 
+impl<'w> Value<'w> {
+    /// The word of a value that is one.
+    pub(crate) fn text(&self) -> Option<&'w str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+}
+
 /// Why a word is not a value of its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {

@@ -1,8 +1,8 @@
 //! `global_defs { … }`
 
 use super::{
-    Arg, Keyword, Kind, NONE, Place, SCRIPT_ARGS, SWITCH, WORDS, any, decimal_seconds, int, no_effect, not_yet, one,
-    optional, outside, renamed, seconds, supported,
+    Arg, Keyword, Kind, NONE, OWN, Place, SCRIPT_ARGS, SWITCH, WORDS, any, decimal_seconds, int, no_effect, not_yet,
+    one, optional, outside, renamed, seconds, supported,
 };
 
 /// `global_defs`
@@ -103,6 +103,11 @@ static KEYWORDS: &[Keyword] = &[
     not_yet("smtp_alert", "2.0.0", SWITCH, "smtp_alert of all that does not say.", NO_MAIL).default("off"),
     not_yet("smtp_alert_vrrp", "2.0.0", SWITCH, "smtp_alert of instances and groups that do not say.", NO_MAIL).default("smtp_alert"),
     not_yet("no_email_faults", "2.0.0", NONE, "No mail about FAULT.", NO_MAIL),
+    not_yet("smtp_user", OWN, &[one("NAME", Kind::Word)], "The name to log in to the relay with.", NO_MAIL).default("no login"),
+    not_yet("smtp_password_file", OWN, PATH, "A file that only root can read and whose first line is the password for the relay.", NO_MAIL),
+    not_yet("smtp_security", OWN, &[one("none|starttls|tls", Kind::Choice(&["none", "starttls", "tls"]))], "Whether mail is sent over TLS: by STARTTLS, or from the first byte (port 465).", NO_MAIL).default("none"),
+    not_yet("smtp_ca_file", OWN, PATH, "Certificates (PEM) that the relay's certificate must be signed by.", NO_MAIL).default("those of the system"),
+    not_yet("smtp_digest", OWN, &[one("SECONDS", seconds(0, 86_400))], "After a mail, transitions within so many seconds come in one mail; 0 for a mail each.", NO_MAIL).default("60"),
     outside("smtp_alert_checker", "2.0.0", SWITCH, "Mail of the load balancer.", NO_IPVS),
     outside("checker_log_all_failures", "2.0.11", SWITCH, "Log of the load balancer.", NO_IPVS),
     outside("no_checker_emails", "2.0.0", NONE, "Mail of the load balancer.", NO_IPVS),
@@ -120,6 +125,7 @@ static KEYWORDS: &[Keyword] = &[
     not_yet("vrrp_notify_fifo", "1.3.6", FIFO, "A FIFO that gets the transitions of instances.", NO_FIFO),
     not_yet("vrrp_notify_fifo_script", "1.3.6", SCRIPT_ARGS, "A script that reads it.", NO_FIFO),
     not_yet("vrrp_notify_priority_changes", "2.0.16", SWITCH, "Reports changes of the priority on the FIFOs.", NO_FIFO),
+    not_yet("notify_timeout", OWN, &[one("SECONDS", decimal_seconds(1_000_000, 86_400))], "How long a notify script may run before it is killed.", "no script is run").default("60"),
     not_yet("fifo_write_vrrp_states_on_reload", "2.2.5", NONE, "Writes all states to the FIFOs after a reload.", NO_FIFO),
     outside("lvs_notify_fifo", "1.3.6", FIFO, "FIFO of the load balancer.", NO_IPVS),
     outside("lvs_notify_fifo_script", "1.3.6", SCRIPT_ARGS, "A script that reads it.", NO_IPVS),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::{Arg, Count, FILE, Keyword, Kind, Place, Status, places};
+use super::{Arg, Count, FILE, Keyword, Kind, OWN, Place, Status, places};
 use crate::reading;
 
 /// Columns of the text.
@@ -73,7 +73,10 @@ fn value(arg: &Arg) -> Option<String> {
 }
 
 fn status(keyword: &Keyword) -> String {
-    let since = format!("keepalived has it since {}.", keyword.since);
+    let since = match keyword.since {
+        OWN => "locum's own; keepalived does not know it.".to_owned(),
+        release => format!("keepalived has it since {release}."),
+    };
     match keyword.status {
         Status::Supported => since,
         Status::NoEffect(why) => format!("{since} It has no effect in locum: {why}."),

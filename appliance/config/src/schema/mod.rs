@@ -46,7 +46,7 @@ pub struct Entry {
 pub struct Keyword {
     /// The word.
     pub name: &'static str,
-    /// The keepalived release that brought it.
+    /// The keepalived release that brought it; [`OWN`] when keepalived does not know it.
     pub since: &'static str,
     /// What follows it on its line.
     pub args: &'static [Arg],
@@ -61,6 +61,9 @@ pub struct Keyword {
     /// It may stand several times in one block.
     pub repeats: bool,
 }
+
+/// Stands in place of a keepalived release: the keyword is locum's own.
+pub const OWN: &str = "";
 
 /// What locum does with a keyword.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
