@@ -2,6 +2,7 @@
 //!
 //! - `cli`: the command line.
 //! - `service`: everything that may wait: files, netlink, the control socket.
+//! - `script`: running a command of the configuration.
 //! - `engine`: the thread that owns the virtual routers.
 //! - `demo`: a virtual LAN to try it all on.
 //! - `machine`: its name, and a configuration as it is read on it.
@@ -13,6 +14,8 @@ mod clock;
 mod demo;
 mod engine;
 mod machine;
+#[allow(dead_code, unused_imports, reason = "trackers and notification are about to use it")]
+mod script;
 mod service;
 
 pub use cli::main;

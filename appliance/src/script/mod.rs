@@ -1,0 +1,109 @@
+//! Running one command of the configuration: a check, a notification.
+//!
+//! A command runs in a process group of its own, with nothing to read, as the user that the configuration says, and no
+//! longer than it may. Its last lines and its end are kept; it is always reaped. Read credentials(7) and signal(7) before
+//! changing it.
+//!
+//! - [`account`]: users and groups.
+//! - [`output`]: what it prints.
+//! - [`run`](mod@run): from its start to its end.
+//! - [`security`]: whether it may run at all.
+
+mod account;
+mod output;
+mod run;
+mod security;
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::Path;
+
+use locum_config::model::{Global, Script};
+
+pub(crate) use self::account::{Account, AccountError};
+pub(crate) use self::run::{End, NotStarted, Outcome, Run, run};
+pub(crate) use self::security::{Insecure, Security, check};
+
+/// What loaders and shells are led astray by; no script gets it from the service's own environment.
+const NOT_PASSED_ON: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
+
+/// What holds for all scripts of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Customs {
+    /// What scripts run as that name no user.
+    account: Result<Account, AccountError>,
+    /// How strictly they are looked at.
+    pub(crate) security: Security,
+}
+
+impl Customs {
+    /// Those of `global_defs`. Looks users up.
+    pub(crate) fn of(global: &Global) -> Self {
+        let script_user = global.script_user.as_ref().map(|user| &user.value);
+        let security = if *global.script_security { Security::Enforced } else { Security::Lenient };
+        Self { account: Account::customary(script_user), security }
+    }
+}
+
+/// A command that is ready to run.
+#[derive(Clone, Debug)]
+pub(crate) struct Command {
+    program: OsString,
+    arguments: Vec<OsString>,
+    environment: Vec<(String, String)>,
+    account: Result<Account, AccountError>,
+}
+
+impl Command {
+    /// A command of the configuration. Looks its user up.
+    pub(crate) fn new(script: &Script, customs: &Customs) -> Self {
+        let account = match &script.user {
+            Some(user) => Account::named(user, script.group.as_deref()),
+            None => customs.account.clone(),
+        };
+        let mut words = script.words.iter().map(OsString::from);
+        Self { program: words.next().unwrap_or_default(), arguments: words.collect(), environment: Vec::new(), account }
+    }
+
+    /// With one argument more.
+    pub(crate) fn argument(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// With a variable more in its environment.
+    pub(crate) fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// The program, as it is written.
+    pub(crate) fn program(&self) -> &Path {
+        Path::new(&self.program)
+    }
+
+    /// Who it runs as.
+    ///
+    /// # Errors
+    /// When there is no such user or group.
+    pub(crate) const fn account(&self) -> Result<&Account, &AccountError> {
+        self.account.as_ref()
+    }
+
+    /// `script "</path"`: no program, the file has to be there and to open.
+    fn opens_only(&self) -> Option<&OsStr> {
+        let program = self.program.to_str()?.strip_prefix('<')?;
+        let path = if program.is_empty() { self.arguments.first()?.as_os_str() } else { OsStr::new(program) };
+        Some(path).filter(|path| Path::new(path).is_absolute())
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.program.display().fmt(f)?;
+        self.arguments.iter().try_for_each(|argument| write!(f, " {}", argument.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests;
