@@ -52,23 +52,29 @@ pub enum Contribution {
     Awaited,
 }
 
-/// A tracker as one router follows it.
+/// A tracker: what it said last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tracker {
+    /// What it says.
+    pub reading: Reading,
+    /// Since when it says so.
+    pub since: Instant,
+}
+
+/// That a router follows a tracker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Track {
     /// Which.
     pub tracker: TrackerId,
     /// How much it counts.
     pub weight: Weight,
-    /// What it said last.
-    pub reading: Reading,
-    /// Since when it says so.
-    pub since: Instant,
 }
 
 impl Track {
-    /// What it comes to.
-    pub fn contribution(&self) -> Contribution {
-        self.weight.contribution(self.reading)
+    /// What it comes to. A tracker that is not in the table has said nothing.
+    pub fn contribution(&self, trackers: &[Tracker]) -> Contribution {
+        let tracker = trackers.get(usize::from(self.tracker.0)).copied().unwrap_or_default();
+        self.weight.contribution(tracker.reading)
     }
 }
 
@@ -97,17 +103,30 @@ impl Weight {
     }
 }
 
-/// The priority that counts.
-pub fn effective(base: NonZeroU8, tracks: &[Track]) -> u8 {
-    if base.get() > BACKUP_PRIORITY_MAX {
-        return base.get();
+/// What all trackers of a router come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// The priority that counts.
+    pub effective: u8,
+    /// Whether a tracker keeps the router from taking part.
+    pub blocks: bool,
+    /// Whether a first reading is waited for.
+    pub awaits: bool,
+}
+
+/// Adds up what `tracks` come to, given what the trackers say.
+pub fn sum(base: NonZeroU8, tracks: &[Track], trackers: &[Tracker]) -> Sum {
+    let (mut blocks, mut awaits, mut points) = (false, false, i32::from(base.get()));
+    for track in tracks {
+        match track.contribution(trackers) {
+            Contribution::Adds(more) => points = points.saturating_add(i32::from(more)),
+            Contribution::Blocks => blocks = true,
+            Contribution::Awaited => awaits = true,
+        }
     }
-    let points = |track: &Track| match track.contribution() {
-        Contribution::Adds(points) => i32::from(points),
-        Contribution::Blocks | Contribution::Awaited => 0,
-    };
-    let sum = tracks.iter().map(points).fold(i32::from(base.get()), i32::saturating_add);
-    u8::try_from(sum.clamp(1, i32::from(BACKUP_PRIORITY_MAX))).unwrap_or(BACKUP_PRIORITY_MAX)
+    let limited = u8::try_from(points.clamp(1, i32::from(BACKUP_PRIORITY_MAX))).unwrap_or(BACKUP_PRIORITY_MAX);
+    let effective = if base.get() > BACKUP_PRIORITY_MAX { base.get() } else { limited };
+    Sum { effective, blocks, awaits }
 }
 
 fn limited(points: i32) -> i16 {
@@ -117,11 +136,9 @@ fn limited(points: i32) -> i16 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::vec::Vec;
 
-    const fn track(value: i16, reverse: bool, reading: Reading) -> Track {
-        Track { tracker: TrackerId(0), weight: Weight { value, reverse }, reading, since: Instant::from_us(1) }
-    }
+    use super::*;
 
     #[test]
     fn what_readings_come_to() {
@@ -156,20 +173,33 @@ mod tests {
             (254, false, Value(i32::MIN), Blocks),
         ];
         for (value, reverse, reading, contribution) in table {
-            assert_eq!(track(value, reverse, reading).contribution(), contribution, "{value} {reverse} {reading:?}");
+            assert_eq!(Weight { value, reverse }.contribution(reading), contribution, "{value} {reverse} {reading:?}");
         }
     }
 
     #[test]
     fn the_sum_stays_in_its_range() {
-        let base = |priority| NonZeroU8::new(priority).unwrap();
-        let (good, bad) = (Reading::Good, Reading::Bad);
-        assert_eq!(effective(base(100), &[]), 100);
-        assert_eq!(effective(base(100), &[track(20, false, good), track(-50, false, bad)]), 70);
-        assert_eq!(effective(base(100), &[track(-200, false, bad)]), 1);
-        assert_eq!(effective(base(100), &[track(200, false, good)]), 254);
+        let sum_of = |base, weights: &[i16]| {
+            // The even trackers are well, the odd ones have failed.
+            let reading = |index| if index % 2 == 0 { Reading::Good } else { Reading::Bad };
+            let trackers: Vec<_> = (0..4).map(|at| Tracker { reading: reading(at), since: Instant::ZERO }).collect();
+            let track = |(index, value): (u16, &i16)| {
+                let weight = Weight { value: *value, reverse: false };
+                Track { tracker: TrackerId(index), weight }
+            };
+            let tracks: Vec<_> = (0..).zip(weights).map(track).collect();
+            sum(NonZeroU8::new(base).unwrap(), &tracks, &trackers)
+        };
+        let plain = |effective| Sum { effective, blocks: false, awaits: false };
+        assert_eq!(sum_of(100, &[]), plain(100));
+        assert_eq!(sum_of(100, &[20, -50]), plain(70));
+        assert_eq!(sum_of(100, &[20, -200]), plain(1));
+        assert_eq!(sum_of(100, &[200]), plain(254));
         // The limits hold for the sum, not for what goes into it.
-        assert_eq!(effective(base(100), &[track(200, false, good), track(-100, false, bad)]), 200);
-        assert_eq!(effective(base(255), &[track(-50, false, bad)]), 255);
+        assert_eq!(sum_of(100, &[200, -100]), plain(200));
+        assert_eq!(sum_of(255, &[0, -50]), plain(255));
+        assert_eq!(sum_of(100, &[20, 0]), Sum { effective: 120, blocks: true, awaits: false });
+        // The fifth has no place in the table: nothing is known of it.
+        assert_eq!(sum_of(100, &[1, 1, 1, 1, 0]), Sum { effective: 102, blocks: false, awaits: true });
     }
 }

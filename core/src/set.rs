@@ -21,6 +21,7 @@
 //! Calling `handle_timeout` early is harmless; late costs lateness.
 
 mod deadlines;
+mod groups;
 mod tables;
 mod writing;
 
@@ -29,8 +30,10 @@ use core::net::IpAddr;
 pub use tables::{Interface, Link, Slot};
 
 use deadlines::Deadlines;
+use groups::{Standing, Walk};
 use writing::{destination, write};
 
+use crate::priority::{Reading, Tracker, TrackerId};
 use crate::reject::Reject;
 use crate::router::{
     Action, Command, CommandError, Config, ConfigError, Effect, Effects, Event, InterfaceId, REJECT_REPORT_EVERY,
@@ -145,6 +148,12 @@ enum Work {
         interface: InterfaceId,
         next: usize,
     },
+    /// A tracker says something else; from this slot on.
+    Reading {
+        now: Instant,
+        tracker: TrackerId,
+        next: usize,
+    },
     /// Everything stops; from this slot on.
     Shutdown {
         now: Instant,
@@ -152,19 +161,23 @@ enum Work {
     },
 }
 
-/// A set of virtual routers, in tables that the caller provides: their sizes are the most routers and interfaces there
-/// can be (at most 65,535 of each).
+/// A set of virtual routers, in tables that the caller provides: their sizes are the most routers, interfaces and trackers
+/// there can be (at most 65,535 of each).
 #[derive(Debug)]
-pub struct RouterSet<S, R, I>
+pub struct RouterSet<S, R, I, T>
 where
     S: Storage,
     R: AsRef<[Slot<S>]> + AsMut<[Slot<S>]>,
     I: AsRef<[Interface]> + AsMut<[Interface]>,
+    T: AsRef<[Tracker]> + AsMut<[Tracker]>,
 {
     slots: R,
     interfaces: I,
+    trackers: T,
     heap_len: u16,
     work: Work,
+    /// The members of a sync group that are still to follow one of them.
+    walk: Option<Walk>,
     /// Effects of the router that was handled last.
     effects: Effects,
     effects_of: RouterId,
@@ -173,19 +186,22 @@ where
     storage: core::marker::PhantomData<S>,
 }
 
-impl<S, R, I> RouterSet<S, R, I>
+impl<S, R, I, T> RouterSet<S, R, I, T>
 where
     S: Storage,
     R: AsRef<[Slot<S>]> + AsMut<[Slot<S>]>,
     I: AsRef<[Interface]> + AsMut<[Interface]>,
+    T: AsRef<[Tracker]> + AsMut<[Tracker]>,
 {
     /// An empty set. The tables must hold default values.
-    pub fn new(slots: R, interfaces: I) -> Self {
+    pub fn new(slots: R, interfaces: I, trackers: T) -> Self {
         Self {
             slots,
             interfaces,
+            trackers,
             heap_len: 0,
             work: Work::None,
+            walk: None,
             effects: Effects::new(),
             effects_of: RouterId(0),
             sending: None,
@@ -207,6 +223,11 @@ where
     /// An interface.
     pub fn interface(&self, id: InterfaceId) -> Option<&Interface> {
         self.interfaces.as_ref().get(usize::from(id.0))
+    }
+
+    /// What a tracker said last.
+    pub fn tracker(&self, id: TrackerId) -> Option<&Tracker> {
+        self.trackers.as_ref().get(usize::from(id.0))
     }
 
     /// The earliest deadline.
@@ -240,6 +261,10 @@ where
         if place.router(family, vrid).is_some() {
             return Err((ConfigError::Duplicate, config));
         }
+        let trackers = self.trackers.as_ref();
+        if config.tracks.as_ref().iter().any(|track| usize::from(track.tracker.0) >= trackers.len()) {
+            return Err((ConfigError::Tracker, config));
+        }
         let free = (0..u16::MAX).zip(self.slots.as_mut()).find(|(_, slot)| slot.router.is_none());
         let Some((index, slot)) = free else {
             return Err((ConfigError::Full, config));
@@ -253,18 +278,20 @@ where
         let mut held: heapless::Vec<Block, 3> = heapless::Vec::new();
         held.extend(blocks.into_iter().filter_map(|(holds, block)| holds.then_some(block)));
         place.set_router(family, vrid, Some(id));
-        let router = slot.router.insert(VirtualRouter::new(now, config, source, &held));
-        router.start(now, &mut self.effects);
-        self.effects_of = id;
-        self.reschedule(id);
+        slot.router = Some(VirtualRouter::new(now, config, source, &held, trackers));
+        self.join_group(now, id);
+        // It is a member only now: what blocks it from the beginning is a change to the others.
+        self.act_from(now, id, Standing::ABSENT, |router, _, out| router.start(now, out));
         Ok(id)
     }
 
     /// Removes a router that is stopped and gives back its configuration. `None` if there is none, or it is not stopped.
     pub fn remove(&mut self, id: RouterId) -> Option<Config<S>> {
         self.assert_drained();
+        self.router(id).filter(|router| router.is_stopped())?;
+        self.leave_group(id);
         let slot = self.slots.as_mut().get_mut(id.index())?;
-        let router = slot.router.take_if(|router| router.is_stopped())?;
+        let router = slot.router.take()?;
         let config = router.into_config();
         if let Some(place) = self.interfaces.as_mut().get_mut(usize::from(config.interface.0)) {
             place.set_router(config.family, config.vrid.get(), None);
@@ -296,7 +323,7 @@ where
             }
             return;
         };
-        self.with_router(id, |router, out| router.handle_packet(now, packet, &message, out));
+        self.with_router(now, id, |router, _, out| router.handle_packet(now, packet, &message, out));
     }
 
     /// A packet came in on `interface` that cannot be read.
@@ -325,7 +352,17 @@ where
     /// The address that a router is to send from is this now.
     pub fn handle_source(&mut self, now: Instant, id: RouterId, source: Option<IpAddr>) {
         self.assert_drained();
-        self.with_router(id, |router, out| router.handle_source(now, source, out));
+        self.with_router(now, id, |router, _, out| router.handle_source(now, source, out));
+    }
+
+    /// A tracker says this now. All who follow it act on it.
+    pub fn handle_reading(&mut self, now: Instant, tracker: TrackerId, reading: Reading) {
+        self.assert_drained();
+        let Some(place) = self.trackers.as_mut().get_mut(usize::from(tracker.0)) else { return };
+        if place.reading != reading {
+            *place = Tracker { reading, since: now };
+            self.work = Work::Reading { now, tracker, next: 0 };
+        }
     }
 
     /// An order of the operator.
@@ -334,14 +371,15 @@ where
     /// Why it was not carried out.
     pub fn handle_command(&mut self, now: Instant, id: RouterId, command: Command) -> Result<(), CommandError> {
         self.assert_drained();
-        self.with_router(id, |router, out| router.handle_command(now, command, out))
+        self.ask_group(now, id);
+        self.with_router(now, id, |router, trackers, out| router.handle_command(now, command, trackers, out))
             .unwrap_or(Err(CommandError::NoSuchRouter))
     }
 
     /// Ends one router in order; it can be removed when it is stopped.
     pub fn handle_stop(&mut self, now: Instant, id: RouterId) {
         self.assert_drained();
-        self.with_router(id, |router, out| router.shutdown(now, out));
+        self.with_router(now, id, |router, _, out| router.shutdown(now, out));
     }
 
     /// Ends all routers in order. Go on with timeouts and packets until [`RouterSet::is_stopped`].
@@ -375,13 +413,18 @@ where
 
     /// Does the next piece of work. Returns whether there was one.
     fn advance(&mut self) -> bool {
+        if let Some(walk) = self.walk {
+            self.step(walk);
+            return true;
+        }
         match self.work {
             Work::None => false,
             Work::Timers(now) => {
                 let due = Deadlines::new(self.slots.as_ref(), self.heap_len).earliest().filter(|(at, _)| *at <= now);
                 match due {
                     Some((_, index)) => {
-                        self.with_router(RouterId(index), |router, out| router.handle_timer(now, out));
+                        self.ask_group(now, RouterId(index));
+                        self.with_router(now, RouterId(index), |router, _, out| router.handle_timer(now, out));
                     }
                     None => self.work = Work::None,
                 }
@@ -393,7 +436,7 @@ where
                 match found {
                     Some(id) => {
                         self.work = Work::Link { now, interface, next: id.index() + 1 };
-                        self.with_router(id, |router, out| {
+                        self.with_router(now, id, |router, _, out| {
                             // First what begins to hold, so that an exchange of the two never looks like recovery.
                             let missing = (Block::InterfaceMissing, link == Link::Missing);
                             let down = (Block::LinkDown, link == Link::Down);
@@ -407,11 +450,26 @@ where
                 }
                 true
             }
+            Work::Reading { now, tracker, next } => {
+                let follows = |router: &VirtualRouter<S>| {
+                    router.config().tracks.as_ref().iter().any(|track| track.tracker == tracker)
+                };
+                match self.next_router(next, follows) {
+                    Some(id) => {
+                        self.work = Work::Reading { now, tracker, next: id.index() + 1 };
+                        self.with_router(now, id, |router, trackers, out| {
+                            router.handle_reading(now, trackers, tracker, out);
+                        });
+                    }
+                    None => self.work = Work::None,
+                }
+                true
+            }
             Work::Shutdown { now, next } => {
                 match self.next_router(next, |_| true) {
                     Some(id) => {
                         self.work = Work::Shutdown { now, next: id.index() + 1 };
-                        self.with_router(id, |router, out| router.shutdown(now, out));
+                        self.with_router(now, id, |router, _, out| router.shutdown(now, out));
                     }
                     None => self.work = Work::None,
                 }
@@ -424,16 +482,33 @@ where
         self.routers().skip_while(|(id, _)| id.index() < from).find(|(_, router)| wanted(router)).map(|(id, _)| id)
     }
 
-    /// Lets a router act, and takes down its effects and its new deadline.
-    fn with_router<T>(
+    /// Lets a router act, and takes down its effects, its new deadline and what its group must follow.
+    fn with_router<A>(
         &mut self,
+        now: Instant,
         id: RouterId,
-        act: impl FnOnce(&mut VirtualRouter<S>, &mut Effects) -> T,
-    ) -> Option<T> {
+        act: impl FnOnce(&mut VirtualRouter<S>, &[Tracker], &mut Effects) -> A,
+    ) -> Option<A> {
+        let before = Standing::of(self.router(id)?);
+        self.act_from(now, id, before, act)
+    }
+
+    /// As `with_router`, with the standing from which the group takes its move.
+    fn act_from<A>(
+        &mut self,
+        now: Instant,
+        id: RouterId,
+        before: Standing,
+        act: impl FnOnce(&mut VirtualRouter<S>, &[Tracker], &mut Effects) -> A,
+    ) -> Option<A> {
         let router = self.slots.as_mut().get_mut(id.index())?.router.as_mut()?;
-        let result = act(router, &mut self.effects);
+        let result = act(router, self.trackers.as_ref(), &mut self.effects);
+        let (after, is_member) = (Standing::of(router), router.config().group.is_some());
         self.effects_of = id;
         self.reschedule(id);
+        if is_member && before != after {
+            self.walk = self.walk_from(now, id, before, after);
+        }
         Some(result)
     }
 
@@ -473,6 +548,7 @@ where
             self.effects.is_empty()
                 && self.sending.is_none()
                 && self.stray.is_none()
+                && self.walk.is_none()
                 && matches!(self.work, Work::None),
             "poll_output until Timeout before the next input"
         );

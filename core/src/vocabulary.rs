@@ -77,18 +77,36 @@ pub enum Block {
     LinkDown,
     /// The interface has no address to send adverts from, or not the one configured.
     NoSourceAddress,
+    /// A tracker without a weight has failed.
+    Tracker,
+    /// Another member of its sync group is in FAULT.
+    Group,
 }
 
 impl Block {
     /// Every block, in the order in which a person would mend them.
-    pub const ALL: [Self; 4] = [Self::Configuration, Self::InterfaceMissing, Self::LinkDown, Self::NoSourceAddress];
+    pub const ALL: [Self; 6] = [
+        Self::Configuration,
+        Self::InterfaceMissing,
+        Self::LinkDown,
+        Self::NoSourceAddress,
+        Self::Tracker,
+        Self::Group,
+    ];
 
+    /// Those that a router can have: all but the first, which keeps an instance from becoming one.
+    pub(crate) const OF_ROUTERS: [Self; 5] =
+        [Self::InterfaceMissing, Self::LinkDown, Self::NoSourceAddress, Self::Tracker, Self::Group];
+
+    /// Its place in [`Block::OF_ROUTERS`].
     pub(crate) const fn index(self) -> usize {
         match self {
-            Self::Configuration => 0,
-            Self::InterfaceMissing => 1,
-            Self::LinkDown => 2,
-            Self::NoSourceAddress => 3,
+            Self::InterfaceMissing => 0,
+            Self::LinkDown => 1,
+            Self::NoSourceAddress => 2,
+            Self::Tracker => 3,
+            Self::Group => 4,
+            Self::Configuration => usize::MAX,
         }
     }
 }
@@ -100,6 +118,8 @@ impl fmt::Display for Block {
             Self::InterfaceMissing => "interface missing",
             Self::LinkDown => "link down",
             Self::NoSourceAddress => "no source address",
+            Self::Tracker => "tracker failed",
+            Self::Group => "sync group in FAULT",
         })
     }
 }
@@ -170,6 +190,40 @@ pub enum Cause {
         /// What it was.
         block: Block,
     },
+    /// A tracker without a weight has failed.
+    TrackerFailed {
+        /// Its place in the list of trackers.
+        tracker: u16,
+    },
+    /// The last tracker that kept it from taking part has recovered.
+    TrackerRecovered {
+        /// Its place in the list of trackers.
+        tracker: u16,
+    },
+    /// Another member of its sync group moved, and the group moves together.
+    GroupMoved {
+        /// The place of that member in the list of instances.
+        member: u16,
+    },
+    /// The operator has it stand back.
+    Yielded,
+    /// The operator ended the yield before anybody had taken over.
+    YieldEnded,
+    /// It was to stand back, but nobody has taken over.
+    NobodyTookOver {
+        /// How long it waited.
+        waited_us: u64,
+    },
+    /// The operator wants it to be MASTER now.
+    Taken {
+        /// The master that was heard last, if any.
+        master: Option<IpAddr>,
+    },
+    /// It was held up for longer than a backup waits, so another is master now (`timer_expired_backup`).
+    HeldUp {
+        /// How long its advert was overdue.
+        overdue_us: u64,
+    },
     /// The service stops.
     Shutdown,
     /// The service ended without stopping: it was killed, or the power failed. Noted by the next one at its start.
@@ -201,7 +255,23 @@ impl fmt::Display for Cause {
                 Block::InterfaceMissing => f.write_str("interface is there"),
                 Block::LinkDown => f.write_str("link is up"),
                 Block::NoSourceAddress => f.write_str("source address is there"),
+                Block::Tracker => f.write_str("tracker recovered"),
+                Block::Group => f.write_str("sync group out of FAULT"),
             },
+            Self::TrackerFailed { tracker } => write!(f, "tracker {tracker} failed"),
+            Self::TrackerRecovered { tracker } => write!(f, "tracker {tracker} recovered"),
+            Self::GroupMoved { member } => write!(f, "sync group followed member {member}"),
+            Self::YieldEnded => f.write_str("yield ended by operator"),
+            Self::Yielded => f.write_str("yielded by operator"),
+            Self::NobodyTookOver { waited_us } => {
+                write!(f, "yielded, but nobody took over within {}", Duration::from_us(waited_us))
+            }
+            Self::Taken { master: Some(master) } => write!(f, "taken from {master} by operator"),
+            Self::Taken { master: None } => f.write_str("taken by operator"),
+            Self::HeldUp { overdue_us } => {
+                let overdue = Duration::from_us(overdue_us);
+                write!(f, "advert was overdue by {overdue}: another router has taken over meanwhile")
+            }
             Self::Shutdown => f.write_str("service stopped"),
             Self::Killed => f.write_str("service was killed, or the power failed; noted at the next start"),
         }

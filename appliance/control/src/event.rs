@@ -134,6 +134,15 @@ pub enum Event {
         /// How long it took.
         lasted_us: u64,
     },
+    /// The priority that counts changed: a tracker, or an order of the operator.
+    PriorityChanged {
+        /// Whose.
+        instance: String,
+        /// What it was.
+        from: u8,
+        /// What it is.
+        to: u8,
+    },
     /// The reader was too slow and missed notices; ask again with `watch`.
     Lagged {
         /// How many.
@@ -155,6 +164,7 @@ impl Event {
             | Self::SecondMasterGone { instance, .. }
             | Self::NearMiss { instance, .. }
             | Self::AddressFailed { instance, .. }
+            | Self::PriorityChanged { instance, .. }
             | Self::HandoverEnded { instance, .. } => Some(instance),
             Self::Rejected { instance, .. } => instance.as_deref(),
             Self::Lagged { .. } | Self::Stopping => None,

@@ -93,6 +93,7 @@ fn lines(notice: &Notice) -> String {
         Event::HandoverEnded { instance, to: None, lasted_us } => {
             format!("{instance}: nobody has taken over within {}", span(*lasted_us))
         }
+        Event::PriorityChanged { instance, from, to } => format!("{instance}: effective priority {from} -> {to}"),
         Event::Lagged { missed } => format!("{missed} events were missed, this program was too slow"),
         Event::Stopping => "the service stops".into(),
     };

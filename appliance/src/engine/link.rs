@@ -12,9 +12,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 
 use heapless::spsc::{Consumer, Producer, Queue};
+use locum_core::priority::{Reading, TrackerId};
 use locum_core::reject::RejectCounters;
 use locum_core::router::{
-    CommandError, Config, ConfigError, Counters, Event, Heard, InterfaceId, Second, Sender, Timers,
+    Command, CommandError, Config, ConfigError, Counters, Event, Heard, InterfaceId, Second, Sender, StandingBack,
+    Timers,
 };
 use locum_core::set::{Link, RouterId, Stray};
 use locum_core::time::{Duration, Instant};
@@ -53,8 +55,10 @@ pub(crate) enum Order {
     SetSource { router: RouterId, source: Option<IpAddr> },
     /// The addresses are to be installed in this way now. The old plan comes back by [`Report::Discarded`].
     SetPlan { router: RouterId, plan: Box<AddressPlan> },
-    /// End the preempt delay. Answered by [`Report::Resumed`].
-    Resume { router: RouterId, ticket: u32 },
+    /// A tracker says this now.
+    SetReading { tracker: TrackerId, reading: Reading },
+    /// Do what the operator says. Answered by [`Report::Obeyed`].
+    Command { router: RouterId, command: Command, ticket: u32 },
     /// Show these routers, at most as many as `views` has room for. Answered by [`Report::Views`].
     View { first: usize, views: Vec<RouterView> },
     /// Stop in order. Answered by [`Report::Stopped`].
@@ -72,8 +76,8 @@ pub(crate) enum Report {
     Stray { at: Instant, interface: InterfaceId, stray: Stray },
     /// An address is on its interface, or not any more.
     Address { router: RouterId, index: u16, outcome: AddressOutcome },
-    /// What became of [`Order::Resume`].
-    Resumed { ticket: u32, result: Result<(), CommandError> },
+    /// What became of [`Order::Command`].
+    Obeyed { ticket: u32, result: Result<(), CommandError> },
     /// The views asked for.
     Views { views: Vec<RouterView>, more_from: Option<usize> },
     /// A packet could not be sent.
@@ -110,6 +114,10 @@ pub(crate) struct RouterView {
     pub(crate) state: State,
     /// The address that it sends from.
     pub(crate) source: Option<IpAddr>,
+    /// The base priority, as it is now.
+    pub(crate) priority: u8,
+    /// Whether the operator has it stand back.
+    pub(crate) standing_back: Option<StandingBack>,
     /// The priority that counts.
     pub(crate) effective_priority: u8,
     /// `Skew_Time`.
@@ -123,7 +131,7 @@ pub(crate) struct RouterView {
     /// Another master heard while MASTER.
     pub(crate) second: Option<Second>,
     /// What keeps it in FAULT.
-    pub(crate) blocks: heapless::Vec<(Block, Instant), 4>,
+    pub(crate) blocks: heapless::Vec<(Block, Instant), 5>,
     /// Who was heard.
     pub(crate) senders: heapless::Vec<Sender, { locum_core::router::SENDERS_MAX }>,
     /// What was counted.

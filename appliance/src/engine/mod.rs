@@ -22,6 +22,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::thread::JoinHandle;
 
+use locum_core::priority::Tracker;
 use locum_core::router::{Action, InterfaceId, VirtualRouter};
 use locum_core::set::{Interface, Output, RouterId, RouterSet, Slot};
 use locum_core::time::{Duration, Instant};
@@ -61,9 +62,11 @@ pub(crate) struct Sizes {
     pub(crate) routers: usize,
     /// Interfaces, at most [`INTERFACES_MAX`].
     pub(crate) interfaces: usize,
+    /// Trackers.
+    pub(crate) trackers: usize,
 }
 
-type Set = RouterSet<Owned, Vec<Slot<Owned>>, Vec<Interface>>;
+type Set = RouterSet<Owned, Vec<Slot<Owned>>, Vec<Interface>, Vec<Tracker>>;
 
 /// What the engine keeps for a router beside the router itself.
 #[derive(Default)]
@@ -111,7 +114,11 @@ impl Engine {
         let mut beside = Vec::new();
         beside.resize_with(sizes.routers, Beside::default);
         Self {
-            set: Set::new(vec![Slot::default(); sizes.routers], vec![Interface::default(); interfaces]),
+            set: Set::new(
+                vec![Slot::default(); sizes.routers],
+                vec![Interface::default(); interfaces],
+                vec![Tracker::default(); sizes.trackers],
+            ),
             beside,
             attachments,
             jobs,
@@ -347,10 +354,11 @@ impl Engine {
             },
             Order::SetSource { router, source } => self.set.handle_source(now, router, source),
             Order::SetPlan { router, plan } => self.set_plan(router, plan),
-            Order::Resume { router, ticket } => {
-                let result = self.set.handle_command(now, router, locum_core::router::Command::Resume);
+            Order::SetReading { tracker, reading } => self.set.handle_reading(now, tracker, reading),
+            Order::Command { router, command, ticket } => {
+                let result = self.set.handle_command(now, router, command);
                 self.drain(now);
-                self.end.tell(Report::Resumed { ticket, result });
+                self.end.tell(Report::Obeyed { ticket, result });
             }
             Order::View { first, views } => self.view(first, views),
             Order::Shutdown => {
@@ -401,7 +409,9 @@ impl Engine {
                 router: id,
                 state: router.state(),
                 source: router.source(),
+                priority: router.config().priority.get(),
                 effective_priority: router.effective_priority(),
+                standing_back: router.standing_back(),
                 skew: router.skew(),
                 master_down_interval: router.master_down_interval(),
                 timers: router.timers(),

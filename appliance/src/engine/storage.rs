@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use locum_core::priority::Track;
 use locum_core::router::{Peer, Storage};
 
 /// Lists that the router owns.
@@ -11,4 +12,5 @@ pub(crate) struct Owned;
 impl Storage for Owned {
     type Addresses = Box<[IpAddr]>;
     type Peers = Box<[Peer]>;
+    type Tracks = Box<[Track]>;
 }

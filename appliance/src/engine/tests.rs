@@ -86,6 +86,11 @@ fn config(vrid: u8, priority: u8) -> Config<Owned> {
         skips_address_check: false,
         answers_lower: true,
         ignores_link: false,
+        owner_ignores_adverts: false,
+        resigns_when_overdue: false,
+        start_delay: Duration::ZERO,
+        tracks: Box::default(),
+        group: None,
     }
 }
 
@@ -136,7 +141,7 @@ fn adverts_are_sent_and_received_without_allocating() {
         }
         loopback_up();
         let (end, mut service) = link::link().unwrap();
-        let mut engine = Engine::new(Sizes { routers: 2, interfaces: 1 }, end, Jobs::new(2).unwrap());
+        let mut engine = Engine::new(Sizes { routers: 2, interfaces: 1, trackers: 0 }, end, Jobs::new(2).unwrap());
         let attachment = Attachment::open("lo", NonZeroU32::MIN, None, &[]).unwrap();
         engine.handle_order(Order::Attach { interface: ETH, attachment: Box::new(attachment) });
         engine.handle_order(Order::SetLink { interface: ETH, link: Link::Up });

@@ -3,7 +3,7 @@
 use locum_control::{
     Answer, ErrorCode, Event, FramingError, InstanceStatus, Item, Notice, Request, Role, ServiceStatus, Verb,
 };
-use locum_core::router::CommandError;
+use locum_core::router::Command;
 
 use super::Service;
 use super::clients::{ClientId, Watch};
@@ -113,10 +113,9 @@ impl Service {
         let router = self.instances.get(index).and_then(|instance| instance.router);
         let not_now = |text: &str| (ErrorCode::NotNow, format!("{name}: {text}"));
         let router = router.ok_or_else(|| not_now("its configuration has an error, it does not run"))?;
-        match self.order_resume(router).await? {
+        match self.command(router, Command::Resume).await? {
             Ok(()) => Ok(format!("{name}: the preempt delay is ended, it takes over")),
-            Err(CommandError::NothingToResume) => Err(not_now("no preempt delay runs")),
-            Err(CommandError::NoSuchRouter) => Err(not_now("it has just been removed")),
+            Err(error) => Err(not_now(&error.to_string())),
         }
     }
 

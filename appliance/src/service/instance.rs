@@ -136,6 +136,7 @@ impl Instance {
                     Family::Ipv6 => format!("{interface} has no link-local IPv6 address to send from"),
                 },
             },
+            Block::Tracker | Block::Group => block.to_string(),
         }
     }
 
@@ -153,6 +154,14 @@ impl Instance {
             | Cause::PreemptedBy { .. }
             | Cause::TieLost { .. }
             | Cause::Recovered { .. }
+            | Cause::TrackerFailed { .. }
+            | Cause::TrackerRecovered { .. }
+            | Cause::GroupMoved { .. }
+            | Cause::Yielded
+            | Cause::YieldEnded
+            | Cause::NobodyTookOver { .. }
+            | Cause::Taken { .. }
+            | Cause::HeldUp { .. }
             | Cause::Shutdown
             | Cause::Killed => cause.to_string(),
         }

@@ -26,7 +26,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use locum_control::{ErrorCode, Event};
-use locum_core::router::CommandError;
+use locum_core::router::{Command, CommandError};
 use locum_core::set::RouterId;
 use locum_core::time::Instant;
 use tokio::net::UnixListener;
@@ -40,7 +40,7 @@ use self::history::History;
 use self::instance::Instance;
 use self::journal::Journal;
 use self::network::{Monitor, Network};
-pub(crate) use self::plan::core_config;
+pub(crate) use self::plan::{Ties, core_config};
 pub(crate) use self::start::StartError;
 use crate::clock;
 use crate::engine::link::{Order, OrderError, RouterView, ServiceEnd};
@@ -100,7 +100,7 @@ struct Service {
 #[derive(Default)]
 struct Reply {
     views: Option<(Vec<RouterView>, Option<usize>)>,
-    resumed: Option<(u32, Result<(), CommandError>)>,
+    obeyed: Option<(u32, Result<(), CommandError>)>,
 }
 
 /// Runs the service until it is told to stop.
@@ -270,11 +270,15 @@ impl Service {
         Ok(())
     }
 
-    async fn order_resume(&mut self, router: RouterId) -> Result<Result<(), CommandError>, (ErrorCode, String)> {
+    async fn command(
+        &mut self,
+        router: RouterId,
+        command: Command,
+    ) -> Result<Result<(), CommandError>, (ErrorCode, String)> {
         self.next_ticket = self.next_ticket.wrapping_add(1);
         let ticket = self.next_ticket;
-        self.order(Order::Resume { router, ticket });
-        let is_ours = |reply: &mut Reply| reply.resumed.take_if(|(theirs, _)| *theirs == ticket);
+        self.order(Order::Command { router, command, ticket });
+        let is_ours = |reply: &mut Reply| reply.obeyed.take_if(|(theirs, _)| *theirs == ticket);
         self.wait_for(is_ours).await.map(|(_, result)| result)
     }
 

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::num::NonZeroU8;
 
 use locum_config::model::{self, Authentication, Broadcast, Instance, Lifetime, VirtualAddress};
-use locum_core::router::{AnnounceConfig, Config, InterfaceId, Peer, Preempt, Transport};
+use locum_core::priority::Track;
+use locum_core::router::{AnnounceConfig, Config, GroupId, InterfaceId, Peer, Preempt, Transport};
 use locum_core::time::Duration;
 use locum_core::vocabulary::Family;
 use locum_core::wire::vrrp::{Checksum, Password, Version};
@@ -32,12 +33,24 @@ pub(crate) const fn family(family: model::Family) -> Family {
     }
 }
 
+/// What ties an instance to the rest of the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Ties {
+    /// What it follows.
+    pub(crate) tracks: Box<[Track]>,
+    /// Its sync group.
+    pub(crate) group: Option<GroupId>,
+    /// How long it waits before it begins.
+    pub(crate) start_delay: Duration,
+}
+
 /// The core's configuration of an instance. `None` where a value is outside what the protocol knows, which the check of the
 /// configuration has reported.
 pub(crate) fn core_config(
     instance: &Instance,
     interface: InterfaceId,
     announce: AnnounceConfig,
+    ties: Ties,
 ) -> Option<Config<Owned>> {
     let transport = if instance.is_unicast() {
         let peers = instance.peers.iter().map(|peer| Peer {
@@ -83,6 +96,11 @@ pub(crate) fn core_config(
         skips_address_check: *instance.skip_check_advert_addresses,
         answers_lower: !*instance.lower_priority_no_advert,
         ignores_link: *instance.ignore_own_link,
+        owner_ignores_adverts: *instance.owner_ignore_adverts,
+        resigns_when_overdue: false,
+        start_delay: ties.start_delay,
+        tracks: ties.tracks,
+        group: ties.group,
     })
 }
 

@@ -42,7 +42,7 @@ impl Service {
             }
             Report::Stray { at, interface, stray } => self.handle_stray(at, usize::from(interface.0), stray),
             Report::Address { router, index, outcome } => self.handle_address(router, index, outcome),
-            Report::Resumed { ticket, result } => self.reply.resumed = Some((ticket, result)),
+            Report::Obeyed { ticket, result } => self.reply.obeyed = Some((ticket, result)),
             Report::Views { views, more_from } => self.reply.views = Some((views, more_from)),
             Report::SendFailed { router, errno } => {
                 if let Some(instance) = self.index_of(router).and_then(|index| self.instances.get(index)) {
@@ -133,6 +133,10 @@ impl Service {
                 } else {
                     log::info!("{name}: {source} advertises the same addresses again");
                 }
+            }
+            Event::PriorityChanged { from, to } => {
+                log::info!("{name}: effective priority {from} -> {to}");
+                self.tell(at, Told::PriorityChanged { instance: name, from, to });
             }
             Event::HandoverEnded { to, lasted } => {
                 match to {

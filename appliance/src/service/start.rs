@@ -122,7 +122,7 @@ pub(super) async fn start(
     let model = configuration.model();
     history.retain(|name| model.instance(name).is_some());
     let interfaces = interfaces(&configuration);
-    let sizes = Sizes { routers: model.instances.len().max(1), interfaces: interfaces.len() };
+    let sizes = Sizes { routers: model.instances.len().max(1), interfaces: interfaces.len(), trackers: 0 };
     let (mut end, thread) = engine::start(sizes, plan::scheduling(&model.global))?;
     let ready = end.ready.take().ok_or_else(|| io::Error::other("the engine has no pipe"))?;
     let reports_ready = pipe::Receiver::from_owned_fd(ready.into())?;
@@ -174,7 +174,7 @@ impl Service {
         let interface = self.interface_id(instance.interface());
         let config = interface.and_then(|id| {
             let announce = plan::announce_config(configured, &configuration.model().global);
-            plan::core_config(configured, id, announce)
+            plan::core_config(configured, id, announce, plan::Ties::default())
         });
         let plan = plan::address_plan(configured, &self.network, |name| self.interface_id(name));
         let name = instance.name().to_owned();

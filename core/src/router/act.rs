@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use super::config::{Preempt, Storage};
 use super::phase::Phase;
 use super::told::{Action, Effect, Event, Heard, Second, Transition};
-use super::transition::{Decision, Stimulus, decide};
+use super::transition::{Decision, Place, Stimulus, decide};
 use super::{Effects, VirtualRouter, bump, emit};
 use crate::time::{Duration, Instant};
 use crate::vocabulary::{Block, Cause};
@@ -36,6 +36,13 @@ impl<S: Storage> VirtualRouter<S> {
                 self.phase = Phase::Backup { master_down_at: now + self.master_down_interval(), preempt_at: None };
             }
             Decision::FollowForNow => self.follow_for_now(now),
+            Decision::Hold => {
+                let again_at = now + self.config.advert_interval();
+                self.phase = Phase::Backup {
+                    master_down_at: self.timers().master_down_at.map_or(again_at, |at| at.max(again_at)),
+                    preempt_at: self.timers().preempt_at.map(|_| again_at),
+                };
+            }
             Decision::FollowLeaving => {
                 if let Cause::PriorityZero { from } = cause {
                     self.leaving = Some(from);
@@ -54,27 +61,64 @@ impl<S: Storage> VirtualRouter<S> {
                 // and announces the addresses, so that neighbours who had learnt ours go back to it at once. Without
                 // it a healed partition leaves them here for as long as their caches last.
                 self.send(self.effective_priority(), out);
-                emit(out, Effect::Action(Action::RemoveAddresses));
-                let master_down_at = now + self.master_down_interval();
-                self.enter(now, Phase::Backup { master_down_at, preempt_at: None }, cause, out);
+                self.listen_instead(now, cause, out);
             }
+            Decision::StepDown => {
+                self.send(0, out);
+                self.listen_instead(now, cause, out);
+            }
+            Decision::Resign => self.listen_instead(now, cause, out),
             Decision::Leave => {
                 self.send(0, out);
-                // The slowest backup needs its whole skew time, at most one unit, and one interval more is allowed for
-                // an advert that gets lost.
-                let interval = self.config.advert_interval();
-                let until = now + self.config.skew(1, interval) + interval;
+                self.enter(now, Phase::Leaving { until: now + self.handover_max() }, cause, out);
+            }
+            Decision::HandOver => {
+                self.send(0, out);
+                self.enter(now, Phase::Yielding { until: now + self.handover_max() }, cause, out);
+            }
+            Decision::LeaveNow => {
+                let until = self.timers().handover_until.unwrap_or(now);
                 self.enter(now, Phase::Leaving { until }, cause, out);
             }
-            Decision::EndHandover => {
-                let to = matches!(stimulus, Stimulus::Heard(_)).then_some(self.heard).flatten();
-                let lasted = now.since(self.since);
-                self.phase = Phase::Init;
-                emit(out, Effect::Action(Action::RemoveAddresses));
-                emit(out, Effect::Event(Event::HandoverEnded { to: to.map(|heard| heard.address), lasted }));
+            Decision::EndHandover => self.end_handover(now, stimulus, cause, out),
+            Decision::Reclaim => {
+                self.change_priority(now, out, |router| router.standing_back = None);
+                self.take_over(now, cause, out);
             }
-            Decision::Stop => self.enter(now, Phase::Init, cause, out),
+            // One that has not begun yet has nothing to tell.
+            Decision::Stop if self.phase.place() == Place::Init => self.phase = Phase::Stopped,
+            Decision::Stop => self.enter(now, Phase::Stopped, cause, out),
         }
+    }
+
+    /// How long the addresses stay at most while the next master is awaited. The slowest backup needs its whole skew time,
+    /// at most one unit, and one interval more is allowed for an advert that gets lost.
+    fn handover_max(&self) -> Duration {
+        let interval = self.config.advert_interval();
+        self.config.skew(1, interval) + interval
+    }
+
+    /// The handover is over: the addresses go.
+    fn end_handover(&mut self, now: Instant, stimulus: Stimulus, cause: Cause, out: &mut Effects) {
+        let to = matches!(stimulus, Stimulus::Heard(_)).then_some(self.heard).flatten();
+        let lasted = now.since(self.since);
+        emit(out, Effect::Action(Action::RemoveAddresses));
+        emit(out, Effect::Event(Event::HandoverEnded { to: to.map(|heard| heard.address), lasted }));
+        if self.phase.place() == Place::Leaving {
+            self.phase = Phase::Stopped;
+        } else {
+            self.phase = Phase::Backup { master_down_at: now + self.master_down_interval(), preempt_at: None };
+            if stimulus == Stimulus::Blocked {
+                self.suspend(now, cause, out);
+            }
+        }
+    }
+
+    /// From MASTER to BACKUP.
+    fn listen_instead(&mut self, now: Instant, cause: Cause, out: &mut Effects) {
+        emit(out, Effect::Action(Action::RemoveAddresses));
+        let master_down_at = now + self.master_down_interval();
+        self.enter(now, Phase::Backup { master_down_at, preempt_at: None }, cause, out);
     }
 
     /// To FAULT. A master that can still speak says so.
@@ -120,6 +164,19 @@ impl<S: Storage> VirtualRouter<S> {
         self.phase = phase;
         self.since = now;
         emit(out, Effect::Event(Event::Transition(Transition { at: now, from, to: self.state(), cause })));
+    }
+
+    /// It is time for an advert, or long past it.
+    pub(super) fn advert_due(&mut self, now: Instant, out: &mut Effects) {
+        let Phase::Master { advertise_at } = self.phase else { return };
+        let overdue = now.since(advertise_at);
+        // The last advert went out an interval before the one that is due.
+        let is_lost = overdue + self.config.advert_interval() >= self.master_down_interval();
+        if self.config.resigns_when_overdue && is_lost && !self.is_owner() {
+            self.stimulate(now, Stimulus::AdvertOverdue, Cause::HeldUp { overdue_us: overdue.us() }, out);
+        } else {
+            self.stimulate(now, Stimulus::AdvertDue, Cause::Start, out);
+        }
     }
 
     /// The advert that is due, on an absolute schedule: lateness of one advert does not delay those after it. Only after

@@ -34,9 +34,11 @@ pub(super) struct Accepted {
     pub(super) addresses_differ: bool,
 }
 
-/// Checks a message with our VRID. `own_source` is the address that we send from, `master` the one that was heard last.
+/// Checks a message with our VRID. `is_owner` says whether we own the addresses, `own_source` is the address that we send
+/// from, `master` the one that was heard last.
 pub(super) fn check<S: Storage>(
     config: &Config<S>,
+    is_owner: bool,
     own_source: Option<IpAddr>,
     master: Option<IpAddr>,
     packet: &Received<'_>,
@@ -74,7 +76,7 @@ pub(super) fn check<S: Storage>(
         return Err(Reject::Addresses);
     }
     // RFC 3768 §7.1 has this check earlier; last, it tells a second owner from junk.
-    if config.is_owner() {
+    if is_owner {
         return Err(Reject::LocalOwner);
     }
     Ok(Accepted {

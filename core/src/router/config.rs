@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use core::num::NonZeroU8;
 
 use super::announce::AnnounceConfig;
+use crate::priority::Track;
 use crate::time::Duration;
 use crate::vocabulary::Family;
 use crate::wire::vrrp::{Checksum, Password, Version};
@@ -17,6 +18,8 @@ pub trait Storage: Clone + fmt::Debug {
     type Addresses: AsRef<[IpAddr]> + Clone + fmt::Debug;
     /// The unicast peers of a router.
     type Peers: AsRef<[Peer]> + Clone + fmt::Debug;
+    /// The trackers that a router follows.
+    type Tracks: AsRef<[Track]> + Clone + fmt::Debug;
 }
 
 /// Lists that are slices somebody else owns.
@@ -26,12 +29,17 @@ pub struct Borrowed<'a>(core::marker::PhantomData<&'a ()>);
 impl<'a> Storage for Borrowed<'a> {
     type Addresses = &'a [IpAddr];
     type Peers = &'a [Peer];
+    type Tracks = &'a [Track];
 }
 
 /// A network interface: its place in the interface table of the [`RouterSet`](crate::set::RouterSet), which the caller
 /// assigns. Not the kernel's index, which changes when an interface is made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceId(pub u16);
+
+/// A sync group: a number of the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub u16);
 
 /// A unicast peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +125,17 @@ pub struct Config<S: Storage> {
     pub answers_lower: bool,
     /// Whether the state of the link does not matter (`dont_track_primary`).
     pub ignores_link: bool,
+    /// Whether an owner of the addresses disregards other masters altogether (`owner_ignore_adverts`).
+    pub owner_ignores_adverts: bool,
+    /// Whether a MASTER that was held up for longer than a backup waits gives way instead of going on
+    /// (`timer_expired_backup`).
+    pub resigns_when_overdue: bool,
+    /// How long it stays in INIT before it begins (`vrrp_startup_delay`).
+    pub start_delay: Duration,
+    /// What it follows.
+    pub tracks: S::Tracks,
+    /// Its sync group.
+    pub group: Option<GroupId>,
 }
 
 /// Why a configuration cannot be run.
@@ -138,6 +157,8 @@ pub enum ConfigError {
     Interface,
     /// Every slot is taken.
     Full,
+    /// It follows a tracker that the tracker table has no place for.
+    Tracker,
 }
 
 impl fmt::Display for ConfigError {
@@ -151,6 +172,7 @@ impl fmt::Display for ConfigError {
             Self::Transport => "unicast without peers, or a peer of another family",
             Self::Interface => "the interface is not known",
             Self::Full => "no room for another instance",
+            Self::Tracker => "a tracker is not known",
         })
     }
 }

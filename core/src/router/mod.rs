@@ -7,6 +7,7 @@ mod act;
 mod announce;
 mod check;
 mod config;
+mod moved;
 mod phase;
 mod senders;
 mod told;
@@ -16,17 +17,21 @@ use core::net::IpAddr;
 
 pub use announce::AnnounceConfig;
 pub use check::Received;
-pub use config::{Borrowed, Config, ConfigError, InterfaceId, Peer, Preempt, Storage, Transport};
+pub use config::{Borrowed, Config, ConfigError, GroupId, InterfaceId, Peer, Preempt, Storage, Transport};
 pub use senders::{REJECT_REPORT_EVERY, SENDERS_MAX, Sender};
 
+pub(crate) use moved::GroupMove;
 pub(crate) use told::Effect;
-pub use told::{Action, Command, CommandError, Counters, Event, Heard, Second, Timers, Transition};
+pub use told::{Action, Command, CommandError, Counters, Event, Heard, Second, StandingBack, Timers, Transition};
 
 use announce::Announcer;
 use check::Accepted;
 use phase::Phase;
 use senders::Senders;
-use transition::{Place, Policy, Rank, Rules, Stimulus};
+pub(crate) use transition::Place;
+use transition::{Policy, Rank, Rules, Stimulus};
+
+use crate::priority::{self, Sum, Tracker};
 
 use crate::reject::Reject;
 use crate::time::{Duration, Instant};
@@ -45,8 +50,14 @@ pub struct VirtualRouter<S: Storage> {
     since: Instant,
     /// The address to send from.
     source: Option<IpAddr>,
+    /// What counts, after trackers.
+    sum: Sum,
     /// Since when each block holds.
-    blocks: [Option<Instant>; Block::ALL.len()],
+    blocks: [Option<Instant>; Block::OF_ROUTERS.len()],
+    /// That the operator has it stand back.
+    standing_back: Option<StandingBack>,
+    /// Another member of its group hears a better master.
+    held_by_group: bool,
     /// The master heard last.
     heard: Option<Heard>,
     /// Who said in the last accepted advert that it leaves.
@@ -64,21 +75,34 @@ pub struct VirtualRouter<S: Storage> {
 }
 
 impl<S: Storage> VirtualRouter<S> {
-    /// A router in INIT; `blocks` is what keeps it from taking part so far.
-    pub(crate) fn new(now: Instant, config: Config<S>, source: Option<IpAddr>, blocks: &[Block]) -> Self {
-        let mut since = [None; Block::ALL.len()];
-        for block in blocks.iter().filter(|block| **block != Block::LinkDown || !config.ignores_link) {
+    /// A router in INIT; `blocks` is what keeps it from taking part so far, beside trackers.
+    pub(crate) fn new(
+        now: Instant,
+        config: Config<S>,
+        source: Option<IpAddr>,
+        blocks: &[Block],
+        trackers: &[Tracker],
+    ) -> Self {
+        let mut since = [None; Block::OF_ROUTERS.len()];
+        let sum = priority::sum(config.priority, config.tracks.as_ref(), trackers);
+        let tracker = sum.blocks.then_some(Block::Tracker);
+        let blocks = blocks.iter().copied().filter(|block| *block != Block::LinkDown || !config.ignores_link);
+        for block in blocks.chain(tracker) {
             if let Some(slot) = since.get_mut(block.index()) {
                 *slot = Some(now);
             }
         }
         let master_interval = config.advert_interval();
+        let start_at = (config.start_delay > Duration::ZERO).then_some(now + config.start_delay);
         Self {
             config,
-            phase: Phase::Init,
+            phase: Phase::Init { start_at },
             since: now,
             source,
+            sum,
             blocks: since,
+            standing_back: None,
+            held_by_group: false,
             heard: None,
             leaving: None,
             master_interval,
@@ -118,17 +142,26 @@ impl<S: Storage> VirtualRouter<S> {
 
     /// Whether its addresses are to be on the interfaces: MASTER, or leaving in order.
     pub const fn holds_addresses(&self) -> bool {
-        matches!(self.phase, Phase::Master { .. } | Phase::Leaving { .. })
+        matches!(self.phase, Phase::Master { .. } | Phase::Leaving { .. } | Phase::Yielding { .. })
     }
 
     /// Whether it is done: in INIT and without addresses.
     pub const fn is_stopped(&self) -> bool {
-        matches!(self.phase, Phase::Init)
+        matches!(self.phase, Phase::Stopped)
+    }
+
+    /// Whether the operator has it stand back, and since when.
+    pub const fn standing_back(&self) -> Option<StandingBack> {
+        self.standing_back
+    }
+
+    pub(crate) const fn place(&self) -> Place {
+        self.phase.place()
     }
 
     /// What keeps it in FAULT, each since when.
     pub fn blocks(&self) -> impl Iterator<Item = (Block, Instant)> + '_ {
-        Block::ALL.into_iter().zip(self.blocks).filter_map(|(block, since)| since.map(|since| (block, since)))
+        Block::OF_ROUTERS.into_iter().zip(self.blocks).filter_map(|(block, since)| since.map(|since| (block, since)))
     }
 
     /// The master heard last, if this router is not it.
@@ -151,9 +184,17 @@ impl<S: Storage> VirtualRouter<S> {
         &self.counters
     }
 
-    /// The priority that counts.
+    /// The priority that counts: what trackers make of the base priority, and the lowest while it stands back.
     pub const fn effective_priority(&self) -> u8 {
-        self.config.priority.get()
+        match self.standing_back {
+            Some(_) => 1,
+            None => self.sum.effective,
+        }
+    }
+
+    /// Whether it behaves as the owner of the addresses.
+    const fn is_owner(&self) -> bool {
+        self.config.is_owner() && self.standing_back.is_none()
     }
 
     /// `Skew_Time`.
@@ -170,13 +211,14 @@ impl<S: Storage> VirtualRouter<S> {
     pub fn timers(&self) -> Timers {
         let mut timers = Timers::default();
         match self.phase {
-            Phase::Init | Phase::Fault => {}
+            Phase::Init { start_at } => timers.start_at = start_at,
+            Phase::Stopped | Phase::Fault => {}
             Phase::Backup { master_down_at, preempt_at } => {
                 timers.master_down_at = Some(master_down_at);
                 timers.preempt_at = preempt_at;
             }
             Phase::Master { advertise_at } => timers.advertise_at = Some(advertise_at),
-            Phase::Leaving { until } => timers.handover_until = Some(until),
+            Phase::Leaving { until } | Phase::Yielding { until } => timers.handover_until = Some(until),
         }
         timers
     }
@@ -186,6 +228,7 @@ impl<S: Storage> VirtualRouter<S> {
         let timers = self.timers();
         let second_gone_at = self.second.map(|second| second.last + self.master_down_interval());
         [
+            timers.start_at,
             timers.master_down_at,
             timers.preempt_at,
             timers.advertise_at,
@@ -198,51 +241,20 @@ impl<S: Storage> VirtualRouter<S> {
         .min()
     }
 
+    /// Begins, unless the start is delayed or a first reading of a tracker is waited for.
     pub(crate) fn start(&mut self, now: Instant, out: &mut Effects) {
-        self.stimulate(now, Stimulus::Start, Cause::Start, out);
+        if let Phase::Init { start_at } = self.phase
+            && start_at.is_none_or(|at| at <= now)
+        {
+            self.phase = Phase::Init { start_at: None };
+            if !self.sum.awaits {
+                self.stimulate(now, Stimulus::Start, Cause::Start, out);
+            }
+        }
     }
 
     pub(crate) fn shutdown(&mut self, now: Instant, out: &mut Effects) {
         self.stimulate(now, Stimulus::Shutdown, Cause::Shutdown, out);
-    }
-
-    /// Something keeps the router from taking part, or no longer does.
-    pub(crate) fn handle_block(&mut self, now: Instant, block: Block, holds: bool, out: &mut Effects) {
-        let holds = holds && !(block == Block::LinkDown && self.config.ignores_link);
-        let was_blocked = self.is_blocked();
-        let Some(slot) = self.blocks.get_mut(block.index()) else { return };
-        if slot.is_some() == holds {
-            return;
-        }
-        *slot = holds.then_some(now);
-        let event = if holds { Event::Blocked(block) } else { Event::Unblocked(block) };
-        emit(out, Effect::Event(event));
-        if holds {
-            self.stimulate(now, Stimulus::Blocked, Cause::Blocked { block }, out);
-        } else if was_blocked && !self.is_blocked() {
-            self.stimulate(now, Stimulus::Unblocked, Cause::Recovered { block }, out);
-        }
-    }
-
-    /// The address to send from has changed.
-    pub(crate) fn handle_source(&mut self, now: Instant, source: Option<IpAddr>, out: &mut Effects) {
-        self.source = source;
-        self.handle_block(now, Block::NoSourceAddress, source.is_none(), out);
-    }
-
-    pub(crate) fn handle_command(
-        &mut self,
-        now: Instant,
-        command: Command,
-        out: &mut Effects,
-    ) -> Result<(), CommandError> {
-        match (command, self.timers().preempt_at, self.heard) {
-            (Command::Resume, Some(_), Some(Heard { address: master, priority, .. })) => {
-                self.stimulate(now, Stimulus::Resume, Cause::Resumed { master, priority }, out);
-                Ok(())
-            }
-            (Command::Resume, None, _) | (Command::Resume, _, None) => Err(CommandError::NothingToResume),
-        }
     }
 
     /// A packet with this router's VRID.
@@ -254,14 +266,14 @@ impl<S: Storage> VirtualRouter<S> {
         out: &mut Effects,
     ) {
         let master = self.heard.map(|heard| heard.address);
-        match check::check(&self.config, self.source, master, packet, message) {
+        match check::check(&self.config, self.is_owner(), self.source, master, packet, message) {
             Ok(accepted) => self.accept(now, packet.source, accepted, out),
             Err(reason) => {
                 self.counters.rejected.count(reason);
                 if let Some(count) = self.senders.reject(now, packet.source, reason) {
                     emit(out, Effect::Event(Event::Rejected { source: packet.source, reason, count }));
                 }
-                if reason == Reject::LocalOwner {
+                if reason == Reject::LocalOwner && !self.config.owner_ignores_adverts {
                     self.note_second(now, packet.source, message.priority(), out);
                 }
             }
@@ -315,7 +327,7 @@ impl<S: Storage> VirtualRouter<S> {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let timers = self.timers();
         if due(timers.advertise_at) {
-            self.stimulate(now, Stimulus::AdvertDue, Cause::Start, out);
+            self.advert_due(now, out);
         } else if due(timers.master_down_at) {
             let cause = self.cause_of_takeover(now);
             self.stimulate(now, Stimulus::MasterDown, cause, out);
@@ -323,7 +335,10 @@ impl<S: Storage> VirtualRouter<S> {
             let cause = self.cause_of_takeover(now);
             self.stimulate(now, Stimulus::PreemptDelayOver, cause, out);
         } else if due(timers.handover_until) {
-            self.stimulate(now, Stimulus::HandoverOver, Cause::Shutdown, out);
+            let cause = Cause::NobodyTookOver { waited_us: now.since(self.since).us() };
+            self.stimulate(now, Stimulus::HandoverOver, cause, out);
+        } else if due(timers.start_at) {
+            self.start(now, out);
         } else if due(self.announcer.next_at()) {
             if self.announcer.poll(now, &self.config.announce) {
                 emit(out, Effect::Action(Action::Announce));
@@ -360,10 +375,12 @@ impl<S: Storage> VirtualRouter<S> {
 
     fn rules(&self) -> Rules {
         Rules {
-            owner: self.config.is_owner(),
+            owner: self.is_owner(),
             blocked: self.is_blocked(),
             delaying: self.timers().preempt_at.is_some(),
+            held: self.held_by_group || self.standing_back.is_some_and(|back| !back.last_resort),
             policy: match self.config.preempt {
+                _ if self.standing_back.is_some() => Policy::NeverPreempt,
                 Preempt::Never => Policy::NeverPreempt,
                 Preempt::AtOnce => Policy::Preempt,
                 Preempt::After(Duration::ZERO) => Policy::Preempt,

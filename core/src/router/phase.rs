@@ -7,7 +7,13 @@ use crate::vocabulary::State;
 /// The state with its deadlines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    Init,
+    /// Not begun.
+    Init {
+        /// When it may begin; `None` if only the first readings of trackers are waited for.
+        start_at: Option<Instant>,
+    },
+    /// Ended.
+    Stopped,
     Fault,
     Backup {
         /// When to take over: `Master_Down_Timer`.
@@ -23,24 +29,30 @@ pub(super) enum Phase {
         /// When to remove the addresses at the latest.
         until: Instant,
     },
+    Yielding {
+        /// When to be MASTER again unless another master is heard.
+        until: Instant,
+    },
 }
 
 impl Phase {
     pub(super) const fn place(&self) -> Place {
         match self {
-            Self::Init => Place::Init,
+            Self::Init { .. } => Place::Init,
+            Self::Stopped => Place::Stopped,
             Self::Fault => Place::Fault,
             Self::Backup { .. } => Place::Backup,
             Self::Master { .. } => Place::Master,
             Self::Leaving { .. } => Place::Leaving,
+            Self::Yielding { .. } => Place::Yielding,
         }
     }
 
     pub(super) const fn state(&self) -> State {
         match self {
-            Self::Init | Self::Leaving { .. } => State::Init,
+            Self::Init { .. } | Self::Stopped | Self::Leaving { .. } => State::Init,
             Self::Fault => State::Fault,
-            Self::Backup { .. } => State::Backup,
+            Self::Backup { .. } | Self::Yielding { .. } => State::Backup,
             Self::Master { .. } => State::Master,
         }
     }

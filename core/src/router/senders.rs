@@ -12,7 +12,7 @@ pub const SENDERS_MAX: usize = 8;
 
 /// Packets discarded are reported at most this often for a (sender, reason).
 pub const REJECT_REPORT_EVERY: Duration = Duration::from_s(REJECT_REPORT_EVERY_S as u64);
-const REJECT_REPORT_EVERY_S: u32 = 10;
+const REJECT_REPORT_EVERY_S: u16 = 10;
 
 /// At most one report of discarded packets in this time, whatever their senders claim to be.
 const REJECT_REPORT_SPACING: Duration = Duration::from_ms(200);
@@ -48,13 +48,30 @@ pub struct Sender {
     pub addresses_differ: bool,
     /// Discarded packets not yet reported.
     unreported: u32,
-    /// The reasons reported since `reports_since`, a bit each.
-    reported: u32,
-    /// When the time began in which a reason is reported once.
-    reports_since_s: u32,
+    /// The reasons reported since `reports_since_s`.
+    reported: Reasons,
+    /// When the time began in which a reason is reported once, in seconds modulo their range: after 18 hours of silence a
+    /// report may be held back once.
+    reports_since_s: u16,
 }
 
-const _: () = assert!(Reject::COUNT <= 32, "a bit for each reason");
+/// A set of reasons, a bit each. Three bytes, since eight senders are kept for each router.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Reasons([u8; 3]);
+
+const _: () = assert!(Reject::COUNT <= 24, "a bit for each reason");
+
+impl Reasons {
+    /// Adds a reason. Returns whether it was not there yet.
+    fn insert(&mut self, reason: Reject) -> bool {
+        let (byte, bit) = (reason as usize / 8, 1 << (reason as u8 % 8));
+        self.0.get_mut(byte).is_some_and(|byte| core::mem::replace(byte, *byte | bit) & bit == 0)
+    }
+
+    fn contains(self, reason: Reject) -> bool {
+        !Self(self.0).insert(reason)
+    }
+}
 
 impl Sender {
     fn new(address: IpAddr, now: Instant) -> Self {
@@ -73,8 +90,8 @@ impl Sender {
             longest_gap_us: 0,
             addresses_differ: false,
             unreported: 0,
-            reported: 0,
-            reports_since_s: whole_seconds(now),
+            reported: Reasons::default(),
+            reports_since_s: wrapping_seconds(now),
         }
     }
 
@@ -141,16 +158,15 @@ impl Senders {
         if sender.received == 0 {
             sender.last_heard = now;
         }
-        let now_s = whole_seconds(now);
-        if now_s.saturating_sub(sender.reports_since_s) >= REJECT_REPORT_EVERY_S {
+        let now_s = wrapping_seconds(now);
+        if now_s.wrapping_sub(sender.reports_since_s) >= REJECT_REPORT_EVERY_S {
             sender.reports_since_s = now_s;
-            sender.reported = 0;
+            sender.reported = Reasons::default();
         }
-        let bit = 1 << reason as u8;
-        if sender.reported & bit != 0 || !may_report {
+        if sender.reported.contains(reason) || !may_report {
             return None;
         }
-        sender.reported |= bit;
+        sender.reported.insert(reason);
         let count = core::mem::take(&mut sender.unreported);
         self.reported_at = Some(now);
         Some(count)
@@ -190,6 +206,13 @@ impl Senders {
 /// Whole seconds since the origin. They fill 32 bits after 136 years.
 fn whole_seconds(now: Instant) -> u32 {
     u32::try_from(now.us() / 1_000_000).unwrap_or(u32::MAX)
+}
+
+/// Whole seconds since the origin, modulo 18 hours.
+const fn wrapping_seconds(now: Instant) -> u16 {
+    #[allow(clippy::cast_possible_truncation, reason = "modulo is what is wanted")]
+    let seconds = (now.us() / 1_000_000) as u16;
+    seconds
 }
 
 #[cfg(test)]

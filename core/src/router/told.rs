@@ -1,6 +1,8 @@
 //! What a router tells and is told: events, actions, orders, and what it shows of itself.
 
+use core::fmt;
 use core::net::IpAddr;
+use core::num::NonZeroU8;
 
 use crate::reject::{Reject, RejectCounters};
 use crate::time::{Duration, Instant};
@@ -108,13 +110,29 @@ pub enum Event {
         /// How long it took.
         lasted: Duration,
     },
+    /// Its effective priority changed.
+    PriorityChanged {
+        /// What it was.
+        from: u8,
+        /// What it is.
+        to: u8,
+    },
 }
 
 /// An order of the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Do not wait for the end of the preempt delay.
+    /// Do not stand back any longer; do not wait for the end of the preempt delay or of the start delay.
     Resume,
+    /// Be MASTER now, if the protocol allows.
+    Take,
+    /// Stand back: hand over, and do not take over again until told to.
+    Yield {
+        /// Whether to take over all the same, with the lowest priority, when nobody else is heard.
+        last_resort: bool,
+    },
+    /// The base priority is this from now on.
+    SetPriority(NonZeroU8),
 }
 
 /// Why an order was not carried out. Nothing has changed then.
@@ -122,8 +140,54 @@ pub enum Command {
 pub enum CommandError {
     /// There is no such router.
     NoSuchRouter,
-    /// No preempt delay runs.
+    /// It does not stand back, and no delay runs.
     NothingToResume,
+    /// It is not running, or on its way out.
+    NotRunning,
+    /// It is in FAULT.
+    Blocked,
+    /// It stands back.
+    StandsBack,
+    /// The master that is heard would not give way.
+    Outranked {
+        /// That master.
+        master: IpAddr,
+        /// Its priority.
+        priority: u8,
+    },
+    /// Another member of its sync group hears a better master.
+    HeldByGroup,
+    /// Only the owner of the addresses has priority 255, and it has no other.
+    Owner,
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchRouter => f.write_str("it has just been removed"),
+            Self::NothingToResume => f.write_str("it does not stand back, and no delay runs"),
+            Self::NotRunning => f.write_str("it has not begun yet, or is about to end"),
+            Self::Blocked => f.write_str("it is in FAULT"),
+            Self::StandsBack => f.write_str("it stands back: resume it first"),
+            Self::Outranked { master, priority } => write!(
+                f,
+                "master {master} has priority {priority}, which is not lower than ours: it would take over again at once"
+            ),
+            Self::HeldByGroup => f.write_str("another member of its sync group hears a better master"),
+            Self::Owner => f.write_str("priority 255 is the owner's alone, and the owner has no other"),
+        }
+    }
+}
+
+impl core::error::Error for CommandError {}
+
+/// That the operator has a router stand back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StandingBack {
+    /// Since when.
+    pub since: Instant,
+    /// Whether it takes over when nobody else is heard.
+    pub last_resort: bool,
 }
 
 /// What was counted since the router was made. Counters saturate.
@@ -170,12 +234,15 @@ pub struct Second {
 /// Deadlines; `None` where the timer does not run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timers {
+    /// INIT: when to begin.
+    pub start_at: Option<Instant>,
     /// BACKUP: when to take over unless the master is heard.
     pub master_down_at: Option<Instant>,
     /// BACKUP: when to take over from a master of lower priority.
     pub preempt_at: Option<Instant>,
     /// MASTER: when to send the next advert.
     pub advertise_at: Option<Instant>,
-    /// Leaving: when to remove the addresses at the latest.
+    /// Leaving: when to remove the addresses at the latest. Standing back: when to be MASTER again unless another is
+    /// heard.
     pub handover_until: Option<Instant>,
 }

@@ -4,9 +4,11 @@
 
 /// Where the router is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// INIT.
+pub(crate) enum Place {
+    /// INIT, before it begins.
     Init,
+    /// INIT, after it has ended.
+    Stopped,
     /// FAULT.
     Fault,
     /// BACKUP.
@@ -15,6 +17,8 @@ pub(super) enum Place {
     Master,
     /// INIT by its state, but still answering for the addresses until the next master is heard.
     Leaving,
+    /// BACKUP by its state, but still answering for the addresses until the next master is heard.
+    Yielding,
 }
 
 /// How the sender of an accepted advert compares with us.
@@ -47,12 +51,22 @@ pub(super) enum Stimulus {
     MasterDown,
     /// The preempt delay is over.
     PreemptDelayOver,
-    /// The operator ends the preempt delay.
+    /// The operator ends the preempt delay, or the yield of a router that is still handing over.
     Resume,
+    /// The operator wants it to be MASTER now.
+    Take,
+    /// The operator wants it to stand back.
+    Yield,
     /// `Adver_Timer` expired.
     AdvertDue,
+    /// `Adver_Timer` expired so long ago that a backup has taken over since.
+    AdvertOverdue,
     /// The bound of the handover has passed.
     HandoverOver,
+    /// Another member of its sync group is MASTER.
+    GroupMaster,
+    /// Another member of its sync group gave way.
+    GroupBackup,
     /// It ends.
     Shutdown,
 }
@@ -77,6 +91,8 @@ pub(super) struct Rules {
     pub(super) blocked: bool,
     /// The preempt delay runs.
     pub(super) delaying: bool,
+    /// It must not take over: the operator has it stand back, or another member of its group hears a better master.
+    pub(super) held: bool,
     /// What to do about a master of lower priority.
     pub(super) policy: Policy,
 }
@@ -100,6 +116,8 @@ pub(super) enum Decision {
     FollowLeaving,
     /// Let the master-down timer run out.
     Overrule,
+    /// Ask again in a while.
+    Hold,
     /// Send the advert that is due.
     Advertise,
     /// Answer a leaving master at once, and heal what neighbours learnt from it.
@@ -108,89 +126,167 @@ pub(super) enum Decision {
     Defend,
     /// From MASTER to BACKUP: the other is the better one.
     GiveWay,
+    /// From MASTER to BACKUP: priority 0, since the rest of the group has moved.
+    StepDown,
+    /// From MASTER to BACKUP without a word: a backup has taken over, and an advert of ours might unseat it.
+    Resign,
     /// From MASTER to INIT in order: priority 0, the addresses stay until the next master is heard.
     Leave,
+    /// From MASTER to BACKUP in order, as `Leave`.
+    HandOver,
+    /// From a handover to the end: nothing to send, the addresses stay until the next master is heard.
+    LeaveNow,
     /// The next master was heard, or the bound has passed: remove the addresses.
     EndHandover,
+    /// Nobody takes over, or the operator changed his mind: MASTER again, the addresses are still there.
+    Reclaim,
     /// To INIT at once.
     Stop,
 }
 
 /// The table.
 pub(super) const fn decide(place: Place, stimulus: Stimulus, rules: Rules) -> Decision {
+    match place {
+        Place::Init => init(stimulus, rules),
+        Place::Stopped => Decision::Stay,
+        Place::Fault => fault(stimulus, rules),
+        Place::Backup => backup(stimulus, rules),
+        Place::Master => master(stimulus),
+        Place::Leaving | Place::Yielding => handover(place, stimulus),
+    }
+}
+
+const fn init(stimulus: Stimulus, rules: Rules) -> Decision {
     use Decision as D;
     use Stimulus as S;
-    match place {
-        Place::Init => match stimulus {
-            // RFC 3768 §6.4.1 (100): the owner becomes Master, everybody else Backup.
-            S::Start if rules.blocked => D::Suspend,
-            S::Start if rules.owner => D::TakeOver,
-            S::Start => D::Listen,
-            S::Blocked
-            | S::Unblocked
-            | S::Heard(Rank::Zero | Rank::Lower | Rank::TieWon | Rank::TieLost | Rank::Higher)
-            | S::MasterDown
-            | S::PreemptDelayOver
-            | S::Resume
-            | S::AdvertDue
-            | S::HandoverOver
-            | S::Shutdown => D::Stay,
+    match stimulus {
+        // RFC 3768 §6.4.1 (100): the owner becomes Master, everybody else Backup.
+        S::Start if rules.blocked => D::Suspend,
+        S::Start if rules.owner && !rules.held => D::TakeOver,
+        S::Start => D::Listen,
+        S::Shutdown => D::Stop,
+        S::Blocked
+        | S::Unblocked
+        | S::Heard(Rank::Zero | Rank::Lower | Rank::TieWon | Rank::TieLost | Rank::Higher)
+        | S::MasterDown
+        | S::PreemptDelayOver
+        | S::Resume
+        | S::Take
+        | S::Yield
+        | S::AdvertDue
+        | S::AdvertOverdue
+        | S::HandoverOver
+        | S::GroupMaster
+        | S::GroupBackup => D::Stay,
+    }
+}
+
+const fn fault(stimulus: Stimulus, rules: Rules) -> Decision {
+    use Decision as D;
+    use Stimulus as S;
+    match stimulus {
+        S::Unblocked if rules.owner && !rules.held => D::TakeOver,
+        S::Unblocked => D::Listen,
+        S::Shutdown => D::Stop,
+        S::Start
+        | S::Blocked
+        | S::Heard(Rank::Zero | Rank::Lower | Rank::TieWon | Rank::TieLost | Rank::Higher)
+        | S::MasterDown
+        | S::PreemptDelayOver
+        | S::Resume
+        | S::Take
+        | S::Yield
+        | S::AdvertDue
+        | S::AdvertOverdue
+        | S::HandoverOver
+        | S::GroupMaster
+        | S::GroupBackup => D::Stay,
+    }
+}
+
+const fn backup(stimulus: Stimulus, rules: Rules) -> Decision {
+    use Decision as D;
+    use Stimulus as S;
+    match stimulus {
+        // RFC 3768 §6.4.2: "If the Priority in the ADVERTISEMENT is zero, then set the Master_Down_Timer to
+        // Skew_Time"; "if Preempt_Mode is False, or if the Priority is greater than or equal to the local
+        // Priority, then reset the Master_Down_Timer, else discard".
+        S::Heard(Rank::Zero) => D::FollowLeaving,
+        S::Heard(Rank::Higher | Rank::TieWon | Rank::TieLost) => D::Follow,
+        S::Heard(Rank::Lower) => match rules.policy {
+            Policy::NeverPreempt => D::Follow,
+            Policy::PreemptDelayed => D::FollowForNow,
+            Policy::Preempt => D::Overrule,
         },
-        Place::Fault => match stimulus {
-            S::Unblocked if rules.owner => D::TakeOver,
-            S::Unblocked => D::Listen,
-            S::Shutdown => D::Stop,
-            S::Start
-            | S::Blocked
-            | S::Heard(Rank::Zero | Rank::Lower | Rank::TieWon | Rank::TieLost | Rank::Higher)
-            | S::MasterDown
-            | S::PreemptDelayOver
-            | S::Resume
-            | S::AdvertDue
-            | S::HandoverOver => D::Stay,
-        },
-        Place::Backup => match stimulus {
-            // RFC 3768 §6.4.2: "If the Priority in the ADVERTISEMENT is zero, then set the Master_Down_Timer to
-            // Skew_Time"; "if Preempt_Mode is False, or if the Priority is greater than or equal to the local
-            // Priority, then reset the Master_Down_Timer, else discard".
-            S::Heard(Rank::Zero) => D::FollowLeaving,
-            S::Heard(Rank::Higher | Rank::TieWon | Rank::TieLost) => D::Follow,
-            S::Heard(Rank::Lower) => match rules.policy {
-                Policy::NeverPreempt => D::Follow,
-                Policy::PreemptDelayed => D::FollowForNow,
-                Policy::Preempt => D::Overrule,
-            },
-            S::MasterDown => D::TakeOver,
-            S::PreemptDelayOver | S::Resume if rules.delaying => D::TakeOver,
-            S::Blocked => D::Suspend,
-            S::Shutdown => D::Stop,
-            S::Start | S::Unblocked | S::PreemptDelayOver | S::Resume | S::AdvertDue | S::HandoverOver => D::Stay,
-        },
-        Place::Master => match stimulus {
-            S::AdvertDue => D::Advertise,
-            // RFC 3768 §6.4.3: priority zero is answered at once; a higher priority, or an equal one with the higher
-            // address, makes us Backup; anything else is discarded, to which RFC 9568 §6.4.3 adds an advert at once,
-            // so that the sender and the switches learn who is master.
-            S::Heard(Rank::Zero) => D::Assert,
-            S::Heard(Rank::Lower | Rank::TieWon) => D::Defend,
-            S::Heard(Rank::Higher | Rank::TieLost) => D::GiveWay,
-            S::Blocked => D::Suspend,
-            S::Shutdown => D::Leave,
-            S::Start | S::Unblocked | S::MasterDown | S::PreemptDelayOver | S::Resume | S::HandoverOver => D::Stay,
-        },
-        Place::Leaving => match stimulus {
-            S::Heard(Rank::Lower | Rank::TieWon | Rank::TieLost | Rank::Higher) | S::HandoverOver | S::Blocked => {
-                D::EndHandover
-            }
+        S::MasterDown | S::PreemptDelayOver if rules.held => D::Hold,
+        S::MasterDown => D::TakeOver,
+        S::PreemptDelayOver | S::Resume if rules.delaying => D::TakeOver,
+        S::Take | S::GroupMaster => D::TakeOver,
+        S::Blocked => D::Suspend,
+        S::Shutdown => D::Stop,
+        S::Start
+        | S::Unblocked
+        | S::PreemptDelayOver
+        | S::Resume
+        | S::Yield
+        | S::AdvertDue
+        | S::AdvertOverdue
+        | S::HandoverOver
+        | S::GroupBackup => D::Stay,
+    }
+}
+
+const fn master(stimulus: Stimulus) -> Decision {
+    use Decision as D;
+    use Stimulus as S;
+    match stimulus {
+        S::AdvertDue => D::Advertise,
+        // RFC 3768 §6.4.3: priority zero is answered at once; a higher priority, or an equal one with the higher
+        // address, makes us Backup; anything else is discarded, to which RFC 9568 §6.4.3 adds an advert at once,
+        // so that the sender and the switches learn who is master.
+        S::Heard(Rank::Zero) => D::Assert,
+        S::Heard(Rank::Lower | Rank::TieWon) => D::Defend,
+        S::Heard(Rank::Higher | Rank::TieLost) => D::GiveWay,
+        S::AdvertOverdue => D::Resign,
+        S::GroupBackup => D::StepDown,
+        S::Blocked => D::Suspend,
+        S::Yield => D::HandOver,
+        S::Shutdown => D::Leave,
+        S::Start
+        | S::Unblocked
+        | S::MasterDown
+        | S::PreemptDelayOver
+        | S::Resume
+        | S::Take
+        | S::HandoverOver
+        | S::GroupMaster => D::Stay,
+    }
+}
+
+const fn handover(place: Place, stimulus: Stimulus) -> Decision {
+    use Decision as D;
+    use Stimulus as S;
+    match (stimulus, place) {
+        (S::Heard(Rank::Lower | Rank::TieWon | Rank::TieLost | Rank::Higher) | S::Blocked, _) => D::EndHandover,
+        (S::HandoverOver | S::Resume, Place::Yielding) => D::Reclaim,
+        (S::HandoverOver, _) => D::EndHandover,
+        (S::Shutdown, Place::Yielding) => D::LeaveNow,
+        (
             S::Start
             | S::Unblocked
             | S::Heard(Rank::Zero)
             | S::MasterDown
             | S::PreemptDelayOver
             | S::Resume
+            | S::Take
+            | S::Yield
             | S::AdvertDue
-            | S::Shutdown => D::Stay,
-        },
+            | S::AdvertOverdue
+            | S::GroupMaster
+            | S::GroupBackup
+            | S::Shutdown,
+            _,
+        ) => D::Stay,
     }
 }
 
@@ -198,8 +294,9 @@ pub(super) const fn decide(place: Place, stimulus: Stimulus, rules: Rules) -> De
 mod tests {
     use super::*;
 
-    const PLACES: [Place; 5] = [Place::Init, Place::Fault, Place::Backup, Place::Master, Place::Leaving];
-    const STIMULI: [Stimulus; 14] = [
+    const PLACES: [Place; 7] =
+        [Place::Init, Place::Stopped, Place::Fault, Place::Backup, Place::Master, Place::Leaving, Place::Yielding];
+    const STIMULI: [Stimulus; 19] = [
         Stimulus::Start,
         Stimulus::Blocked,
         Stimulus::Unblocked,
@@ -211,29 +308,39 @@ mod tests {
         Stimulus::MasterDown,
         Stimulus::PreemptDelayOver,
         Stimulus::Resume,
+        Stimulus::Take,
+        Stimulus::Yield,
         Stimulus::AdvertDue,
+        Stimulus::AdvertOverdue,
         Stimulus::HandoverOver,
+        Stimulus::GroupMaster,
+        Stimulus::GroupBackup,
         Stimulus::Shutdown,
     ];
-    const PLAIN: Rules = Rules { owner: false, blocked: false, delaying: false, policy: Policy::Preempt };
+    const PLAIN: Rules = Rules { owner: false, blocked: false, delaying: false, held: false, policy: Policy::Preempt };
 
     /// Every place against every stimulus: a row a stimulus, a column a place, `-` for [`Decision::Stay`].
     const TABLE: &str = "
-        stimulus          Init      Fault     Backup         Master     Leaving
-        Start             Listen    -         -              -          -
-        Blocked           -         -         Suspend        Suspend    EndHandover
-        Unblocked         -         Listen    -              -          -
-        Heard(Zero)       -         -         FollowLeaving  Assert     -
-        Heard(Lower)      -         -         Overrule       Defend     EndHandover
-        Heard(TieWon)     -         -         Follow         Defend     EndHandover
-        Heard(TieLost)    -         -         Follow         GiveWay    EndHandover
-        Heard(Higher)     -         -         Follow         GiveWay    EndHandover
-        MasterDown        -         -         TakeOver       -          -
-        PreemptDelayOver  -         -         -              -          -
-        Resume            -         -         -              -          -
-        AdvertDue         -         -         -              Advertise  -
-        HandoverOver      -         -         -              -          EndHandover
-        Shutdown          -         Stop      Stop           Leave      -
+        stimulus          Init    Stopped  Fault   Backup         Master     Leaving      Yielding
+        Start             Listen  -        -       -              -          -            -
+        Blocked           -       -        -       Suspend        Suspend    EndHandover  EndHandover
+        Unblocked         -       -        Listen  -              -          -            -
+        Heard(Zero)       -       -        -       FollowLeaving  Assert     -            -
+        Heard(Lower)      -       -        -       Overrule       Defend     EndHandover  EndHandover
+        Heard(TieWon)     -       -        -       Follow         Defend     EndHandover  EndHandover
+        Heard(TieLost)    -       -        -       Follow         GiveWay    EndHandover  EndHandover
+        Heard(Higher)     -       -        -       Follow         GiveWay    EndHandover  EndHandover
+        MasterDown        -       -        -       TakeOver       -          -            -
+        PreemptDelayOver  -       -        -       -              -          -            -
+        Resume            -       -        -       -              -          -            Reclaim
+        Take              -       -        -       TakeOver       -          -            -
+        Yield             -       -        -       -              HandOver   -            -
+        AdvertDue         -       -        -       -              Advertise  -            -
+        AdvertOverdue     -       -        -       -              Resign     -            -
+        HandoverOver      -       -        -       -              -          EndHandover  Reclaim
+        GroupMaster       -       -        -       TakeOver       -          -            -
+        GroupBackup       -       -        -       -              StepDown   -            -
+        Shutdown          Stop    -        Stop    Stop           Leave      -            LeaveNow
     ";
 
     #[test]
@@ -281,6 +388,15 @@ mod tests {
                 (Place::Backup, Stimulus::Resume, Decision::TakeOver),
             ]
         );
+        assert_eq!(
+            changed(Rules { held: true, ..PLAIN }),
+            [
+                (Place::Backup, Stimulus::MasterDown, Decision::Hold),
+                (Place::Backup, Stimulus::PreemptDelayOver, Decision::Hold),
+            ]
+        );
+        // An owner that must stand back listens like everybody else.
+        assert_eq!(changed(Rules { held: true, owner: true, ..PLAIN }), changed(Rules { held: true, ..PLAIN }));
         assert_eq!(
             changed(Rules { policy: Policy::NeverPreempt, ..PLAIN }),
             [(Place::Backup, lower, Decision::Follow)]

@@ -23,11 +23,13 @@ pub struct Slot<S: Storage> {
     pub(super) router: Option<VirtualRouter<S>>,
     /// This slot's part of the heap of deadlines.
     pub(super) node: deadlines::Node,
+    /// The next member of the router's sync group, in a ring; itself, if it is alone.
+    pub(super) next_in_group: Option<RouterId>,
 }
 
 impl<S: Storage> Default for Slot<S> {
     fn default() -> Self {
-        Self { router: None, node: deadlines::Node::default() }
+        Self { router: None, node: deadlines::Node::default(), next_in_group: None }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::vocabulary::{Cause, State};
 use crate::wire::ipv4;
 use crate::wire::vrrp::{Advertisement, Checksum, GROUP_V4, GROUP_V6, Password, Version};
 
-type Set = RouterSet<Borrowed<'static>, Vec<Slot<Borrowed<'static>>>, Vec<Interface>>;
+type Set = RouterSet<Borrowed<'static>, Vec<Slot<Borrowed<'static>>>, Vec<Interface>, Vec<Tracker>>;
 
 const ETH0: InterfaceId = InterfaceId(0);
 const ME: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 20, 45, 131));
@@ -46,6 +46,11 @@ fn config(priority: u8) -> Config<Borrowed<'static>> {
         skips_address_check: false,
         answers_lower: true,
         ignores_link: false,
+        owner_ignores_adverts: false,
+        resigns_when_overdue: false,
+        start_delay: Duration::ZERO,
+        tracks: &[],
+        group: None,
     }
 }
 
@@ -64,7 +69,7 @@ impl Bench {
     }
 
     fn start_with(config: Config<Borrowed<'static>>, source: Option<IpAddr>, link: Link) -> Self {
-        let mut set = Set::new(vec![Slot::default(); 4], vec![Interface::default(); 2]);
+        let mut set = Set::new(vec![Slot::default(); 4], vec![Interface::default(); 2], vec![Tracker::default(); 4]);
         set.handle_link(Instant::ZERO, ETH0, link);
         assert_eq!(set.poll_output(&mut [0; 128]), Output::Timeout(None));
         let id = set.insert(Instant::ZERO, config, source).unwrap();

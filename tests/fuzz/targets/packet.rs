@@ -5,16 +5,17 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
 
 use libfuzzer_sys::fuzz_target;
+use locum_core::priority::Tracker;
 use locum_core::router::{AnnounceConfig, Borrowed, Config, InterfaceId, Preempt, Received, Transport};
 use locum_core::set::{Interface, Link, Output, PACKET_BYTES_MAX, RouterSet, Slot};
-use locum_core::time::Instant;
+use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::Family;
 use locum_core::wire::vrrp::{Checksum, GROUP_V4, Version};
 
 const VIPS: &[IpAddr] = &[IpAddr::V4(Ipv4Addr::new(172, 20, 45, 248))];
 const ETH0: InterfaceId = InterfaceId(0);
 
-type Set = RouterSet<Borrowed<'static>, Vec<Slot<Borrowed<'static>>>, Vec<Interface>>;
+type Set = RouterSet<Borrowed<'static>, Vec<Slot<Borrowed<'static>>>, Vec<Interface>, Vec<Tracker>>;
 
 fn drain(set: &mut Set) {
     let mut buffer = [0; PACKET_BYTES_MAX];
@@ -30,7 +31,7 @@ fn drain(set: &mut Set) {
 fuzz_target!(|packets: Vec<(u8, u8, &[u8])>| {
     let one = |number| NonZeroU8::new(number).unwrap_or(NonZeroU8::MIN);
     for version in [Version::V2, Version::V3] {
-        let mut set = Set::new(vec![Slot::default(); 1], vec![Interface::default(); 1]);
+        let mut set = Set::new(vec![Slot::default(); 1], vec![Interface::default(); 1], Vec::new());
         let config = Config {
             interface: ETH0,
             vrid: one(45),
@@ -48,6 +49,11 @@ fuzz_target!(|packets: Vec<(u8, u8, &[u8])>| {
             skips_address_check: false,
             answers_lower: true,
             ignores_link: false,
+            owner_ignores_adverts: false,
+            resigns_when_overdue: false,
+            start_delay: Duration::ZERO,
+            tracks: &[],
+            group: None,
         };
         let mut now_us = 0;
         set.handle_link(Instant::ZERO, ETH0, Link::Up);

@@ -9,6 +9,7 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
 
+use locum_core::priority::Tracker;
 use locum_core::router::{
     Action, AnnounceConfig, Borrowed, Config, Event, InterfaceId, Preempt, Received, Transition, Transport,
     VirtualRouter,
@@ -28,7 +29,7 @@ const VIPS: &[IpAddr] = &[IpAddr::V4(Ipv4Addr::new(10, 0, 0, 248))];
 const TROUBLE: Duration = Duration::from_s(40);
 const PEACE: Duration = Duration::from_s(10);
 
-type Set = RouterSet<Borrowed<'static>, Vec<Slot<Borrowed<'static>>>, Vec<Interface>>;
+type Set = RouterSet<Borrowed<'static>, Vec<Slot<Borrowed<'static>>>, Vec<Interface>, Vec<Tracker>>;
 
 /// What can go wrong. The number is the router's.
 #[derive(Clone, Copy, Debug)]
@@ -223,7 +224,7 @@ impl Segment {
     }
 
     fn add(&mut self, index: usize, priority: u8, nopreempt: bool) {
-        let mut set = Set::new(vec![Slot::default(); 1], vec![Interface::default(); 1]);
+        let mut set = Set::new(vec![Slot::default(); 1], vec![Interface::default(); 1], Vec::new());
         set.handle_link(self.now, ETH0, Link::Up);
         let _ = set.poll_output(&mut []);
         let id = set.insert(self.now, self.config(priority, nopreempt), Some(address(index))).expect("it can be run");
@@ -266,6 +267,11 @@ impl Segment {
             skips_address_check: false,
             answers_lower: true,
             ignores_link: false,
+            owner_ignores_adverts: false,
+            resigns_when_overdue: false,
+            start_delay: Duration::ZERO,
+            tracks: &[],
+            group: None,
         }
     }
 

@@ -207,6 +207,7 @@ impl Replica {
             | Event::Rejected { .. }
             | Event::SecondMasterGone { .. }
             | Event::AddressFailed { .. }
+            | Event::PriorityChanged { .. }
             | Event::HandoverEnded { .. } => name.map_or(Follow::Nothing, Follow::Ask),
             Event::Lagged { .. } => Follow::Resync,
             Event::Stopping => Follow::Stopping,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use locum_core::priority::Tracker;
 use locum_core::router::{Action, AnnounceConfig, InterfaceId, Received};
 use locum_core::set::{self, Interface, Link, Output, PACKET_BYTES_MAX, RouterId, RouterSet, Slot};
 use locum_core::time::{Duration, Instant};
@@ -11,14 +12,14 @@ use locum_core::wire::{ipv4, ipv6};
 
 use super::group::Group;
 use crate::engine::storage::Owned;
-use crate::service::core_config;
+use crate::service::{Ties, core_config};
 
 /// How long a packet takes. Far below every timer.
 const LATENCY_US: u64 = 200;
 /// Steps of one run. Hundred adverts a second of ten routers for half an hour fit.
 const STEPS_MAX: usize = 2_000_000;
 
-type Set = RouterSet<Owned, Vec<Slot<Owned>>, Vec<Interface>>;
+type Set = RouterSet<Owned, Vec<Slot<Owned>>, Vec<Interface>, Vec<Tracker>>;
 
 /// Why a simulation ends early.
 #[derive(Debug, PartialEq, Eq)]
@@ -110,7 +111,7 @@ impl<'g, 'n> World<'g, 'n> {
     pub(super) fn start(&mut self, node: usize) {
         let interfaces = vec![Interface::default(); self.groups.len()];
         let count = self.groups.len();
-        let set = Set::new(vec![Slot::default(); count], interfaces);
+        let set = Set::new(vec![Slot::default(); count], interfaces, Vec::new());
         let mut station = Station { set, groups: HashMap::new(), routers: vec![None; count] };
         let now = Instant::from_us(self.now_us);
         for (index, group) in self.groups.iter().enumerate() {
@@ -124,7 +125,7 @@ impl<'g, 'n> World<'g, 'n> {
             }
             // Announcements are of no consequence here.
             let announce = AnnounceConfig::default();
-            let Some(config) = core_config(member.instance, interface, announce) else { continue };
+            let Some(config) = core_config(member.instance, interface, announce, Ties::default()) else { continue };
             if let Ok(id) = station.set.insert(now, config, Some(member.address)) {
                 station.groups.insert(id, index);
                 if let Some(router) = station.routers.get_mut(index) {

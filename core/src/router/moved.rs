@@ -1,0 +1,237 @@
+//! What moves a router beside packets and time: what blocks it, trackers, its sync group, the operator.
+
+use core::net::IpAddr;
+use core::num::NonZeroU8;
+
+use super::config::Storage;
+use super::phase::Phase;
+use super::told::{Command, CommandError, Effect, Event, Heard, StandingBack};
+use super::transition::{Decision, Place, Stimulus, decide};
+use super::{Effects, VirtualRouter, emit};
+use crate::priority::{self, Tracker, TrackerId};
+use crate::time::Instant;
+use crate::vocabulary::{Block, Cause};
+
+impl<S: Storage> VirtualRouter<S> {
+    /// Something keeps the router from taking part, or no longer does.
+    pub(crate) fn handle_block(&mut self, now: Instant, block: Block, holds: bool, out: &mut Effects) {
+        let cause = if holds { Cause::Blocked { block } } else { Cause::Recovered { block } };
+        self.set_block(now, block, holds, cause, out);
+    }
+
+    fn set_block(&mut self, now: Instant, block: Block, holds: bool, cause: Cause, out: &mut Effects) {
+        let holds = holds && !(block == Block::LinkDown && self.config.ignores_link);
+        let was_blocked = self.is_blocked();
+        let Some(slot) = self.blocks.get_mut(block.index()) else { return };
+        if slot.is_some() == holds {
+            return;
+        }
+        *slot = holds.then_some(now);
+        let event = if holds { Event::Blocked(block) } else { Event::Unblocked(block) };
+        emit(out, Effect::Event(event));
+        if holds {
+            self.stimulate(now, Stimulus::Blocked, cause, out);
+        } else if was_blocked && !self.is_blocked() {
+            self.stimulate(now, Stimulus::Unblocked, cause, out);
+        }
+    }
+
+    /// Something keeps it from taking part before it has begun.
+    pub(crate) fn block_from_the_beginning(&mut self, now: Instant, block: Block) {
+        if let Some(slot) = self.blocks.get_mut(block.index()) {
+            *slot = Some(now);
+        }
+    }
+
+    /// Whether something other than its group keeps it from taking part.
+    pub(crate) fn is_blocked_itself(&self) -> bool {
+        let runs = !matches!(self.phase, Phase::Stopped | Phase::Leaving { .. });
+        runs && self.blocks().any(|(block, _)| block != Block::Group)
+    }
+
+    /// The address to send from has changed.
+    pub(crate) fn handle_source(&mut self, now: Instant, source: Option<IpAddr>, out: &mut Effects) {
+        self.source = source;
+        self.handle_block(now, Block::NoSourceAddress, source.is_none(), out);
+    }
+
+    /// A tracker says something else than before.
+    pub(crate) fn handle_reading(&mut self, now: Instant, trackers: &[Tracker], changed: TrackerId, out: &mut Effects) {
+        let before = self.sum.blocks;
+        self.add_up(now, trackers, out);
+        let TrackerId(tracker) = changed;
+        let blocks = self.sum.blocks;
+        let cause = if blocks { Cause::TrackerFailed { tracker } } else { Cause::TrackerRecovered { tracker } };
+        if before != blocks {
+            self.set_block(now, Block::Tracker, blocks, cause, out);
+        }
+        self.start(now, out);
+    }
+
+    /// Computes the effective priority again.
+    fn add_up(&mut self, now: Instant, trackers: &[Tracker], out: &mut Effects) {
+        let sum = priority::sum(self.config.priority, self.config.tracks.as_ref(), trackers);
+        self.change_priority(now, out, |router| router.sum = sum);
+    }
+
+    /// Does what may change the effective priority, and what follows from it: the master-down timer depends on it.
+    pub(super) fn change_priority(&mut self, now: Instant, out: &mut Effects, change: impl FnOnce(&mut Self)) {
+        let (from, skew_before) = (self.effective_priority(), self.skew());
+        change(self);
+        let to = self.effective_priority();
+        if from == to {
+            return;
+        }
+        emit(out, Effect::Event(Event::PriorityChanged { from, to }));
+        let skew = self.skew();
+        if let Phase::Backup { master_down_at, preempt_at } = self.phase {
+            let master_down_at = (master_down_at + skew - skew_before).max(now);
+            self.phase = Phase::Backup { master_down_at, preempt_at };
+        }
+    }
+
+    /// Another member of its group, number `member`, has moved. `blocked` says whether a member other than this one is
+    /// kept from taking part.
+    pub(crate) fn follow_group(&mut self, now: Instant, member: u16, to: GroupMove, blocked: bool, out: &mut Effects) {
+        let cause = Cause::GroupMoved { member };
+        self.set_block(now, Block::Group, blocked, cause, out);
+        match to {
+            GroupMove::ToMaster => self.stimulate(now, Stimulus::GroupMaster, cause, out),
+            GroupMove::FromMaster => self.stimulate(now, Stimulus::GroupBackup, cause, out),
+            GroupMove::None => {}
+        }
+    }
+
+    /// Whether the group must not take over yet on account of this member: it waits to begin, or it hears a master that it
+    /// follows.
+    pub(crate) fn objects_to_takeover(&self, now: Instant) -> bool {
+        match self.phase {
+            Phase::Init { .. } => true,
+            Phase::Backup { .. } => {
+                self.standing_back.is_some_and(|back| !back.last_resort) || self.hears_better_master(now).is_some()
+            }
+            Phase::Stopped | Phase::Fault | Phase::Master { .. } | Phase::Leaving { .. } | Phase::Yielding { .. } => {
+                false
+            }
+        }
+    }
+
+    /// The master that it follows, if one was heard within the master-down interval and does not leave.
+    fn hears_better_master(&self, now: Instant) -> Option<Heard> {
+        let heard = self.heard.filter(|_| self.leaving.is_none())?;
+        let is_alive = heard.at + self.master_down_interval() > now;
+        let rank = self.rank(heard.address, heard.priority);
+        let is_followed = decide(Place::Backup, Stimulus::Heard(rank), self.rules()) == Decision::Follow;
+        (is_alive && is_followed).then_some(heard)
+    }
+
+    /// Whether its group lets it take over.
+    pub(crate) const fn set_held_by_group(&mut self, held: bool) {
+        self.held_by_group = held;
+    }
+
+    /// An order of the operator.
+    pub(crate) fn handle_command(
+        &mut self,
+        now: Instant,
+        command: Command,
+        trackers: &[Tracker],
+        out: &mut Effects,
+    ) -> Result<(), CommandError> {
+        if matches!(self.phase, Phase::Stopped | Phase::Leaving { .. }) {
+            return Err(CommandError::NotRunning);
+        }
+        match command {
+            Command::Resume => self.resume(now, out),
+            Command::Take => self.take(now, out),
+            Command::Yield { last_resort } => {
+                self.stand_back(now, last_resort, out);
+                Ok(())
+            }
+            Command::SetPriority(priority) => self.set_priority(now, priority, trackers, out),
+        }
+    }
+
+    fn resume(&mut self, now: Instant, out: &mut Effects) -> Result<(), CommandError> {
+        if self.standing_back.is_some() {
+            self.change_priority(now, out, |router| router.standing_back = None);
+            self.stimulate(now, Stimulus::Resume, Cause::YieldEnded, out);
+            return Ok(());
+        }
+        if let Phase::Init { start_at: Some(_) } = self.phase {
+            self.phase = Phase::Init { start_at: None };
+            self.start(now, out);
+            return Ok(());
+        }
+        match (self.timers().preempt_at, self.heard) {
+            (Some(_), Some(_)) if self.held_by_group => Err(CommandError::HeldByGroup),
+            (Some(_), Some(Heard { address: master, priority, .. })) => {
+                self.stimulate(now, Stimulus::Resume, Cause::Resumed { master, priority }, out);
+                Ok(())
+            }
+            (None, _) | (_, None) => Err(CommandError::NothingToResume),
+        }
+    }
+
+    fn take(&mut self, now: Instant, out: &mut Effects) -> Result<(), CommandError> {
+        let heard = self.heard.filter(|heard| heard.at + self.master_down_interval() > now && self.leaving.is_none());
+        match self.phase {
+            Phase::Master { .. } => return Ok(()),
+            Phase::Fault => return Err(CommandError::Blocked),
+            Phase::Init { .. } | Phase::Stopped | Phase::Leaving { .. } => return Err(CommandError::NotRunning),
+            Phase::Backup { .. } | Phase::Yielding { .. } => {}
+        }
+        if self.standing_back.is_some() {
+            return Err(CommandError::StandsBack);
+        }
+        if self.held_by_group {
+            return Err(CommandError::HeldByGroup);
+        }
+        if let Some(Heard { address: master, priority, .. }) = heard
+            && priority >= self.effective_priority()
+        {
+            return Err(CommandError::Outranked { master, priority });
+        }
+        self.stimulate(now, Stimulus::Take, Cause::Taken { master: heard.map(|heard| heard.address) }, out);
+        Ok(())
+    }
+
+    fn stand_back(&mut self, now: Instant, last_resort: bool, out: &mut Effects) {
+        let since = self.standing_back.map_or(now, |back| back.since);
+        let before = self.standing_back.is_some();
+        self.change_priority(now, out, |router| router.standing_back = Some(StandingBack { since, last_resort }));
+        if !before {
+            if let Phase::Backup { master_down_at, .. } = self.phase {
+                // A preempt delay ends here.
+                self.phase = Phase::Backup { master_down_at, preempt_at: None };
+            }
+            self.stimulate(now, Stimulus::Yield, Cause::Yielded, out);
+        }
+    }
+
+    fn set_priority(
+        &mut self,
+        now: Instant,
+        priority: NonZeroU8,
+        trackers: &[Tracker],
+        out: &mut Effects,
+    ) -> Result<(), CommandError> {
+        if self.config.is_owner() || priority.get() > priority::BACKUP_PRIORITY_MAX {
+            return Err(CommandError::Owner);
+        }
+        self.config.priority = priority;
+        self.add_up(now, trackers, out);
+        Ok(())
+    }
+}
+
+/// Where another member of the group has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GroupMove {
+    /// It is MASTER now.
+    ToMaster,
+    /// It was MASTER and listens now.
+    FromMaster,
+    /// Nowhere that others follow.
+    None,
+}
