@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use locum_config::files::script_file;
+use locum_config::files::{route_names, script_file};
 use locum_config::{Configuration, LoadError, Surroundings};
 
 /// The host's name.
@@ -17,10 +17,12 @@ pub(crate) fn host_name() -> String {
 /// When the file cannot be read.
 pub(crate) fn load(file: &Path, interfaces: Option<Vec<String>>) -> Result<Configuration, LoadError> {
     let environment = |name: &str| std::env::var(name).ok();
+    let route_names = route_names();
     let around = Surroundings {
         interfaces,
         config_id: host_name().split('.').next().map(str::to_owned),
         environment: Some(&environment),
+        route_names: Some(&route_names),
         script_file: Some(&script_file),
     };
     locum_config::load(file, &around)

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::names::RouteNames;
+
 /// What there is on the machine, as far as the caller knows. What is `None` is not checked.
 #[derive(Default)]
 pub struct Surroundings<'a> {
@@ -11,6 +13,8 @@ pub struct Surroundings<'a> {
     pub config_id: Option<String>,
     /// The environment, for `${_ENV NAME}`.
     pub environment: Option<&'a Environment>,
+    /// Names of routing tables and the like. [`crate::files::route_names`] reads those of iproute2.
+    pub route_names: Option<&'a RouteNames>,
     /// Looks at a script file. [`crate::files::script_file`] asks the file system.
     pub script_file: Option<&'a dyn Fn(&Path) -> ScriptFile>,
 }

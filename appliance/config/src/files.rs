@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::around::ScriptFile;
+use crate::names::{NameKind, RouteNames};
 use crate::source::limits;
 
 /// A configuration file that cannot be read.
@@ -99,6 +100,36 @@ pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, LoadError> {
 pub(crate) fn names_in(path: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
     entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+/// The names that iproute2's files give to numbers on this machine.
+#[must_use]
+pub fn route_names() -> RouteNames {
+    /// Where distributions put the files; those of `/etc` come last, so that they count.
+    const FOLDERS: [&str; 3] = ["/usr/lib/iproute2", "/usr/share/iproute2", "/etc/iproute2"];
+    /// Bytes of one file; Debian's have less than 1,000.
+    const FILE_BYTES: usize = 64 * 1024;
+    /// Files of one `.d` directory.
+    const FILES: usize = 64;
+    let mut names = RouteNames::default();
+    for folder in FOLDERS.map(Path::new) {
+        for kind in NameKind::ALL {
+            let mut add = |path: &Path| {
+                if let Ok(bytes) = read(path, FILE_BYTES) {
+                    names.add(kind, &String::from_utf8_lossy(&bytes));
+                }
+            };
+            add(&folder.join(kind.file()));
+            let more = folder.join(format!("{}.d", kind.file()));
+            let mut files = names_in(&more);
+            files.retain(|name| name.ends_with(".conf"));
+            files.sort_unstable();
+            for name in files.iter().take(FILES) {
+                add(&more.join(name));
+            }
+        }
+    }
+    names
 }
 
 /// What stands at the path of a script, by asking the file system.

@@ -23,6 +23,7 @@ mod glob;
 mod include;
 mod lex;
 mod lint;
+mod names;
 mod reading;
 mod uci;
 
@@ -33,6 +34,7 @@ pub use self::diagnostic::{Code, Diagnostic, Report, Severity, Style};
 pub use self::files::LoadError;
 use self::model::{Family, Version};
 pub use self::model::{Instance, Model, Secret};
+pub use self::names::{NameKind, RouteNames};
 use self::reading::Includes;
 use self::source::{FileId, Sources, Span};
 use self::syntax::SyntaxNode;

@@ -21,6 +21,7 @@ fn value(name: &str, kind: Kind) -> String {
         ("vrrp_mcast_group6", _) => "ff02::77".into(),
         ("vrrp_version" | "version", _) => "3".into(),
         ("state", _) => "MASTER".into(),
+        ("timeout", _) => "0.5".into(),
         (_, Kind::Integer { min, max, .. }) => (min.max(-9) + 7).min(max).to_string(),
         (_, Kind::Decimal { max_millionths, .. }) => if max_millionths > 2_000_000 { "2" } else { "0.5" }.into(),
         (_, Kind::Switch) => "on".into(),
@@ -82,15 +83,17 @@ fn instances() {
 
 #[test]
 fn trackers() {
-    for place in [&schema::SCRIPT, &schema::TRACK_FILE, &schema::TRACK_PROCESS] {
+    for place in [&schema::SCRIPT, &schema::TRACK_FILE, &schema::TRACK_PROCESS, &schema::PROBE] {
         let first = match place.name {
             "vrrp_script" => "script /bin/x",
             "track_file" => "file /x",
-            _ => "process x",
+            "vrrp_track_process" => "process x",
+            _ => "icmp 10.0.0.1",
         };
         all_are_read(place, |line| {
             let own = first.split(' ').next().unwrap();
-            let first = if line.starts_with(own) { "" } else { first };
+            let target = ["neighbour", "tcp", "route"].iter().any(|target| line.starts_with(target));
+            let first = if line.starts_with(own) || target { "" } else { first };
             format!("{} T {{\n{first}\n{line}\n}}\n", place.name)
         });
     }

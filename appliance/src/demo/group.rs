@@ -153,6 +153,7 @@ mod tests {
                 config_id: None,
                 environment: None,
                 script_file: None,
+                route_names: None,
             };
             let folder = std::env::temp_dir().join(format!("locum-demo-test-{}-{id}", std::process::id()));
             std::fs::write(&folder, id.configuration()).unwrap();

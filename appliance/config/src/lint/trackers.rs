@@ -9,7 +9,7 @@ use crate::model::{Model, Notify, Script, Setting, SyncGroup, TrackedBy, Tracks,
 
 /// Names in `track_…` lists that lead nowhere, or to a block with an error.
 pub(super) fn references(model: &mut Model, found: &mut Diagnostics) {
-    let kinds: [(&str, &str, HashMap<String, bool>); 3] = [
+    let kinds: [(&str, &str, HashMap<String, bool>); 4] = [
         ("track_script", "vrrp_script", model.scripts.iter().map(|it| (it.name.value.clone(), it.broken)).collect()),
         ("track_file", "track_file", model.track_files.iter().map(|it| (it.name.value.clone(), it.broken)).collect()),
         (
@@ -17,9 +17,11 @@ pub(super) fn references(model: &mut Model, found: &mut Diagnostics) {
             "vrrp_track_process",
             model.track_processes.iter().map(|it| (it.name.value.clone(), it.broken)).collect(),
         ),
+        ("track_probe", "vrrp_probe", model.probes.iter().map(|it| (it.name.value.clone(), it.broken)).collect()),
     ];
     for instance in &mut model.instances {
-        let lists = [&instance.tracks.scripts, &instance.tracks.files, &instance.tracks.processes];
+        let Tracks { interfaces: _, scripts, files, processes, probes } = &instance.tracks;
+        let lists = [scripts, files, processes, probes];
         for ((list, block, known), entries) in kinds.iter().zip(lists) {
             for entry in entries {
                 if let Some(diagnostic) = reference(list, block, known, entry, found) {
@@ -30,7 +32,8 @@ pub(super) fn references(model: &mut Model, found: &mut Diagnostics) {
         }
     }
     for group in &mut model.sync_groups {
-        let lists = [&group.tracks.scripts, &group.tracks.files, &group.tracks.processes];
+        let Tracks { interfaces: _, scripts, files, processes, probes } = &group.tracks;
+        let lists = [scripts, files, processes, probes];
         for ((list, block, known), entries) in kinds.iter().zip(lists) {
             for entry in entries {
                 if let Some(mut diagnostic) = reference(list, block, known, entry, found) {
@@ -62,7 +65,7 @@ fn reference(
         None => {
             let diagnostic = Diagnostic::new(&code::E025_UNDEFINED, at, format!("there is no `{block} {name}`"))
                 .label(format!("`{list}` refers to it"))
-                .why("keepalived would run without the check. The instance is held in FAULT instead.");
+                .why("Without it the instance would run unchecked, so it is held in FAULT instead.");
             Some(match found.suggest(name, known.keys().map(String::as_str)) {
                 Some(near) => diagnostic.fix(format!("did you mean `{near}`?")),
                 None => diagnostic.fix(format!("add `{block} {name} {{ … }}`, or take this line away")),
@@ -139,6 +142,7 @@ fn bound(priority: i32, weight: Weight) -> Option<String> {
 struct OwnWeights<'m> {
     scripts: HashMap<&'m str, Weight>,
     processes: HashMap<&'m str, Weight>,
+    probes: HashMap<&'m str, Weight>,
 }
 
 impl<'m> OwnWeights<'m> {
@@ -146,6 +150,7 @@ impl<'m> OwnWeights<'m> {
         Self {
             scripts: model.scripts.iter().map(|it| (it.name.value.as_str(), it.weight)).collect(),
             processes: model.track_processes.iter().map(|it| (it.name.value.as_str(), it.weight)).collect(),
+            probes: model.probes.iter().map(|it| (it.name.value.as_str(), it.weight)).collect(),
         }
     }
 
@@ -158,9 +163,11 @@ impl<'m> OwnWeights<'m> {
         let interfaces = tracks.interfaces.iter().map(|entry| (entry, entry.weight));
         let scripts = tracks.scripts.iter().map(|entry| (entry, own(&self.scripts, entry)));
         let processes = tracks.processes.iter().map(|entry| (entry, own(&self.processes, entry)));
+        let probes = tracks.probes.iter().map(|entry| (entry, own(&self.probes, entry)));
         interfaces
             .chain(scripts)
             .chain(processes)
+            .chain(probes)
             .filter_map(|(entry, weight)| weight.filter(|weight| weight.value != 0).map(|weight| (entry, weight)))
             .collect()
     }

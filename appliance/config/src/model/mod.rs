@@ -5,6 +5,7 @@
 mod address;
 mod global;
 mod instance;
+mod probe;
 mod tracker;
 
 use std::fmt;
@@ -16,6 +17,7 @@ pub(crate) use self::instance::Defaults;
 pub use self::instance::{
     Authentication, Family, GratuitousArp, Instance, Notify, Peer, Script, StartState, Version, VirtualMac,
 };
+pub use self::probe::{Prefix, Probe, ProbeTarget};
 pub use self::tracker::{SyncGroup, TrackFile, TrackProcess, TrackedBy, Tracks, UpDownDelay, VrrpScript, Weight};
 use crate::source::Span;
 
@@ -34,6 +36,8 @@ pub struct Model {
     pub track_files: Vec<TrackFile>,
     /// `vrrp_track_process`
     pub track_processes: Vec<TrackProcess>,
+    /// `vrrp_probe`
+    pub probes: Vec<Probe>,
     /// `static_ipaddress`
     pub static_addresses: Vec<StaticAddress>,
     /// `interface_up_down_delays`

@@ -94,6 +94,8 @@ pub struct Tracks {
     pub files: Vec<TrackedBy>,
     /// `track_process`
     pub processes: Vec<TrackedBy>,
+    /// `track_probe`
+    pub probes: Vec<TrackedBy>,
 }
 
 /// `vrrp_sync_group`

@@ -175,20 +175,18 @@ impl Reader<'_> {
     }
 
     fn missing(&mut self, keyword: &Keyword, name: &str, kind: Kind, at: Span) {
-        let end = Span { start: at.end.saturating_sub(1).max(at.start), ..at };
+        let written: Vec<&str> =
+            keyword.args.iter().filter(|arg| arg.count == Count::One).map(|arg| arg.name).collect();
+        let usage = format!("{} {}", keyword.name, written.join(" "));
         self.diagnostics.push(
             Diagnostic::new(&code::E012_MISSING_VALUE, at, format!("`{}` needs a value", keyword.name))
                 .label(format!("{name} is missing: {}", values::describe(kind)))
                 .fix(if keyword.default.is_empty() {
-                    format!("write `{} {name}`", keyword.name)
+                    format!("write `{usage}`")
                 } else {
-                    format!(
-                        "write `{} {name}`, or take the line away: the default is {}",
-                        keyword.name, keyword.default
-                    )
+                    format!("write `{usage}`, or take the line away: the default is {}", keyword.default)
                 }),
         );
-        let _ = end;
     }
 
     fn refused(&mut self, keyword: &Keyword, word: &Word<'_>, refusal: &values::Refusal) {

@@ -6,6 +6,7 @@ mod expand;
 mod global;
 mod instance;
 mod line;
+mod probe;
 mod sequence;
 mod settle;
 mod statement;
@@ -236,6 +237,7 @@ impl<'a> Reader<'a> {
             "vrrp_script" => self.script(keyword, statement),
             "track_file" => self.track_file(keyword, statement),
             "vrrp_track_process" => self.track_process(keyword, statement),
+            "vrrp_probe" => self.probe(keyword, statement),
             "static_ipaddress" => self.static_addresses(statement),
             "interface_up_down_delays" => self.up_down_delays(statement),
             _ => self.pass_over(keyword, statement),

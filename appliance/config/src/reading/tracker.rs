@@ -70,6 +70,7 @@ impl Reader<'_> {
                 "track_script" => &mut tracks.scripts,
                 "track_file" => &mut tracks.files,
                 "track_process" => &mut tracks.processes,
+                "track_probe" => &mut tracks.probes,
                 _ => continue, // track_bfd: said to be outside.
             };
             if let Some(first) = seen.insert(name.value.clone(), entry.at()) {
@@ -296,7 +297,7 @@ impl Reader<'_> {
     }
 
     /// Walks the lines of a block of plain keywords.
-    fn lines(
+    pub(super) fn lines(
         &mut self,
         place: &'static Place,
         statement: &Statement<'_>,
@@ -315,7 +316,7 @@ impl Reader<'_> {
 }
 
 /// `weight N [reverse]`
-fn weight(values: &[Value<'_>]) -> Weight {
+pub(super) fn weight(values: &[Value<'_>]) -> Weight {
     Weight {
         value: match values.first() {
             Some(Value::Integer(weight)) => i32::try_from(*weight).unwrap_or(0),

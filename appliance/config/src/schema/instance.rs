@@ -1,9 +1,11 @@
 //! `vrrp_instance NAME { … }` and the blocks inside it that are its own.
 
 use super::address::{UNICAST_PEERS, VIRTUAL_ADDRESSES};
-use super::trackers::{TRACK_BFD_LIST, TRACK_FILE_LIST, TRACK_INTERFACE_LIST, TRACK_PROCESS_LIST, TRACK_SCRIPT_LIST};
+use super::trackers::{
+    TRACK_BFD_LIST, TRACK_FILE_LIST, TRACK_INTERFACE_LIST, TRACK_PROBE_LIST, TRACK_PROCESS_LIST, TRACK_SCRIPT_LIST,
+};
 use super::{
-    Keyword, Kind, NONE, Place, SCRIPT_ARGS, SWITCH, WORDS, any, decimal_seconds, int, no_effect, not_yet, one,
+    Keyword, Kind, NONE, OWN, Place, SCRIPT_ARGS, SWITCH, WORDS, any, decimal_seconds, int, no_effect, not_yet, one,
     optional, outside, renamed, seconds, supported,
 };
 
@@ -118,6 +120,7 @@ static KEYWORDS: &[Keyword] = &[
     not_yet("track_script", "1.1.13", NONE, "vrrp_script blocks whose failure lowers the priority, or means FAULT.", TRACK_INSTEAD).opens(&TRACK_SCRIPT_LIST),
     not_yet("track_file", "2.0.0", NONE, "track_file blocks whose value counts into the priority.", TRACK_INSTEAD).opens(&TRACK_FILE_LIST),
     not_yet("track_process", "2.0.11", NONE, "vrrp_track_process blocks whose loss lowers the priority, or means FAULT.", TRACK_INSTEAD).opens(&TRACK_PROCESS_LIST),
+    not_yet("track_probe", OWN, NONE, "vrrp_probe blocks whose failure lowers the priority, or means FAULT.", TRACK_INSTEAD).opens(&TRACK_PROBE_LIST),
     outside("track_bfd", "2.0.0", NONE, "BFD sessions whose loss lowers the priority, or means FAULT.", TRACK_INSTEAD).opens(&TRACK_BFD_LIST),
     no_effect("linkbeat_use_polling", "2.0.0", NONE, "Polls the link state.", "the kernel reports link changes by netlink"),
     // Who is told.

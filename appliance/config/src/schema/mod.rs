@@ -16,7 +16,7 @@ pub use self::global::GLOBAL_DEFS;
 pub use self::help::{help, nearest};
 pub use self::instance::{AUTH_HMAC, AUTHENTICATION, INSTANCE};
 pub use self::top::FILE;
-pub use self::trackers::{SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS};
+pub use self::trackers::{PROBE, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS};
 
 /// A kind of block: what may stand between its braces. The file itself is one.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use super::address::STATIC_ADDRESSES;
 use super::instance::{ROUTES, RULES};
 use super::trackers::{BFD, GARP_GROUP, TRACK_GROUP};
 use super::{
-    GLOBAL_DEFS, INSTANCE, Keyword, Kind, NAME, NONE, Place, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS, WORDS, any,
-    no_effect, not_yet, one, outside, renamed, seconds, supported,
+    GLOBAL_DEFS, INSTANCE, Keyword, Kind, NAME, NONE, OWN, PROBE, Place, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS,
+    WORDS, any, no_effect, not_yet, one, outside, renamed, seconds, supported,
 };
 
 /// The file itself.
@@ -29,6 +29,7 @@ static KEYWORDS: &[Keyword] = &[
     not_yet("track_file", "2.1.0", NAME, "A file whose content instances follow.", "the file is not read").opens(&TRACK_FILE).repeats(),
     renamed("vrrp_track_file", "2.0.0", "track_file").repeats(),
     not_yet("vrrp_track_process", "2.0.11", NAME, "A process whose presence instances follow.", "the process is not looked for").opens(&TRACK_PROCESS).repeats(),
+    not_yet("vrrp_probe", OWN, NAME, "Something that is asked at intervals (ICMP echo, ARP, TCP, a route), without a script, and whose answer instances follow.", "nothing is asked").opens(&PROBE).repeats(),
     outside("bfd_instance", "2.0.0", NAME, "A BFD session (RFC 5880).", "no session is set up; run another BFD daemon and a vrrp_script that asks it").opens(&BFD).repeats(),
     not_yet("garp_group", "1.2.21", NONE, "Limits the rate of gratuitous ARP on interfaces.", "vrrp_garp_interval of global_defs holds for all interfaces").opens(&GARP_GROUP).repeats(),
     not_yet("interface_up_down_delays", "2.2.3", NONE, "How long an interface must be up or down before that counts.", "a change of the link counts at once").opens(&UP_DOWN_DELAYS).repeats(),

@@ -2,8 +2,8 @@
 
 use super::Status;
 use super::{
-    Arg, Keyword, Kind, NONE, Place, SCRIPT_ARGS, SWITCH, any, decimal_seconds, int, keyword, not_yet, one, optional,
-    outside, supported,
+    Arg, Keyword, Kind, NONE, OWN, Place, SCRIPT_ARGS, SWITCH, any, decimal_seconds, int, keyword, not_yet, one,
+    optional, outside, renamed, supported,
 };
 
 /// `vrrp_script NAME { … }`
@@ -50,6 +50,29 @@ pub static TRACK_PROCESS: Place = Place::new(
     ],
 );
 
+/// `vrrp_probe NAME { … }`
+#[rustfmt::skip] // a row a keyword
+pub static PROBE: Place = Place::new(
+    "vrrp_probe",
+    &[
+        supported("icmp", OWN, &[one("ADDRESS", Kind::Address)], "Asks the address by ICMP echo (ping)."),
+        supported("neighbour", OWN, &[one("ADDRESS", Kind::Address)], "Asks the address by ARP or neighbour solicitation. It must be on a network of this router."),
+        renamed("neighbor", OWN, "neighbour"),
+        supported("tcp", OWN, &[one("ADDRESS", Kind::Address), one("PORT", int(1, 65_535))], "Opens a TCP connection to the address and closes it."),
+        supported("route", OWN, &[one("PREFIX", Kind::Word), any("table TABLE", Kind::Word)], "Looks whether there is a route for exactly this prefix, or for `default`, in the routing table `main` or the one that is named."),
+        supported("interface", OWN, &[one("INTERFACE", Kind::Interface)], "The interface that it asks on.").default("where the routes lead"),
+        supported("source", OWN, &[one("ADDRESS", Kind::Address)], "The address that it asks from.").default("the kernel's choice"),
+        supported("interval", OWN, &[one("SECONDS", decimal_seconds(100_000, 86_400))], "Time between two questions.").default("1"),
+        supported("timeout", OWN, &[one("SECONDS", decimal_seconds(10_000, 86_400))], "How long an answer may take; not longer than the interval.").default("the interval"),
+        supported("rise", OWN, &[one("COUNT", int(1, 1_000_000))], "Answers in a row that make it good.").default("1"),
+        supported("fall", OWN, &[one("COUNT", int(1, 1_000_000))], "Missing answers in a row that make it bad.").default("3"),
+        supported("fail_hold", OWN, &[one("SECONDS", decimal_seconds(0, 86_400))], "How long it must stay bad before that counts.").default("0"),
+        supported("recover_hold", OWN, &[one("SECONDS", decimal_seconds(0, 86_400))], "How long it must stay good before that counts.").default("0"),
+        supported("weight", OWN, WEIGHT_253, WEIGHT_HELP).default("0"),
+        supported("init_fail", OWN, NONE, "It counts as bad until its first success."),
+    ],
+);
+
 /// `bfd_instance NAME { … }`
 #[rustfmt::skip] // a row a keyword
 pub(super) static BFD: Place = Place::new(
@@ -83,6 +106,7 @@ pub static SYNC_GROUP: Place = Place::new(
         not_yet("track_script", "2.0.0", NONE, "vrrp_script blocks that all members follow.", TRACK_INSTEAD).opens(&TRACK_SCRIPT_LIST),
         not_yet("track_file", "2.0.0", NONE, "track_file blocks that all members follow.", TRACK_INSTEAD).opens(&TRACK_FILE_LIST),
         not_yet("track_process", "2.0.11", NONE, "vrrp_track_process blocks that all members follow.", TRACK_INSTEAD).opens(&TRACK_PROCESS_LIST),
+        not_yet("track_probe", OWN, NONE, "vrrp_probe blocks that all members follow.", TRACK_INSTEAD).opens(&TRACK_PROBE_LIST),
         outside("track_bfd", "2.0.0", NONE, "BFD sessions that all members follow.", TRACK_INSTEAD).opens(&TRACK_BFD_LIST),
         not_yet("notify_master", "0.6.4", SCRIPT_ARGS, "Run when the group becomes MASTER.", NOTIFY_INSTEAD),
         not_yet("notify_backup", "0.6.4", SCRIPT_ARGS, "Run when the group becomes BACKUP.", NOTIFY_INSTEAD),
@@ -121,6 +145,7 @@ pub(super) static TRACK_SCRIPT_LIST: Place = Place::list("track_script", one("SC
 pub(super) static TRACK_FILE_LIST: Place = Place::list("track_file", one("FILE", Kind::Word), TRACK_FILE_OPTIONS);
 pub(super) static TRACK_PROCESS_LIST: Place =
     Place::list("track_process", one("PROCESS", Kind::Word), TRACK_FILE_OPTIONS);
+pub(super) static TRACK_PROBE_LIST: Place = Place::list("track_probe", one("PROBE", Kind::Word), TRACK_OPTIONS);
 pub(super) static TRACK_BFD_LIST: Place = Place::list("track_bfd", one("BFD", Kind::Word), TRACK_OPTIONS);
 
 static TRACK_OPTIONS: &[Keyword] = &[supported("weight", "1.0.1", WEIGHT_253, WEIGHT_HELP)];
