@@ -75,9 +75,10 @@ rejects! {
     /// The password differs (RFC 2338 §5.3.6.2).
     Password, "password differs",
         "The sender has another auth_pass (only the first 8 characters count): a stranger, or a typing error.";
-    /// The advert interval differs from ours, which VRRPv2 forbids (RFC 3768 §7.1).
+    /// The advert interval differs from ours, which VRRPv2 forbids (RFC 3768 §7.1), or it is zero (RFC 9568 §7.1, erratum
+    /// 8301).
     Interval, "other advert interval",
-        "VRRPv2 wants the same advert_int on all routers of the group.";
+        "VRRPv2 wants the same advert_int on all routers of the group; an interval of zero is a sender's mistake.";
     /// It carries none of our addresses: a stranger with our VRID.
     Addresses, "none of our VIPs",
         "Its addresses are not ours: another group uses this VRID; give one of them another virtual_router_id.";

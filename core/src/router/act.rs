@@ -217,7 +217,9 @@ impl<S: Storage> VirtualRouter<S> {
             return Cause::NobodyHeard { waited_us: now.since(self.since).us() };
         };
         let silent = now.since(at);
-        let interval = self.master_interval;
+        // What the master itself promised last: of one that is preempted the interval is not taken.
+        let sender = self.senders().iter().find(|sender| sender.address == master);
+        let interval = sender.map_or(self.master_interval, |sender| Duration::from_cs(sender.advert_interval_cs.max(1)));
         if priority < self.effective_priority() && silent.us() <= interval.us() + interval.us() / 2 {
             Cause::WePreempt { master, priority }
         } else {

@@ -66,6 +66,9 @@ pub(super) fn check<S: Storage>(
         if message.advert_interval_cs(config.version) != config.advert_interval_cs {
             return Err(Reject::Interval);
         }
+    } else if message.advert_interval_cs(config.version) == 0 {
+        // RFC 9568 §7.1 as erratum 8301 has it: a backup that took this interval would take over at once.
+        return Err(Reject::Interval);
     }
     let addresses = if config.skips_address_check && master == Some(packet.source) {
         Addresses::Same

@@ -302,8 +302,10 @@ impl<S: Storage> VirtualRouter<S> {
         } else if self.phase.place() != Place::Master || matches!(rank, Rank::Higher | Rank::TieLost) {
             self.heard = Some(Heard { address: source, priority, at: now });
             self.leaving = None;
-            if self.config.version == Version::V3 {
-                // RFC 9568 §6.4.2: a Backup takes the interval of the Active router's adverts.
+            let is_discarded = rank == Rank::Lower && self.rules().policy == Policy::Preempt;
+            if self.config.version == Version::V3 && !is_discarded {
+                // RFC 9568 §6.4.2: a Backup takes the interval of the Active router's adverts, but not of one that it is
+                // about to preempt.
                 self.master_interval = Duration::from_cs(advert.advert_interval_cs.max(1));
             }
         }
