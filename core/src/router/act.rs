@@ -219,7 +219,8 @@ impl<S: Storage> VirtualRouter<S> {
         let silent = now.since(at);
         // What the master itself promised last: of one that is preempted the interval is not taken.
         let sender = self.senders().iter().find(|sender| sender.address == master);
-        let interval = sender.map_or(self.master_interval, |sender| Duration::from_cs(sender.advert_interval_cs.max(1)));
+        let interval =
+            sender.map_or(self.master_interval, |sender| Duration::from_cs(sender.advert_interval_cs.max(1)));
         if priority < self.effective_priority() && silent.us() <= interval.us() + interval.us() / 2 {
             Cause::WePreempt { master, priority }
         } else {

@@ -1,160 +1,22 @@
 //! The routers through the door that everybody uses: inputs in, outputs out, time by hand.
 
-use std::collections::VecDeque;
+mod bench;
+mod groups;
+mod moved;
+
 use std::string::ToString;
 use std::vec::Vec;
 use std::{assert_eq, format, println, vec};
 
-use core::net::Ipv4Addr;
 use core::num::NonZeroU8;
 
 use super::*;
-use crate::router::{AnnounceConfig, Borrowed, Peer, Preempt, Transition, Transport};
+use crate::router::{Borrowed, Peer, Preempt, Transport};
 use crate::time::Duration;
 use crate::vocabulary::{Cause, State};
 use crate::wire::ipv4;
-use crate::wire::vrrp::{Advertisement, Checksum, GROUP_V4, GROUP_V6, Password, Version};
-
-type Set = RouterSet<Borrowed<'static>, Vec<Slot<Borrowed<'static>>>, Vec<Interface>, Vec<Tracker>>;
-
-const ETH0: InterfaceId = InterfaceId(0);
-const ME: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 20, 45, 131));
-const LOWER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 20, 45, 130));
-const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 20, 45, 132));
-const VIPS: &[IpAddr] = &[IpAddr::V4(Ipv4Addr::new(172, 20, 45, 248))];
-const GROUP: IpAddr = IpAddr::V4(GROUP_V4);
-
-/// `Master_Down_Interval` of priority 100 at one advert a second: 3 s + 156/256 s.
-const DOWN_US: u64 = 3_609_375;
-const SKEW_US: u64 = 609_375;
-
-fn config(priority: u8) -> Config<Borrowed<'static>> {
-    Config {
-        interface: ETH0,
-        vrid: NonZeroU8::new(45).unwrap(),
-        family: Family::Ipv4,
-        version: Version::V2,
-        priority: NonZeroU8::new(priority).unwrap(),
-        advert_interval_cs: 100,
-        down_timer_adverts: NonZeroU8::new(3).unwrap(),
-        preempt: Preempt::AtOnce,
-        transport: Transport::Multicast { group: GROUP },
-        password: Some(Password::new(b"admin123")),
-        addresses: VIPS,
-        announce: AnnounceConfig::default(),
-        checksum: Checksum::PseudoHeader,
-        skips_address_check: false,
-        answers_lower: true,
-        ignores_link: false,
-        owner_ignores_adverts: false,
-        resigns_when_overdue: false,
-        start_delay: Duration::ZERO,
-        tracks: &[],
-        group: None,
-    }
-}
-
-/// One router, its clock, and all that came out.
-struct Bench {
-    set: Set,
-    now: Instant,
-    id: RouterId,
-    log: VecDeque<(u64, std::string::String)>,
-    sent: Vec<(u64, Transmit, Vec<u8>)>,
-}
-
-impl Bench {
-    fn start(config: Config<Borrowed<'static>>) -> Self {
-        Self::start_with(config, Some(ME), Link::Up)
-    }
-
-    fn start_with(config: Config<Borrowed<'static>>, source: Option<IpAddr>, link: Link) -> Self {
-        let mut set = Set::new(vec![Slot::default(); 4], vec![Interface::default(); 2], vec![Tracker::default(); 4]);
-        set.handle_link(Instant::ZERO, ETH0, link);
-        assert_eq!(set.poll_output(&mut [0; 128]), Output::Timeout(None));
-        let id = set.insert(Instant::ZERO, config, source).unwrap();
-        let mut bench = Self { set, now: Instant::ZERO, id, log: VecDeque::new(), sent: Vec::new() };
-        bench.drain();
-        bench
-    }
-
-    fn drain(&mut self) {
-        let mut buffer = [0; 512];
-        loop {
-            let line = match self.set.poll_output(&mut buffer) {
-                Output::Timeout(_) => return,
-                Output::Transmit(transmit) => {
-                    self.sent.push((self.now.us(), transmit, buffer[..transmit.len].to_vec()));
-                    let priority = buffer[22];
-                    format!("advert {priority} to {}", transmit.destination)
-                }
-                Output::Action { action, .. } => format!("{action:?}"),
-                Output::Event { event: Event::Transition(Transition { from, to, cause, .. }), .. } => {
-                    format!("{from} -> {to}: {cause}")
-                }
-                Output::Event { event: Event::Sent { .. } | Event::Heard { .. }, .. } => continue,
-                Output::Event { event, .. } => format!("{event:?}"),
-                Output::Stray { stray, .. } => format!("{stray:?}"),
-            };
-            self.log.push_back((self.now.us(), line));
-        }
-    }
-
-    /// Lets time pass up to and including `us`, handling each deadline when it is due.
-    fn until(&mut self, us: u64) {
-        while let Some(at) = self.set.deadline().filter(|at| at.us() <= us) {
-            self.now = at;
-            self.set.handle_timeout(at);
-            self.drain();
-        }
-        self.now = Instant::from_us(us);
-    }
-
-    fn advert(priority: u8) -> Vec<u8> {
-        let mut buffer = [0; 64];
-        let advert = Advertisement {
-            version: Version::V2,
-            vrid: 45,
-            priority,
-            advert_interval_cs: 100,
-            password: Some(Password::new(b"admin123")),
-            addresses: VIPS,
-            checksum: Checksum::Plain,
-        };
-        advert.emit(&mut buffer, OTHER, GROUP).unwrap().to_vec()
-    }
-
-    fn hear(&mut self, source: IpAddr, priority: u8) {
-        self.packet(Received { source, destination: GROUP, ttl: 255, message: &Self::advert(priority) });
-    }
-
-    fn packet(&mut self, packet: Received<'_>) {
-        self.set.handle_packet(self.now, ETH0, &packet);
-        self.drain();
-    }
-
-    fn router(&self) -> &VirtualRouter<Borrowed<'static>> {
-        self.set.router(self.id).unwrap()
-    }
-
-    fn state(&self) -> State {
-        self.router().state()
-    }
-
-    /// What came out since the last call, without the announcements after the first.
-    fn lines(&mut self) -> Vec<std::string::String> {
-        self.log.drain(..).map(|(_, line)| line).collect()
-    }
-
-    /// Times of the lines that contain `what`.
-    fn times(&self, what: &str) -> Vec<u64> {
-        self.log.iter().filter(|(_, line)| line.contains(what)).map(|(at, _)| *at).collect()
-    }
-
-    fn last_cause(&self) -> Option<std::string::String> {
-        self.log.iter().rev().find_map(|(_, line)| line.split_once(": ").map(|(_, cause)| cause.to_string()))
-    }
-}
+use crate::wire::vrrp::{Advertisement, Checksum, GROUP_V6, Password, Version};
+use bench::*;
 
 #[test]
 fn owner_is_master_at_once() {
