@@ -33,7 +33,7 @@ use deadlines::Deadlines;
 use groups::{Standing, Walk};
 use writing::{destination, write};
 
-use crate::priority::{Reading, Tracker, TrackerId};
+use crate::priority::{Reading, Track, Tracker, TrackerId};
 use crate::reject::Reject;
 use crate::router::{
     Action, Command, CommandError, Config, ConfigError, Effect, Effects, Event, InterfaceId, REJECT_REPORT_EVERY,
@@ -252,18 +252,15 @@ where
     ) -> Result<RouterId, (ConfigError, Config<S>)> {
         self.assert_drained();
         let (interface, family, vrid) = (config.interface, config.family, config.vrid.get());
+        if let Err(error) = self.validate(&config) {
+            return Err((error, config));
+        }
+        let trackers = self.trackers.as_ref();
         let Some(place) = self.interfaces.as_mut().get_mut(usize::from(interface.0)) else {
             return Err((ConfigError::Interface, config));
         };
-        if let Err(error) = config.validate() {
-            return Err((error, config));
-        }
         if place.router(family, vrid).is_some() {
             return Err((ConfigError::Duplicate, config));
-        }
-        let trackers = self.trackers.as_ref();
-        if config.tracks.as_ref().iter().any(|track| usize::from(track.tracker.0) >= trackers.len()) {
-            return Err((ConfigError::Tracker, config));
         }
         let free = (0..u16::MAX).zip(self.slots.as_mut()).find(|(_, slot)| slot.router.is_none());
         let Some((index, slot)) = free else {
@@ -283,6 +280,45 @@ where
         // It is a member only now: what blocks it from the beginning is a change to the others.
         self.act_from(now, id, Standing::ABSENT, |router, _, out| router.start(now, out));
         Ok(id)
+    }
+
+    /// Gives a router a new configuration for the same interface, family, VRID and group. It goes on with it: no change of state
+    /// unless the new configuration says so.
+    ///
+    /// # Errors
+    /// Why it cannot be run; it comes back with the error, and nothing has changed. Otherwise the old one comes back.
+    pub fn reconfigure(
+        &mut self,
+        now: Instant,
+        id: RouterId,
+        config: Config<S>,
+    ) -> Result<Config<S>, (ConfigError, Config<S>)> {
+        self.assert_drained();
+        let identity = |config: &Config<S>| (config.interface, config.family, config.vrid, config.group);
+        if self.router(id).map(|router| identity(router.config())) != Some(identity(&config)) {
+            return Err((ConfigError::Identity, config));
+        }
+        if let Err(error) = self.validate(&config) {
+            return Err((error, config));
+        }
+        let link_is_down = self.interface(config.interface).is_some_and(|place| place.link == Link::Down);
+        let slot = self.slots.as_mut().get_mut(id.index());
+        let Some(router) = slot.and_then(|slot| slot.router.as_mut()) else {
+            return Err((ConfigError::Identity, config));
+        };
+        let before = Standing::of(router);
+        let old = router.reconfigure(now, config, link_is_down, self.trackers.as_ref(), &mut self.effects);
+        self.has_acted(now, id, before);
+        Ok(old)
+    }
+
+    fn validate(&self, config: &Config<S>) -> Result<(), ConfigError> {
+        let trackers = self.trackers.as_ref().len();
+        let is_unknown = |track: &Track| usize::from(track.tracker.0) >= trackers;
+        if config.tracks.as_ref().iter().any(is_unknown) {
+            return Err(ConfigError::Tracker);
+        }
+        config.validate()
     }
 
     /// Removes a router that is stopped and gives back its configuration. `None` if there is none, or it is not stopped.
@@ -482,7 +518,7 @@ where
         self.routers().skip_while(|(id, _)| id.index() < from).find(|(_, router)| wanted(router)).map(|(id, _)| id)
     }
 
-    /// Lets a router act, and takes down its effects, its new deadline and what its group must follow.
+    /// Lets a router act.
     fn with_router<A>(
         &mut self,
         now: Instant,
@@ -503,13 +539,18 @@ where
     ) -> Option<A> {
         let router = self.slots.as_mut().get_mut(id.index())?.router.as_mut()?;
         let result = act(router, self.trackers.as_ref(), &mut self.effects);
-        let (after, is_member) = (Standing::of(router), router.config().group.is_some());
+        self.has_acted(now, id, before);
+        Some(result)
+    }
+
+    /// A router has acted: its effects, its new deadline, and what its group must follow.
+    fn has_acted(&mut self, now: Instant, id: RouterId, before: Standing) {
         self.effects_of = id;
         self.reschedule(id);
-        if is_member && before != after {
+        let member = self.router(id).filter(|router| router.config().group.is_some());
+        if let Some(after) = member.map(Standing::of).filter(|after| *after != before) {
             self.walk = self.walk_from(now, id, before, after);
         }
-        Some(result)
     }
 
     fn reschedule(&mut self, id: RouterId) {

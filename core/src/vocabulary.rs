@@ -205,6 +205,8 @@ pub enum Cause {
         /// The place of that member in the list of instances.
         member: u16,
     },
+    /// Its configuration was changed.
+    Reconfigured,
     /// The operator has it stand back.
     Yielded,
     /// The operator ended the yield before anybody had taken over.
@@ -261,6 +263,7 @@ impl fmt::Display for Cause {
             Self::TrackerFailed { tracker } => write!(f, "tracker {tracker} failed"),
             Self::TrackerRecovered { tracker } => write!(f, "tracker {tracker} recovered"),
             Self::GroupMoved { member } => write!(f, "sync group followed member {member}"),
+            Self::Reconfigured => f.write_str("configuration changed"),
             Self::YieldEnded => f.write_str("yield ended by operator"),
             Self::Yielded => f.write_str("yielded by operator"),
             Self::NobodyTookOver { waited_us } => {

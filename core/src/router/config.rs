@@ -159,6 +159,8 @@ pub enum ConfigError {
     Full,
     /// It follows a tracker that the tracker table has no place for.
     Tracker,
+    /// There is no router to be given a new configuration, or the new one is for another interface, family or VRID.
+    Identity,
 }
 
 impl fmt::Display for ConfigError {
@@ -173,6 +175,7 @@ impl fmt::Display for ConfigError {
             Self::Interface => "the interface is not known",
             Self::Full => "no room for another instance",
             Self::Tracker => "a tracker is not known",
+            Self::Identity => "the interface, the family and the virtual_router_id cannot change while it runs",
         })
     }
 }

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use core::num::NonZeroU8;
 
-use super::config::Storage;
+use super::config::{Config, GroupId, Storage};
 use super::phase::Phase;
 use super::told::{Command, CommandError, Effect, Event, Heard, StandingBack};
 use super::transition::{Decision, Place, Stimulus, decide};
@@ -11,6 +11,7 @@ use super::{Effects, VirtualRouter, emit};
 use crate::priority::{self, Tracker, TrackerId};
 use crate::time::Instant;
 use crate::vocabulary::{Block, Cause};
+use crate::wire::vrrp::Version;
 
 impl<S: Storage> VirtualRouter<S> {
     /// Something keeps the router from taking part, or no longer does.
@@ -60,12 +61,18 @@ impl<S: Storage> VirtualRouter<S> {
         let before = self.sum.blocks;
         self.add_up(now, trackers, out);
         let TrackerId(tracker) = changed;
+        let failed = self.sum.blocks;
+        let cause = if failed { Cause::TrackerFailed { tracker } } else { Cause::TrackerRecovered { tracker } };
+        self.follow_trackers(now, before, cause, out);
+        self.start(now, out);
+    }
+
+    /// Trackers keep the router from taking part, or no longer do; `before` says what held.
+    fn follow_trackers(&mut self, now: Instant, before: bool, cause: Cause, out: &mut Effects) {
         let blocks = self.sum.blocks;
-        let cause = if blocks { Cause::TrackerFailed { tracker } } else { Cause::TrackerRecovered { tracker } };
         if before != blocks {
             self.set_block(now, Block::Tracker, blocks, cause, out);
         }
-        self.start(now, out);
     }
 
     /// Computes the effective priority again.
@@ -88,6 +95,42 @@ impl<S: Storage> VirtualRouter<S> {
             let master_down_at = (master_down_at + skew - skew_before).max(now);
             self.phase = Phase::Backup { master_down_at, preempt_at };
         }
+    }
+
+    /// A new configuration for the same interface, family and VRID. What can go on goes on: the state, the timers, who was
+    /// heard. `link_is_down` is the state of the interface. Gives the old configuration back.
+    pub(crate) fn reconfigure(
+        &mut self,
+        now: Instant,
+        config: Config<S>,
+        link_is_down: bool,
+        trackers: &[Tracker],
+        out: &mut Effects,
+    ) -> Config<S> {
+        let (before, blocked_before) = (self.master_down_interval(), self.sum.blocks);
+        let old = core::mem::replace(&mut self.config, config);
+        if self.config.version == Version::V2 || matches!(self.phase, Phase::Master { .. }) {
+            self.master_interval = self.config.advert_interval();
+        }
+        match self.phase {
+            Phase::Backup { master_down_at, preempt_at } => {
+                // The effective priority is computed below, and moves the timer on its own account.
+                let master_down_at = (master_down_at + self.master_down_interval() - before).max(now);
+                let preempt_at = preempt_at.filter(|_| old.preempt == self.config.preempt);
+                self.phase = Phase::Backup { master_down_at, preempt_at };
+            }
+            Phase::Master { advertise_at } => {
+                let advertise_at = advertise_at.min(now + self.config.advert_interval());
+                self.phase = Phase::Master { advertise_at };
+            }
+            Phase::Init { .. } | Phase::Stopped | Phase::Fault | Phase::Leaving { .. } | Phase::Yielding { .. } => {}
+        }
+        self.add_up(now, trackers, out);
+        self.follow_trackers(now, blocked_before, Cause::Reconfigured, out);
+        let holds = link_is_down && !self.config.ignores_link;
+        self.set_block(now, Block::LinkDown, holds, Cause::Reconfigured, out);
+        self.start(now, out);
+        old
     }
 
     /// Another member of its group, number `member`, has moved. `blocked` says whether a member other than this one is
@@ -123,6 +166,12 @@ impl<S: Storage> VirtualRouter<S> {
         let rank = self.rank(heard.address, heard.priority);
         let is_followed = decide(Place::Backup, Stimulus::Heard(rank), self.rules()) == Decision::Follow;
         (is_alive && is_followed).then_some(heard)
+    }
+
+    /// It belongs to this group now.
+    pub(crate) const fn set_group(&mut self, group: Option<GroupId>) {
+        self.config.group = group;
+        self.held_by_group = false;
     }
 
     /// Whether its group lets it take over.

@@ -13,7 +13,7 @@
 
 use super::{Interface, RouterId, RouterSet, Slot};
 use crate::priority::Tracker;
-use crate::router::{GroupMove, Place, Storage, VirtualRouter};
+use crate::router::{GroupId, GroupMove, Place, Storage, VirtualRouter};
 use crate::time::Instant;
 use crate::vocabulary::Block;
 
@@ -56,8 +56,49 @@ where
     I: AsRef<[Interface]> + AsMut<[Interface]>,
     T: AsRef<[Tracker]> + AsMut<[Tracker]>,
 {
+    /// Moves a router into a sync group, or out of it with `None`. From one group to another takes two steps. It does what
+    /// its new group does; a MASTER takes the group along if that may become MASTER, and gives way otherwise.
+    pub fn handle_group(&mut self, now: Instant, id: RouterId, group: Option<GroupId>) {
+        self.assert_drained();
+        let others = self.next_member(id);
+        self.leave_group(id);
+        self.with_router(now, id, |router, _, out| {
+            router.set_group(group);
+            router.handle_block(now, Block::Group, false, out);
+        });
+        if group.is_none() && others != id {
+            let blocked = self.others(others).chain(self.router(others).map(|router| (others, router)));
+            let blocked = blocked.filter(|(_, router)| router.is_blocked_itself()).count();
+            let blocked = u16::try_from(blocked).unwrap_or(u16::MAX);
+            self.walk = Some(Walk { now, leader: id, to: GroupMove::None, blocked, next: others, last: others });
+        }
+        if group.is_some() {
+            self.enter_ring(id);
+            let is_blocked = self.others(id).any(|(_, router)| router.is_blocked_itself());
+            let is_held = self.others(id).any(|(_, router)| router.objects_to_takeover(now));
+            self.with_router(now, id, |router, _, out| {
+                router.handle_block(now, Block::Group, is_blocked, out);
+                if is_held {
+                    router.follow_group(now, id.0, GroupMove::FromMaster, is_blocked, out);
+                }
+            });
+            let after = self.router(id).map_or(Standing::ABSENT, Standing::of);
+            self.walk = self.walk_from(now, id, Standing::ABSENT, after);
+        }
+    }
+
     /// Puts a new router into the ring of its group. What blocks the group blocks it from the beginning.
     pub(super) fn join_group(&mut self, now: Instant, id: RouterId) {
+        self.enter_ring(id);
+        if self.others(id).any(|(_, router)| router.is_blocked_itself())
+            && let Some(router) = self.router_mut(id)
+        {
+            // Nothing has begun, so that there is nothing to tell.
+            router.block_from_the_beginning(now, Block::Group);
+        }
+    }
+
+    fn enter_ring(&mut self, id: RouterId) {
         let Some(group) = self.router(id).and_then(|router| router.config().group) else { return };
         let member = self.routers().find(|(other, router)| *other != id && router.config().group == Some(group));
         let neighbour = member.map(|(other, _)| other);
@@ -65,12 +106,6 @@ where
         self.link(id, Some(next));
         if let Some(neighbour) = neighbour {
             self.link(neighbour, Some(id));
-        }
-        if self.others(id).any(|(_, router)| router.is_blocked_itself())
-            && let Some(router) = self.router_mut(id)
-        {
-            // Nothing has begun, so that there is nothing to tell.
-            router.block_from_the_beginning(now, Block::Group);
         }
     }
 

@@ -236,3 +236,46 @@ fn strangers_and_other_groups_do_not_follow() {
     bench.drain();
     assert_eq!([bench.state_of(stranger), bench.state_of(foreign)], [State::Backup; 2]);
 }
+
+#[test]
+fn a_router_changes_its_group() {
+    // A backup joins masters, and is one.
+    let (mut bench, first, second) = masters();
+    let vrid = NonZeroU8::new(46).unwrap();
+    let third = bench.add(Config { vrid, group: None, ..member(ETH0, 100) });
+    bench.lines();
+    bench.set.handle_group(bench.now, third, Some(GroupId(7)));
+    bench.drain();
+    assert_eq!(bench.lines().last().unwrap(), "2 BACKUP -> MASTER: sync group followed member 1");
+    // It leaves, and goes on by itself.
+    bench.set.handle_group(bench.now, third, None);
+    bench.drain();
+    bench.set.handle_link(bench.now, ETH1, Link::Down);
+    bench.drain();
+    assert_eq!([first, second, third].map(|id| bench.state_of(id)), [State::Fault, State::Fault, State::Master]);
+    // Back into the group, which is in FAULT.
+    bench.set.handle_group(bench.now, third, Some(GroupId(7)));
+    bench.drain();
+    assert_eq!(bench.state_of(third), State::Fault);
+    // Who brought the fault leaves: the others are free again, and it is not.
+    bench.set.handle_group(bench.now, second, None);
+    bench.drain();
+    assert_eq!([first, second, third].map(|id| bench.state_of(id)), [State::Backup, State::Fault, State::Backup]);
+}
+
+#[test]
+fn a_master_takes_a_group_along_unless_that_hears_a_better_one() {
+    for (better, expected) in [(false, [State::Master; 3]), (true, [State::Backup; 3])] {
+        let vrid = NonZeroU8::new(46).unwrap();
+        let mut bench = Bench::start(Config { vrid, ..config(100) });
+        bench.until(DOWN_US);
+        let first = bench.add(member(ETH0, 100));
+        let second = bench.add(member(ETH1, 100));
+        if better {
+            bench.hear_on(ETH1, OTHER, 150);
+        }
+        bench.set.handle_group(bench.now, bench.id, Some(GroupId(7)));
+        bench.drain();
+        assert_eq!([bench.id, first, second].map(|id| bench.state_of(id)), expected);
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::priority::{Track, Weight};
+use core::net::Ipv4Addr;
 
 const fn track(tracker: u16, value: i16) -> Track {
     Track { tracker: TrackerId(tracker), weight: Weight { value, reverse: false } }
@@ -291,4 +292,91 @@ fn a_master_that_was_held_up_gives_way_where_that_is_wanted() {
         "MASTER -> BACKUP: advert was overdue by 3.6 s: another router has taken over meanwhile"
     );
     assert!(!lines.iter().any(|line| line.starts_with("advert")), "{lines:?}");
+}
+
+/// Gives the router a new configuration.
+fn reconfigure(bench: &mut Bench, config: Config<Borrowed<'static>>) {
+    assert!(bench.set.reconfigure(bench.now, bench.id, config).is_ok());
+    bench.drain();
+}
+
+#[test]
+fn a_new_configuration_that_says_the_same_does_nothing() {
+    let mut bench = tracking_master(PROXY);
+    let timers = bench.router().timers();
+    reconfigure(&mut bench, Config { tracks: PROXY, ..config(100) });
+    assert_eq!(bench.lines(), [""; 0]);
+    assert_eq!(bench.router().timers(), timers);
+}
+
+#[test]
+fn a_master_goes_on_with_a_new_configuration() {
+    const MORE: &[IpAddr] = &[VIPS[0], IpAddr::V4(Ipv4Addr::new(172, 20, 45, 249))];
+    let mut bench = tracking_master(PROXY);
+    bench.until(DOWN_US + 300_000);
+    bench.lines();
+    bench.sent.clear();
+    reconfigure(&mut bench, Config { addresses: MORE, priority: NonZeroU8::new(120).unwrap(), ..config(100) });
+    assert_eq!(bench.lines(), ["PriorityChanged { from: 100, to: 120 }"]);
+    bench.until(DOWN_US + 1_000_000);
+    assert_eq!(bench.sent.len(), 1, "at the moment it was due");
+    assert_eq!(bench.sent[0].2[22..24], [120, 2], "priority and number of addresses");
+}
+
+#[test]
+fn a_shorter_interval_counts_from_now_on() {
+    let v3 = |advert_interval_cs| Config { version: Version::V3, password: None, advert_interval_cs, ..config(100) };
+    let mut bench = Bench::start(v3(4_000));
+    bench.until(200_000_000);
+    assert_eq!(bench.state(), State::Master);
+    bench.lines();
+    reconfigure(&mut bench, v3(10));
+    bench.until(200_100_000);
+    assert_eq!(bench.times("advert"), [200_100_000]);
+}
+
+#[test]
+fn a_backup_waits_as_long_as_its_new_configuration_says() {
+    let mut bench = Bench::start(config(100));
+    bench.until(1_000_000);
+    bench.hear(OTHER, 150);
+    reconfigure(&mut bench, Config { down_timer_adverts: NonZeroU8::new(5).unwrap(), ..config(200) });
+    // 5 s + 56/256 s.
+    assert_eq!(bench.router().timers().master_down_at, Some(Instant::from_us(1_000_000 + 5_218_750)));
+}
+
+#[test]
+fn what_a_new_configuration_follows_holds_at_once() {
+    let mut bench = tracking_master(PROXY);
+    bench.reading(0, Reading::Bad);
+    bench.lines();
+    reconfigure(&mut bench, Config { tracks: UPLINK, ..config(100) });
+    assert_eq!(bench.lines().last().unwrap(), "MASTER -> FAULT: configuration changed");
+    reconfigure(&mut bench, config(100));
+    assert_eq!(bench.lines().last().unwrap(), "FAULT -> BACKUP: configuration changed");
+    bench.set.handle_link(bench.now, ETH0, Link::Down);
+    bench.drain();
+    reconfigure(&mut bench, Config { ignores_link: true, ..config(100) });
+    assert_eq!(bench.state(), State::Backup);
+    reconfigure(&mut bench, config(100));
+    assert_eq!(bench.state(), State::Fault);
+}
+
+#[test]
+fn who_a_router_is_cannot_change() {
+    let mut bench = tracking_master(PROXY);
+    let before = bench.router().config().vrid;
+    let bad = [
+        Config { vrid: NonZeroU8::new(46).unwrap(), ..config(100) },
+        Config { interface: InterfaceId(1), ..config(100) },
+        Config { group: Some(crate::router::GroupId(1)), ..config(100) },
+    ];
+    for config in bad {
+        let refused = bench.set.reconfigure(bench.now, bench.id, config).map_err(|(error, _)| error);
+        assert_eq!(refused.err(), Some(ConfigError::Identity));
+    }
+    let interval = Config { advert_interval_cs: 50, ..config(100) };
+    let refused = bench.set.reconfigure(bench.now, bench.id, interval).map_err(|(error, _)| error);
+    assert_eq!(refused.err(), Some(ConfigError::Interval));
+    assert_eq!((bench.router().config().vrid, bench.lines().len()), (before, 0));
 }
