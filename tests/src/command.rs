@@ -64,8 +64,8 @@ pub(crate) fn try_tool(program: &str, arguments: &[&str]) -> Result<String, Stri
     Err(format!("{program} {}: {}", arguments.join(" "), said.trim()))
 }
 
-/// Whether `program` is to be found, also where a user's PATH does not lead but root's does.
-pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
+/// Where `program` is, if it is installed, also where a user's PATH does not lead but root's does.
+pub fn find_program(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
     env::split_paths(&path).chain(system).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())

@@ -1,8 +1,8 @@
 //! What the frames on the switch say: adverts, ARP and echoes. Written for the lab alone, so that it can testify for or
-//! against the service's own code. Formats: RFC 3768 §5, RFC 826, RFC 792.
+//! against the service's own code. Formats: RFC 3768 §5, RFC 9568 §5, RFC 826, RFC 792.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The protocol number of VRRP (RFC 3768 §5.2.4).
 pub(crate) const VRRP: u8 = 112;
@@ -28,10 +28,10 @@ pub struct Advert {
     /// The receiver's MAC address.
     pub target_mac: [u8; 6],
     /// The sender's address.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// The receiver's address.
-    pub target: Ipv4Addr,
-    /// The time to live.
+    pub target: IpAddr,
+    /// The time to live, or hop limit.
     pub ttl: u8,
     /// The VRRP version.
     pub version: u8,
@@ -41,18 +41,29 @@ pub struct Advert {
     pub vrid: u8,
     /// The priority.
     pub priority: u8,
-    /// The authentication type; 1 is PASS.
+    /// The authentication type of version 2; 1 is PASS.
     pub auth_type: u8,
-    /// The advert interval in seconds.
-    pub interval_s: u8,
+    /// The advert interval in centiseconds.
+    pub interval_cs: u16,
     /// The virtual addresses.
-    pub addresses: Vec<Ipv4Addr>,
-    /// The authentication data.
+    pub addresses: Vec<IpAddr>,
+    /// The authentication data of version 2.
     pub auth: [u8; 8],
-    /// Whether the checksum is right.
-    pub checksum_ok: bool,
+    /// What the checksum covers.
+    pub checksum: Checksum,
     /// Whether all that it announces is there.
     pub whole: bool,
+}
+
+/// What the checksum of an advert covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksum {
+    /// The message.
+    Plain,
+    /// The message and a pseudo-header of the IP header.
+    Pseudo,
+    /// It is wrong, whatever it covers.
+    Wrong,
 }
 
 impl Advert {
@@ -64,14 +75,16 @@ impl Advert {
 
 impl fmt::Debug for Advert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, target, ttl, version, vrid, priority, interval_s, auth_type, addresses, .. } = self;
+        let Self { source, target, ttl, version, vrid, priority, interval_cs, auth_type, addresses, .. } = self;
         write!(
             f,
-            "advert {source} > {target} vrid {vrid} priority {priority} v{version} every {interval_s} s ttl {ttl} auth \
+            "advert {source} > {target} vrid {vrid} priority {priority} v{version} every {interval_cs} cs ttl {ttl} auth \
              {auth_type} {addresses:?}"
         )?;
-        if !self.checksum_ok {
-            f.write_str(" BAD CHECKSUM")?;
+        match self.checksum {
+            Checksum::Plain => {}
+            Checksum::Pseudo => f.write_str(" with pseudo-header")?,
+            Checksum::Wrong => f.write_str(" BAD CHECKSUM")?,
         }
         if !self.whole {
             f.write_str(" CUT SHORT")?;
@@ -138,6 +151,7 @@ pub(crate) fn decode(frame: &[u8]) -> Frame {
     let found = match frame.get(12..14) {
         Some([0x08, 0x00]) => ipv4(frame),
         Some([0x08, 0x06]) => arp(&frame[14..]).map(Frame::Arp),
+        Some([0x86, 0xdd]) => ipv6(frame),
         _ => None,
     };
     found.unwrap_or(Frame::Other)
@@ -151,42 +165,80 @@ fn ipv4(frame: &[u8]) -> Option<Frame> {
     let payload = packet.get(header..total.min(packet.len()))?;
     let (source, target) = (address(packet, 12)?, address(packet, 16)?);
     match *packet.get(9)? {
-        VRRP => {
-            let macs = (frame[6..12].try_into().ok()?, frame[..6].try_into().ok()?);
-            Some(Frame::Advert(advert(macs, (source, target), packet[8], payload)))
-        }
+        VRRP => Some(Frame::Advert(advert(macs(frame)?, (source.into(), target.into()), packet[8], payload))),
         1 => echo(source, target, payload).map(Frame::Echo),
         _ => None,
     }
 }
 
+fn ipv6(frame: &[u8]) -> Option<Frame> {
+    let packet = &frame[14..];
+    let length = usize::from(word(packet, 4)?);
+    let payload = packet.get(40..packet.len().min(40 + length))?;
+    let (source, target) = (address6(packet, 8)?, address6(packet, 24)?);
+    match packet[6] {
+        VRRP => Some(Frame::Advert(advert(macs(frame)?, (source.into(), target.into()), packet[7], payload))),
+        _ => None,
+    }
+}
+
+/// Whose frame it is, and whom it is for.
+fn macs(frame: &[u8]) -> Option<([u8; 6], [u8; 6])> {
+    Some((frame.get(6..12)?.try_into().ok()?, frame.get(..6)?.try_into().ok()?))
+}
+
 fn advert(
     (source_mac, target_mac): ([u8; 6], [u8; 6]),
-    (source, target): (Ipv4Addr, Ipv4Addr),
+    (source, target): (IpAddr, IpAddr),
     ttl: u8,
     packet: &[u8],
 ) -> Advert {
     let byte = |at: usize| packet.get(at).copied().unwrap_or(0);
-    let count = usize::from(byte(3));
-    let addresses: Vec<Ipv4Addr> = (0..count).map_while(|at| address(packet, 8 + 4 * at)).collect();
-    let auth = packet.get(8 + 4 * count..16 + 4 * count).and_then(|bytes| bytes.try_into().ok());
+    let (version, count) = (byte(0) >> 4, usize::from(byte(3)));
+    let size = if source.is_ipv4() { 4 } else { 16 };
+    let virtual_address = |index: usize| match source {
+        IpAddr::V4(_) => address(packet, 8 + size * index).map(IpAddr::from),
+        IpAddr::V6(_) => address6(packet, 8 + size * index).map(IpAddr::from),
+    };
+    let addresses: Vec<IpAddr> = (0..count).map_while(virtual_address).collect();
+    let end = 8 + size * count;
+    let auth = packet.get(end..end + 8).and_then(|bytes| bytes.try_into().ok());
     Advert {
         source_mac,
         target_mac,
         source,
         target,
         ttl,
-        version: byte(0) >> 4,
+        version,
         packet_type: byte(0) & 0x0f,
         vrid: byte(1),
         priority: byte(2),
-        auth_type: byte(4),
-        interval_s: byte(5),
-        whole: addresses.len() == count && auth.is_some(),
+        auth_type: if version == 2 { byte(4) } else { 0 },
+        interval_cs: if version == 2 { u16::from(byte(5)) * 100 } else { word(packet, 4).unwrap_or(0) & 0x0fff },
+        whole: addresses.len() == count && (auth.is_some() || version != 2 && packet.len() >= 8),
         addresses,
         auth: auth.unwrap_or_default(),
-        // The sum over data that holds its own right checksum comes out as zero (RFC 1071).
-        checksum_ok: checksum(packet) == 0,
+        checksum: covered(version, source, target, packet),
+    }
+}
+
+/// What the checksum covers: version 3 over IPv4 has two ways (RFC 5798 §5.2.8, RFC 9568 §5.2.8), all others one.
+fn covered(version: u8, source: IpAddr, target: IpAddr, packet: &[u8]) -> Checksum {
+    let length = u16::try_from(packet.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let pseudo = match (source, target) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => [&from.octets()[..], &to.octets(), &[0, VRRP], &length, packet].concat(),
+        (IpAddr::V6(from), IpAddr::V6(to)) => {
+            [&from.octets()[..], &to.octets(), &[0, 0], &length, &[0, 0, 0, VRRP], packet].concat()
+        }
+        _ => return Checksum::Wrong,
+    };
+    // The sum over data that holds its own right checksum comes out as zero (RFC 1071).
+    if source.is_ipv4() && checksum(packet) == 0 {
+        Checksum::Plain
+    } else if version == 3 && checksum(&pseudo) == 0 {
+        Checksum::Pseudo
+    } else {
+        Checksum::Wrong
     }
 }
 
@@ -223,6 +275,11 @@ fn address(bytes: &[u8], at: usize) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from(octets))
 }
 
+fn address6(bytes: &[u8], at: usize) -> Option<Ipv6Addr> {
+    let octets: [u8; 16] = bytes.get(at..at + 16)?.try_into().ok()?;
+    Some(Ipv6Addr::from(octets))
+}
+
 /// The Internet checksum (RFC 1071).
 pub(crate) fn checksum(bytes: &[u8]) -> u16 {
     let sum = bytes.chunks(2).fold(0_u32, |sum, pair| {
@@ -251,11 +308,11 @@ mod tests {
     fn reads_an_advert() {
         let Frame::Advert(advert) = decode(&bytes(KEEPALIVED)) else { panic!("not an advert") };
         assert_eq!((advert.version, advert.packet_type, advert.vrid, advert.priority), (2, 1, 45, 100));
-        assert_eq!((advert.ttl, advert.interval_s, advert.auth_type), (255, 1, 1));
+        assert_eq!((advert.ttl, advert.interval_cs, advert.auth_type), (255, 100, 1));
         assert_eq!((advert.source_mac[5], advert.target_mac[5]), (0x83, 0x84));
         assert_eq!(advert.addresses, [Ipv4Addr::new(172, 20, 45, 248)]);
         assert_eq!(&advert.auth, b"admin123");
-        assert!(advert.whole && advert.checksum_ok);
+        assert!(advert.whole && advert.checksum == Checksum::Plain);
     }
 
     #[test]
@@ -275,7 +332,26 @@ mod tests {
         let mut frame = bytes(KEEPALIVED);
         frame[36] ^= 1;
         let Frame::Advert(advert) = decode(&frame) else { panic!("not an advert") };
-        assert!(!advert.checksum_ok && advert.whole);
+        assert!(advert.checksum == Checksum::Wrong && advert.whole);
+    }
+
+    /// Version 3 over IPv6, as RFC 9568 has it; the checksum was computed by hand.
+    #[test]
+    fn reads_an_advert_over_ipv6() {
+        let mut frame = bytes(
+            "333300000012 020000000083 86dd 6c000000 0018 70 ff fe800000000000000000000000000083 \
+             ff020000000000000000000000000012 31 2d 64 01 000a 0000 fe800000000000000000000000000248",
+        );
+        let parts: u32 = [0xfe80, 0x83, 0xff02, 0x12, 24, 112, 0x312d, 0x6401, 0x000a, 0xfe80, 0x0248].iter().sum();
+        let sum = !u16::try_from((parts & 0xffff) + (parts >> 16)).expect("one carry");
+        frame[60..62].copy_from_slice(&sum.to_be_bytes());
+        let Frame::Advert(advert) = decode(&frame) else { panic!("not an advert") };
+        assert_eq!((advert.version, advert.ttl, advert.interval_cs), (3, 255, 10));
+        assert_eq!(advert.addresses, ["fe80::248".parse::<Ipv6Addr>().unwrap()]);
+        assert!(advert.whole && advert.checksum == Checksum::Pseudo, "{advert:?}");
+        frame[59] ^= 1;
+        let Frame::Advert(advert) = decode(&frame) else { panic!("not an advert") };
+        assert_eq!(advert.checksum, Checksum::Wrong);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What must hold in every test, whatever it is about.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -89,7 +89,7 @@ fn longest_remainder<'a>(span: (Moment, Moment), disturbances: impl Iterator<Ite
 /// A router answers on a virtual address only while it advertises as its master, or hands it over.
 fn only_masters_answer(timeline: &Timeline, vrid: u8, disturbances: &[Disturbance]) -> Result<(), String> {
     let masterships = timeline.masterships(vrid, MASTER_DOWN_MAX);
-    let vips: BTreeSet<Ipv4Addr> = timeline
+    let vips: BTreeSet<IpAddr> = timeline
         .adverts(vrid)
         .iter()
         .filter(|advert| advert.from.is_router())
@@ -104,7 +104,7 @@ fn only_masters_answer(timeline: &Timeline, vrid: u8, disturbances: &[Disturbanc
         let is_master = masterships.iter().any(|mastership| covers(mastership, record.from, record.at));
         // Adverts to a peer that is away wait for its MAC address, so its master may speak without being seen as one.
         let excused = disturbances.iter().any(|it| record.at >= it.from && record.at <= it.until + RECOVERY);
-        must_hold(!vips.contains(&spoke_for) || is_master || excused, || {
+        must_hold(!vips.contains(&IpAddr::from(spoke_for)) || is_master || excused, || {
             let Record { at, from, frame, .. } = record;
             format!("{from} spoke for {spoke_for} at {at:?} without being master: {frame:?}; {masterships:#?}")
         })?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use locum_control::State;
 use nix::sys::signal::Signal;
 
-use crate::capture::Capture;
+use crate::capture::{Capture, write_pcap};
 use crate::command::{find_program, tool, try_tool};
 use crate::injector::Injector;
 use crate::moment::{Moment, wait_for};
@@ -26,6 +26,9 @@ use crate::{invariants, report};
 
 /// The routers in the order in which a test names their daemons.
 const ROUTERS: [Node; 3] = [Node::A, Node::B, Node::C];
+
+/// How long a new IPv6 address is tried for duplicates, on a busy machine.
+const LINK_LOCAL_MAX: Duration = Duration::from_secs(12);
 
 /// A time in which a router could not do what it should: cut off, killed, stopped.
 #[derive(Clone, Copy, Debug)]
@@ -164,6 +167,17 @@ impl Lab {
     /// When its socket cannot be opened.
     pub fn injector(&self) -> Injector {
         Injector::new(&self.stranger).unwrap_or_else(|error| panic!("the injector: {error}"))
+    }
+
+    /// Saves the capture so far under this name, and returns where it lies until the lab is taken down.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn save_capture(&self, name: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        let written = write_pcap(&path, self.timeline().records());
+        written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        path
     }
 
     /// Writes a file for a test, and returns where it lies until the lab is taken down.
@@ -335,6 +349,20 @@ impl Lab {
         let path = format!("/proc/sys/net/{setting}");
         let written = self.router(node).namespace().enter(|| fs::write(&path, value));
         written.unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+
+    /// Gives the node's eth0 IPv6, and waits until its link-local address may be used.
+    ///
+    /// # Panics
+    /// When that is not so within a few seconds.
+    #[track_caller]
+    pub fn enable_ipv6(&mut self, node: Node) {
+        self.set_sysctl(node, "ipv6/conf/eth0/disable_ipv6", "0");
+        let router = self.router(node);
+        wait_for("a link-local address that may be used", LINK_LOCAL_MAX, || {
+            let addresses = router.ip("-6 -o address show dev eth0 scope link");
+            (addresses.contains("fe80") && !addresses.contains("tentative")).then_some(())
+        });
     }
 
     #[track_caller]

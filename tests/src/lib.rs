@@ -44,8 +44,8 @@ mod scenario;
 mod timeline;
 
 pub use addresses::AddressEntry;
-pub use command::{Outcome, locum, locum_binary};
-pub use decode::{Advert, Arp, ArpKind, Echo, Frame};
+pub use command::{Outcome, find_program, locum, locum_binary};
+pub use decode::{Advert, Arp, ArpKind, Checksum, Echo, Frame};
 pub use injector::{Injector, VrrpPacket};
 pub use lab::{Lab, skip, with_broken_lab, with_lab};
 pub use moment::{Moment, wait_for};

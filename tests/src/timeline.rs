@@ -1,7 +1,7 @@
 //! What the capture saw, and the questions that tests put to it.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::decode::{Advert, Arp, ArpKind, Echo, Frame};
@@ -74,10 +74,18 @@ impl Timeline {
         self.between(from, Moment::END)
     }
 
-    /// The adverts with `vrid`, whoever sent them.
+    /// The adverts over IPv4 with `vrid`, whoever sent them.
     pub fn adverts(&self, vrid: u8) -> Vec<Sighting<'_, Advert>> {
         self.pick(|frame| match frame {
-            Frame::Advert(advert) if advert.vrid == vrid => Some(advert),
+            Frame::Advert(advert) if advert.vrid == vrid && advert.source.is_ipv4() => Some(advert),
+            _ => None,
+        })
+    }
+
+    /// The adverts over IPv6 with `vrid`: another virtual router, whoever sent them.
+    pub fn adverts6(&self, vrid: u8) -> Vec<Sighting<'_, Advert>> {
+        self.pick(|frame| match frame {
+            Frame::Advert(advert) if advert.vrid == vrid && advert.source.is_ipv6() => Some(advert),
             _ => None,
         })
     }
@@ -109,8 +117,8 @@ impl Timeline {
     /// zero if there were not two.
     pub fn longest_gap(&self, node: Node, vrid: u8) -> Duration {
         let adverts = self.adverts_by(node, vrid);
-        let targets: BTreeSet<Ipv4Addr> = adverts.iter().map(|advert| advert.what.target).collect();
-        let gap_to = |target: &Ipv4Addr| {
+        let targets: BTreeSet<IpAddr> = adverts.iter().map(|advert| advert.what.target).collect();
+        let gap_to = |target: &IpAddr| {
             let times: Vec<Moment> =
                 adverts.iter().filter(|advert| advert.what.target == *target).map(|advert| advert.at).collect();
             times.windows(2).map(|pair| pair[1].since(pair[0])).max().unwrap_or_default()
@@ -120,7 +128,11 @@ impl Timeline {
 
     /// Where the adverts of `node` with `vrid` went.
     pub fn advert_targets(&self, node: Node, vrid: u8) -> BTreeSet<Ipv4Addr> {
-        self.adverts_by(node, vrid).iter().map(|advert| advert.what.target).collect()
+        let target = |advert: &Sighting<'_, Advert>| match advert.what.target {
+            IpAddr::V4(target) => Some(target),
+            IpAddr::V6(_) => None,
+        };
+        self.adverts_by(node, vrid).iter().filter_map(target).collect()
     }
 
     /// When routers advertised as master of `vrid`, in the order of their beginnings. A router that is silent for

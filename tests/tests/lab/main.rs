@@ -25,6 +25,7 @@ mod scenario_5_three_nodes;
 mod socket;
 mod split;
 mod version_3;
+mod witness;
 
 /// More than a takeover takes at an interval of 1 s (3.7 s), with the start of a daemon on a busy machine before it.
 const TAKEOVER_MAX: Duration = Duration::from_secs(12);

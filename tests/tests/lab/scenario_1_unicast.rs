@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use locum_control::State;
-use locum_tests::{Daemon, Group, Lab, Moment, Node, scenario, with_lab};
+use locum_tests::{Checksum, Daemon, Group, Lab, Moment, Node, scenario, with_lab};
 
 use crate::{TAKEOVER_MAX, each_pair};
 
@@ -49,12 +49,12 @@ fn the_master_speaks_to_its_peer_only(lab: &Lab) {
     assert!(adverts.len() >= 3, "{adverts:?}");
     for advert in adverts {
         let what = advert.what;
-        assert_eq!((what.source, what.target), (Node::A.address(), Node::B.address()));
+        assert!(what.source == Node::A.address() && what.target == Node::B.address(), "{what:?}");
         assert_eq!((what.source_mac, what.target_mac), (Node::A.mac(), Node::B.mac()));
-        assert_eq!((what.version, what.packet_type, what.ttl, what.priority, what.interval_s), (2, 1, 255, 100, 1));
+        assert_eq!((what.version, what.packet_type, what.ttl, what.priority, what.interval_cs), (2, 1, 255, 100, 100));
         assert_eq!((what.auth_type, &what.auth), (1, b"admin123"));
         assert_eq!(what.addresses, [GROUP.vip]);
-        assert!(what.checksum_ok && what.whole, "{what:?}");
+        assert!(what.checksum == Checksum::Plain && what.whole, "{what:?}");
     }
     assert!(timeline.longest_gap(Node::A, GROUP.vrid) < Duration::from_millis(1500));
     assert_eq!(timeline.adverts_by(Node::B, GROUP.vrid).len(), 0, "one MASTER");

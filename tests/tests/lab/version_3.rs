@@ -15,11 +15,7 @@ each_pair!(moves_there_and_back);
 fn moves_there_and_back(a: Daemon, b: Daemon) {
     with_lab(&[a, b], |lab| {
         for (node, priority) in [(Node::A, 100), (Node::B, 80)] {
-            lab.set_sysctl(node, "ipv6/conf/eth0/disable_ipv6", "0");
-            wait_for("a link-local address that may be used", TAKEOVER_MAX, || {
-                let addresses = lab.router(node).ip("-6 -o address show dev eth0 scope link");
-                (addresses.contains("fe80") && !addresses.contains("tentative")).then_some(())
-            });
+            lab.enable_ipv6(node);
             lab.start(node, &with_priority(&both_families(), priority));
         }
         lab.wait_master(GROUP, Node::A, TAKEOVER_MAX);
