@@ -2,6 +2,7 @@
 //!
 //! - `cli`: the command line.
 //! - `service`: everything that may wait: files, netlink, the control socket.
+//! - `notify`: who is told about changes of state: scripts, FIFOs, mailboxes.
 //! - `script`: running a command of the configuration.
 //! - `engine`: the thread that owns the virtual routers.
 //! - `demo`: a virtual LAN to try it all on.
@@ -14,6 +15,8 @@ mod clock;
 mod demo;
 mod engine;
 mod machine;
+#[allow(dead_code, unused_imports, reason = "the service is about to use it")]
+mod notify;
 #[allow(dead_code, unused_imports, reason = "trackers and notification are about to use it")]
 mod script;
 mod service;

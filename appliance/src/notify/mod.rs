@@ -1,0 +1,313 @@
+//! Who is told about changes of state: scripts, FIFOs, mailboxes (keepalived.conf(5), `notify`, `notify_fifo`, `smtp_alert`).
+//!
+//! Everything here happens on the service's thread, and nothing of it is waited for: a call takes note and returns. A script
+//! that hangs is in the way of nobody but its own queue.
+//!
+//! A script finds in its environment: `LOCUM_TYPE` (INSTANCE or GROUP), `LOCUM_INSTANCE` or `LOCUM_GROUP` (the name),
+//! `LOCUM_STATE`, `LOCUM_PREVIOUS_STATE`, `LOCUM_PRIORITY`, `LOCUM_CAUSE` (in words), `LOCUM_CAUSE_KIND` (the name that JSON
+//! has for it), `LOCUM_AT_UNIX_MS`, `LOCUM_SKIPPED` (states passed over since the run before) and, of an instance,
+//! `LOCUM_VRID`, `LOCUM_INTERFACE` and `LOCUM_FAMILY`.
+//!
+//! - [`told`]: what is said, in which words.
+//! - [`queue`]: the scripts of an instance or group, one after the other.
+//! - [`fifo`]: FIFOs and the scripts that read them.
+//! - [`once`]: what is run at the start and at the end.
+//! - [`mail`]: built-in mail.
+
+mod fifo;
+#[cfg(feature = "mail")]
+mod mail;
+mod once;
+mod queue;
+mod told;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use locum_config::Model;
+use locum_config::model;
+use locum_core::vocabulary::{Family, State};
+use tokio::sync::mpsc;
+
+use self::fifo::Fifo;
+#[cfg(feature = "mail")]
+pub(crate) use self::mail::{MailStatus, Mailer};
+pub(crate) use self::once::run_once;
+pub(crate) use self::queue::RunResult;
+use self::queue::{Hooks, Queue, Shared};
+pub(crate) use self::told::{Change, Subject, Word};
+use self::told::{Notice, Particulars, cause_kind};
+use crate::clock;
+use crate::script::Customs;
+
+/// How long the last scripts may run when the service stops. Less than what procd and systemd allow a service.
+const STOP_MAX: Duration = Duration::from_secs(10);
+
+/// How long mail is given when the service stops. What is not sent then lies in the spool for the next start.
+#[cfg(feature = "mail")]
+const MAIL_AT_STOP_MAX: Duration = Duration::from_secs(3);
+
+/// Who is told.
+pub(crate) struct Notifier {
+    targets: BTreeMap<Subject, Target>,
+    shared: Rc<Shared>,
+    /// `notify_fifo` and `vrrp_notify_fifo`, as configured and as open.
+    fifos: [(model::NotifyFifo, Option<Fifo>); 2],
+    fifo_states_on_reload: bool,
+    #[cfg(feature = "mail")]
+    mailer: Mailer,
+}
+
+/// An instance or a group that is told about.
+struct Target {
+    queue: Queue,
+    particulars: Rc<Particulars>,
+    /// `notify_priority_changes`
+    priority_changes: bool,
+    /// `notify_deleted` is written, with or without a script.
+    says_deleted: bool,
+    /// `smtp_alert`
+    #[cfg_attr(not(feature = "mail"), allow(dead_code, reason = "mail is left out of this build"))]
+    mails: bool,
+    /// What the last mail said.
+    #[cfg_attr(not(feature = "mail"), allow(dead_code, reason = "mail is left out of this build"))]
+    last_mail: Option<Word>,
+    last: Option<(Word, u8)>,
+}
+
+/// What became of the notifications of an instance or a group.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Results {
+    /// The last runs of its scripts, the oldest first.
+    pub(crate) runs: Vec<RunResult>,
+    /// States that its scripts were never told, because those before took so long.
+    pub(crate) skipped: u32,
+}
+
+impl Notifier {
+    /// Opens FIFOs, and gives the end from which finished runs of scripts can be taken. `run_directory` is where mail waits
+    /// that cannot be sent yet.
+    pub(crate) fn start(model: &Model, run_directory: &Path) -> (Self, mpsc::Receiver<RunResult>) {
+        let (shared, results) = Shared::new(Duration::from_millis(u64::from(*model.global.notify_timeout_ms)));
+        let mut notifier = Self {
+            targets: BTreeMap::new(),
+            shared,
+            fifos: Default::default(),
+            fifo_states_on_reload: false,
+            #[cfg(feature = "mail")]
+            mailer: Mailer::start(&model.global, run_directory),
+        };
+        #[cfg(not(feature = "mail"))]
+        let _ = run_directory;
+        notifier.follow(model);
+        (notifier, results)
+    }
+
+    /// A change of state.
+    pub(crate) fn transition(&mut self, subject: &Subject, change: &Change<'_>) {
+        let word = Word::of(change.to);
+        let Some(target) = self.targets.get_mut(subject) else { return };
+        target.last = Some((word, change.priority));
+        let notice = target.notice(subject, word, change);
+        self.tell(notice);
+    }
+
+    /// The effective priority of an instance has changed.
+    pub(crate) fn priority_changed(&mut self, subject: &Subject, change: &Change<'_>) {
+        let word = match change.to {
+            State::Master => Word::MasterPriority,
+            State::Init | State::Fault | State::Backup => Word::BackupPriority,
+        };
+        let Some(target) = self.targets.get_mut(subject) else { return };
+        if let Some((_, priority)) = &mut target.last {
+            *priority = change.priority;
+        }
+        if target.priority_changes {
+            let notice = target.notice(subject, word, change);
+            self.tell(notice);
+        }
+    }
+
+    /// An instance that is MASTER has heard an advert of lower priority.
+    pub(crate) fn heard_lower_priority(&mut self, subject: &Subject, change: &Change<'_>) {
+        let Some(target) = self.targets.get(subject) else { return };
+        let notice = target.notice(subject, Word::HeardLower, change);
+        self.tell(notice);
+    }
+
+    /// A reload has removed an instance. Told before [`Self::reload`], while its scripts are still known. It is told as
+    /// FAULT unless `notify_deleted` is written (keepalived.conf(5)), and nothing is said then where it was that already.
+    pub(crate) fn deleted(&mut self, subject: &Subject, change: &Change<'_>) {
+        let Some(target) = self.targets.get(subject) else { return };
+        let word = match (target.says_deleted, change.from) {
+            (true, _) => Word::Deleted,
+            (false, State::Fault) => return,
+            (false, State::Init | State::Backup | State::Master) => Word::Fault,
+        };
+        let notice = Notice { is_deletion: true, ..target.notice(subject, word, change) };
+        self.tell(notice);
+    }
+
+    /// Another configuration: what is the same goes on as it was. The states are written to the FIFOs if
+    /// `fifo_write_vrrp_states_on_reload` says so.
+    pub(crate) fn reload(&mut self, model: &Model) {
+        self.follow(model);
+        if !self.fifo_states_on_reload {
+            return;
+        }
+        let is_group = |subject: &Subject| matches!(subject, Subject::Group(_));
+        // Groups first, as keepalived does.
+        let states = self.targets.iter().filter_map(|(subject, target)| {
+            let (word, priority) = target.last?;
+            Some((!is_group(subject), target.plain_notice(subject, word, priority).line()))
+        });
+        let mut lines: Vec<_> = states.collect();
+        lines.sort_by_key(|(is_instance, _)| *is_instance);
+        lines.iter().for_each(|(_, line)| self.write(line));
+    }
+
+    /// What became of the last notifications.
+    pub(crate) fn results(&self, subject: &Subject) -> Results {
+        self.targets.get(subject).map_or_else(Results::default, |target| Results {
+            runs: target.queue.results(),
+            skipped: target.queue.skipped(),
+        })
+    }
+
+    /// The FIFOs that are open: where, lines that wait for a reader, lines that were thrown away.
+    pub(crate) fn fifos(&self) -> impl Iterator<Item = (&Path, usize, u64)> {
+        self.fifos.iter().filter_map(|(_, fifo)| fifo.as_ref()).map(|fifo| {
+            let (waiting, lost) = fifo.backlog();
+            (fifo.path(), waiting, lost)
+        })
+    }
+
+    /// What became of the last mails.
+    #[cfg(feature = "mail")]
+    pub(crate) fn mail(&self) -> MailStatus {
+        self.mailer.status()
+    }
+
+    /// Lets what has been told come to its end, within a bound; then removes the FIFOs. To be called when all instances have
+    /// handed over.
+    pub(crate) async fn shut_down(self) {
+        self.shared.stop();
+        let scripts = async {
+            if tokio::time::timeout(STOP_MAX, self.shared.idle()).await.is_err() {
+                log::warn!("scripts still run after {} s; they are ended", STOP_MAX.as_secs());
+            }
+        };
+        #[cfg(feature = "mail")]
+        tokio::join!(scripts, self.mailer.shut_down(MAIL_AT_STOP_MAX));
+        #[cfg(not(feature = "mail"))]
+        scripts.await;
+    }
+
+    fn tell(&mut self, notice: Notice) {
+        if let Some(target) = self.targets.get_mut(&notice.subject) {
+            #[cfg(feature = "mail")]
+            if target.mails && self.mailer.alert(&notice, target.last_mail) {
+                target.last_mail = Some(notice.word);
+            }
+            target.queue.push(notice.clone(), &self.shared);
+        }
+        self.write(&notice.line());
+    }
+
+    fn write(&self, line: &str) {
+        self.fifos.iter().filter_map(|(_, fifo)| fifo.as_ref()).for_each(|fifo| fifo.write(line));
+    }
+
+    fn follow(&mut self, model: &Model) {
+        let global = &model.global;
+        let customs = Customs::of(global);
+        self.shared.limit.set(Duration::from_millis(u64::from(*global.notify_timeout_ms)));
+        self.fifo_states_on_reload = *global.fifo_states_on_reload;
+        let mut before = std::mem::take(&mut self.targets);
+        let mut follow = |subject: Subject, notify: &model::Notify, mails: bool, particulars: Particulars| {
+            let hooks = Hooks::new(notify, &customs);
+            let mut target = match before.remove(&subject) {
+                Some(target) => {
+                    target.queue.set_hooks(hooks);
+                    target
+                }
+                None => Target::new(hooks),
+            };
+            target.particulars = Rc::new(particulars);
+            target.priority_changes = *notify.priority_changes;
+            target.says_deleted = notify.deleted.is_some();
+            target.mails = mails;
+            self.targets.insert(subject, target);
+        };
+        for instance in &model.instances {
+            let particulars = Particulars {
+                vrid: Some(*instance.vrid),
+                interface: instance.interface.as_ref().map(|name| name.value.clone()),
+                family: Some(match instance.family {
+                    model::Family::V4 => Family::Ipv4,
+                    model::Family::V6 => Family::Ipv6,
+                }),
+            };
+            follow(Subject::instance(&instance.name), &instance.notify, *instance.smtp_alert, particulars);
+        }
+        for group in &model.sync_groups {
+            follow(Subject::group(&group.name), &group.notify, *group.smtp_alert, Particulars::default());
+        }
+        for ((configured, open), wanted) in self.fifos.iter_mut().zip([&global.notify_fifo, &global.vrrp_notify_fifo]) {
+            if configured == wanted && open.is_some() {
+                continue;
+            }
+            *open = None; // before the new one, which may have the same path
+            *configured = wanted.clone();
+            *open = Fifo::open(wanted, &customs).unwrap_or_else(|error| {
+                let path = wanted.fifo.as_ref().map_or("", |fifo| fifo.path.as_str());
+                log::error!("notify FIFO {path}: {error}");
+                None
+            });
+        }
+        #[cfg(feature = "mail")]
+        self.mailer.reload(global);
+    }
+}
+
+impl Target {
+    fn new(hooks: Hooks) -> Self {
+        Self {
+            queue: Queue::new(hooks),
+            particulars: Rc::default(),
+            priority_changes: false,
+            says_deleted: false,
+            mails: false,
+            last_mail: None,
+            last: None,
+        }
+    }
+
+    fn notice(&self, subject: &Subject, word: Word, change: &Change<'_>) -> Notice {
+        Notice {
+            from: Some(change.from),
+            cause_kind: cause_kind(change.cause),
+            cause: change.cause_text.to_owned(),
+            ..self.plain_notice(subject, word, change.priority)
+        }
+    }
+
+    fn plain_notice(&self, subject: &Subject, word: Word, priority: u8) -> Notice {
+        Notice {
+            subject: subject.clone(),
+            word,
+            from: None,
+            priority,
+            cause_kind: String::new(),
+            cause: String::new(),
+            at_unix_ms: clock::unix_ms(),
+            particulars: Rc::clone(&self.particulars),
+            is_deletion: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
