@@ -14,6 +14,7 @@ use crate::source::{FileId, Span};
 pub(crate) fn check(model: &mut Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
     trackers::references(model, found);
     groups(model, found);
+    static_groups(model, found);
     shared_vrids(model, found);
     addresses::check(model, found);
     trackers::weights(model, found);
@@ -72,6 +73,30 @@ fn groups(model: &mut Model, found: &mut Diagnostics) {
     }
     for instance in &mut model.instances {
         instance.broken |= broken.contains(&instance.name.value);
+    }
+}
+
+/// Track groups of static addresses, routes and rules.
+fn static_groups(model: &Model, found: &mut Diagnostics) {
+    let instances: HashSet<&str> = model.instances.iter().map(|instance| instance.name.value.as_str()).collect();
+    let groups: HashSet<&str> = model.track_groups.iter().map(|group| group.name.value.as_str()).collect();
+    let members = model.track_groups.iter().flat_map(|group| &group.members);
+    let undefined_members = members.filter(|member| !instances.contains(member.value.as_str()));
+    let used = model.static_addresses.iter().filter_map(|address| address.track_group.as_ref());
+    let used = used.chain(model.static_routes.iter().filter_map(|route| route.track_group.as_ref()));
+    let used = used.chain(model.static_rules.iter().filter_map(|rule| rule.track_group.as_ref()));
+    let undefined_groups = used.filter(|group| !groups.contains(group.value.as_str()));
+    let members = undefined_members.map(|name| (name, "vrrp_instance", &instances));
+    for (name, block, known) in members.chain(undefined_groups.map(|name| (name, "track_group", &groups))) {
+        let Some(at) = name.at else { continue };
+        let near = found.suggest(name, known.iter().copied());
+        let diagnostic = Diagnostic::new(&code::E025_UNDEFINED, at, format!("there is no `{block} {}`", name.value))
+            .label("named here")
+            .why("Nobody would notice the loss of what the group is for.");
+        found.push(match near {
+            Some(near) => diagnostic.fix(format!("did you mean `{near}`?")),
+            None => diagnostic.fix(format!("add the {block}, or take the name away")),
+        });
     }
 }
 
@@ -134,8 +159,16 @@ fn interfaces(model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics)
             .iter()
             .chain(&instance.excluded_addresses)
             .filter_map(|address| address.interface.as_ref());
+        let of_routes = instance.routes.iter().flat_map(|route| {
+            route
+                .interface
+                .iter()
+                .chain(&route.vrf)
+                .chain(route.next_hops.iter().filter_map(|hop| hop.interface.as_ref()))
+        });
+        let of_rules = instance.rules.iter().flat_map(|rule| rule.input_interface.iter().chain(&rule.output_interface));
         let mut said: Vec<&str> = Vec::new();
-        for name in own.chain(of_addresses) {
+        for name in own.chain(of_addresses).chain(of_routes).chain(of_rules) {
             if existing.contains(&name.value) || said.contains(&name.value.as_str()) {
                 continue;
             }

@@ -13,7 +13,7 @@ pub struct VirtualAddress {
     pub prefix_len: u8,
     /// Whether the line has one.
     pub prefix_written: bool,
-    /// `dev`; without it the instance's interface is meant.
+    /// `dev`; without it the instance's interface is meant, and for a static address `default_interface`, else eth0.
     pub interface: Option<Setting<String>>,
     /// `brd`
     pub broadcast: Option<Broadcast>,

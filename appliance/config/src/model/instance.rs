@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::{At, Secret, Setting, Tracks, VirtualAddress};
+use super::{At, Route, Rule, Secret, Setting, Tracks, VirtualAddress};
 
 /// A virtual router as one node sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +66,10 @@ pub struct Instance {
     pub addresses: Vec<VirtualAddress>,
     /// `virtual_ipaddress_excluded`
     pub excluded_addresses: Vec<VirtualAddress>,
+    /// `virtual_routes`
+    pub routes: Vec<Route>,
+    /// `virtual_rules`
+    pub rules: Vec<Rule>,
     /// `promote_secondaries`
     pub promote_secondaries: Setting<bool>,
     /// Gratuitous ARP and unsolicited neighbour advertisements.

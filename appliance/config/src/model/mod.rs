@@ -6,6 +6,7 @@ mod address;
 mod global;
 mod instance;
 mod probe;
+mod route;
 mod tracker;
 
 use std::fmt;
@@ -18,6 +19,10 @@ pub use self::instance::{
     Authentication, Family, GratuitousArp, Instance, Notify, Peer, Script, StartState, Version, VirtualMac,
 };
 pub use self::probe::{Prefix, Probe, ProbeTarget};
+pub use self::route::{
+    CongestionControl, MetricKind, NextHop, Placement, Route, RouteKind, RouteMetric, RouterPreference, Rule,
+    RuleAction, TrackGroup,
+};
 pub use self::tracker::{SyncGroup, TrackFile, TrackProcess, TrackedBy, Tracks, UpDownDelay, VrrpScript, Weight};
 use crate::source::Span;
 
@@ -40,6 +45,12 @@ pub struct Model {
     pub probes: Vec<Probe>,
     /// `static_ipaddress`
     pub static_addresses: Vec<StaticAddress>,
+    /// `static_routes`
+    pub static_routes: Vec<Route>,
+    /// `static_rules`
+    pub static_rules: Vec<Rule>,
+    /// `track_group`
+    pub track_groups: Vec<TrackGroup>,
     /// `interface_up_down_delays`
     pub up_down_delays: Vec<UpDownDelay>,
 }

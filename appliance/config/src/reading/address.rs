@@ -106,21 +106,7 @@ impl Reader<'_> {
                 rest = after;
                 continue;
             };
-            match option.status {
-                Status::Supported | Status::Renamed(_) => {}
-                Status::NoEffect(why) => self.diagnostics.push(
-                    Diagnostic::new(&code::L002_NO_EFFECT, word.at, format!("`{}` has no effect here", option.name))
-                        .why(sentence(why)),
-                ),
-                Status::NotYet(instead) | Status::Outside(instead) => self.diagnostics.push(
-                    Diagnostic::new(
-                        &code::W002_NOT_YET,
-                        word.at,
-                        format!("`{}` is not acted on by this version", option.name),
-                    )
-                    .why(sentence(instead)),
-                ),
-            }
+            self.option_status(option, word);
             match self.read_values(option, after, word.at, Extra::Leave) {
                 Some((values, used)) => {
                     options.push((option, values, word));
@@ -135,7 +121,31 @@ impl Reader<'_> {
         good.then_some(options)
     }
 
-    fn unknown_option(&mut self, place: &'static Place, entry: &'static Entry, word: &Word<'_>) -> bool {
+    /// Says what the schema has to say about an option.
+    pub(super) fn option_status(&mut self, option: &Keyword, word: &Word<'_>) {
+        let name = option.name;
+        match option.status {
+            Status::Supported => {}
+            Status::Renamed(new) => self.diagnostics.push(
+                Diagnostic::new(&code::L003_RENAMED, word.at, format!("`{name}` is now called `{new}`"))
+                    .fix(format!("write `{new}`")),
+            ),
+            Status::NoEffect(why) => self.diagnostics.push(
+                Diagnostic::new(&code::L002_NO_EFFECT, word.at, format!("`{name}` has no effect here"))
+                    .why(sentence(why)),
+            ),
+            Status::NotYet(instead) => self.diagnostics.push(
+                Diagnostic::new(&code::W002_NOT_YET, word.at, format!("`{name}` is not acted on by this version"))
+                    .why(sentence(instead)),
+            ),
+            Status::Outside(instead) => self.diagnostics.push(
+                Diagnostic::new(&code::E027_UNSUPPORTED, word.at, format!("`{name}` is not part of locum"))
+                    .why(sentence(instead)),
+            ),
+        }
+    }
+
+    pub(super) fn unknown_option(&mut self, place: &'static Place, entry: &'static Entry, word: &Word<'_>) -> bool {
         let text = word.text.as_ref();
         let diagnostic = Diagnostic::new(
             &code::E010_UNKNOWN,

@@ -12,7 +12,7 @@ use crate::model::{
     At, Authentication, Family, GratuitousArp, Instance, Notify, Secret, Setting, StartState, Tracks, Version,
     VirtualMac,
 };
-use crate::schema::{AUTHENTICATION, INSTANCE, Keyword};
+use crate::schema::{AUTHENTICATION, INSTANCE, Keyword, VIRTUAL_ROUTES, VIRTUAL_RULES};
 use crate::source::Span;
 
 /// An instance as far as its own block tells; `global_defs` may follow after it.
@@ -57,7 +57,12 @@ impl Reader<'_> {
         if let Some(before) = draft.seen.insert(keyword.name, at)
             && !matches!(
                 keyword.name,
-                "virtual_ipaddress" | "virtual_ipaddress_excluded" | "unicast_peer" | "authentication"
+                "virtual_ipaddress"
+                    | "virtual_ipaddress_excluded"
+                    | "virtual_routes"
+                    | "virtual_rules"
+                    | "unicast_peer"
+                    | "authentication"
             )
             && !keyword.name.starts_with("track_")
         {
@@ -81,6 +86,14 @@ impl Reader<'_> {
             "virtual_ipaddress_excluded" => {
                 let addresses = self.virtual_addresses(line);
                 draft.instance.excluded_addresses.extend(addresses);
+            }
+            "virtual_routes" => {
+                let routes = self.routes(&VIRTUAL_ROUTES, line);
+                draft.instance.routes.extend(routes);
+            }
+            "virtual_rules" => {
+                let rules = self.rules(&VIRTUAL_RULES, line);
+                draft.instance.rules.extend(rules);
             }
             "unicast_peer" => {
                 draft.unicast_setting.get_or_insert(line.at());
@@ -204,6 +217,8 @@ impl Draft {
                 v3_checksum_as_v2: Setting::implied(false),
                 addresses: Vec::new(),
                 excluded_addresses: Vec::new(),
+                routes: Vec::new(),
+                rules: Vec::new(),
                 promote_secondaries: Setting::implied(false),
                 garp: GratuitousArp {
                     master_repeat: Setting::implied(5),

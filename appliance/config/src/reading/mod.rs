@@ -7,6 +7,8 @@ mod global;
 mod instance;
 mod line;
 mod probe;
+mod route;
+mod rule;
 mod sequence;
 mod settle;
 mod statement;
@@ -159,6 +161,8 @@ struct Reader<'a> {
     secrets: Vec<Span>,
     /// Where the block of each instance stands, in the order of reading.
     blocks: Vec<(Span, String)>,
+    /// The preferences of the next rules without one: IPv4 and IPv6.
+    next_preferences: [u32; 2],
     /// Names of blocks, by keyword.
     names: HashMap<(&'static str, String), Span>,
 }
@@ -175,6 +179,7 @@ impl<'a> Reader<'a> {
             all_failed: false,
             secrets: Vec::new(),
             blocks: Vec::new(),
+            next_preferences: [rule::FIRST_PREFERENCE; 2],
             names: HashMap::new(),
         }
     }
@@ -185,6 +190,7 @@ impl<'a> Reader<'a> {
         self.drafts.clear();
         self.failed.clear();
         self.blocks.clear();
+        self.next_preferences = [rule::FIRST_PREFERENCE; 2];
         self.names.clear();
     }
 
@@ -239,6 +245,15 @@ impl<'a> Reader<'a> {
             "vrrp_track_process" => self.track_process(keyword, statement),
             "vrrp_probe" => self.probe(keyword, statement),
             "static_ipaddress" => self.static_addresses(statement),
+            "static_routes" => {
+                let routes = self.routes(&schema::STATIC_ROUTES, statement);
+                self.model.static_routes.extend(routes);
+            }
+            "static_rules" => {
+                let rules = self.rules(&schema::STATIC_RULES, statement);
+                self.model.static_rules.extend(rules);
+            }
+            "track_group" => self.track_group(keyword, statement),
             "interface_up_down_delays" => self.up_down_delays(statement),
             _ => self.pass_over(keyword, statement),
         }

@@ -59,7 +59,11 @@ impl Reader<'_> {
 
     /// `global_defs` as a whole: what stands for what is not written, and what groups take over from it.
     pub(super) fn settle_global(&mut self) {
-        let Model { global, sync_groups, .. } = &mut self.model;
+        let Model { global, sync_groups, static_addresses, .. } = &mut self.model;
+        for address in static_addresses.iter_mut().filter(|address| address.address.interface.is_none()) {
+            let default = global.default_interface.clone();
+            address.address.interface = Some(default.unwrap_or_else(|| Setting::implied("eth0".to_owned())));
+        }
         if let Some(Setting { value: (_, port @ 0), .. }) = &mut global.mail.server {
             *port = if global.mail.security.value == MailSecurity::Tls { 465 } else { 25 };
         }

@@ -243,7 +243,8 @@ impl<'s, F: FnMut(Statement<'s>)> Builder<'s, F> {
         let (inner, outer) = self.levels.split_last()?;
         let place = inner.place?;
         let name = word.text.as_ref();
-        let known_inside = place.keyword(name).is_some();
+        let known_inside =
+            place.keyword(name).is_some() || place.entry.as_ref().is_some_and(|entry| entry.option(name).is_some());
         // In blocks that are passed over, anything goes.
         let passed_over = place.entry.as_ref().is_some_and(|entry| entry.options.is_empty() && !entry.many_per_line);
         if known_inside || passed_over {

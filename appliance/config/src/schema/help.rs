@@ -124,11 +124,10 @@ mod tests {
 
     #[test]
     fn help_tells_what_the_tables_hold() {
-        assert_eq!(
-            help("priority").unwrap(),
+        assert!(help("priority").unwrap().starts_with(
             "priority PRIORITY    (in vrrp_instance)\n  The highest wins the election. 255 means owner of the \
              addresses.\n  PRIORITY: a whole number from 1 to 255.\n  Without it: 100.\n  keepalived has it since 0.5.3.\n"
-        );
+        ));
         assert!(help("label").unwrap().contains("(in virtual_ipaddress)"));
         assert!(help("virtual_server").unwrap().contains("not part of locum"));
         assert!(help("virtual_ipaddress").unwrap().contains("It may be followed by: dev "));

@@ -1,11 +1,12 @@
 //! `vrrp_instance NAME { … }` and the blocks inside it that are its own.
 
 use super::address::{UNICAST_PEERS, VIRTUAL_ADDRESSES};
+use super::route::{VIRTUAL_ROUTES, VIRTUAL_RULES};
 use super::trackers::{
     TRACK_BFD_LIST, TRACK_FILE_LIST, TRACK_INTERFACE_LIST, TRACK_PROBE_LIST, TRACK_PROCESS_LIST, TRACK_SCRIPT_LIST,
 };
 use super::{
-    Keyword, Kind, NONE, OWN, Place, SCRIPT_ARGS, SWITCH, WORDS, any, decimal_seconds, int, no_effect, not_yet, one,
+    Keyword, Kind, NONE, OWN, Place, SCRIPT_ARGS, SWITCH, WORDS, decimal_seconds, int, no_effect, not_yet, one,
     optional, outside, renamed, seconds, supported,
 };
 
@@ -34,11 +35,6 @@ pub static AUTH_HMAC: Place = Place::new(
         supported("mode", "2.4.0", &[one("MODE", Kind::Choice(&["enforce", "permissive", "receive-only"]))], "Whether unsigned adverts are taken, for rolling it out.").default("enforce"),
     ],
 );
-
-/// A list that is known and passed over: routes and rules.
-pub(super) static ROUTES: Place = Place::list("virtual_routes", any("ROUTE", Kind::Word), &[]);
-/// See [`ROUTES`].
-pub(super) static RULES: Place = Place::list("virtual_rules", any("RULE", Kind::Word), &[]);
 
 const AUTH_TYPE: &[super::Arg] = &[one("PASS|AH", Kind::Choice(&["PASS", "AH"]))];
 const AUTH_TYPE_HELP: &str = "PASS: a password in clear text in each advert (RFC 2338). AH: IPsec, not supported.";
@@ -98,8 +94,8 @@ static KEYWORDS: &[Keyword] = &[
     not_yet("promote_secondaries", "1.3.0", NONE, "Keeps the kernel from removing other addresses of the same subnet with the first one.", "the interface's setting is left as it is").default("off"),
     supported("accept", "1.2.17", NONE, "A master that does not own the VIPs answers on them.").default("on; off with strict_mode"),
     not_yet("no_accept", "1.3.0", NONE, "A master that does not own the VIPs drops packets to them.", "packets to the VIPs are accepted"),
-    outside("virtual_routes", "1.0.1", NONE, "Routes that follow the master.", "they are not set; use a notify script").opens(&ROUTES),
-    outside("virtual_rules", "1.2.20", NONE, "Policy rules that follow the master.", "they are not set; use a notify script").opens(&RULES),
+    not_yet("virtual_routes", "1.0.1", NONE, "Routes that follow the master.", "they are not set; use a notify script").opens(&VIRTUAL_ROUTES),
+    not_yet("virtual_rules", "1.2.20", NONE, "Policy rules that follow the master.", "they are not set; use a notify script").opens(&VIRTUAL_RULES),
     // Gratuitous ARP and unsolicited neighbour advertisements.
     supported("garp_master_delay", "0.7.1", DELAY, "Second round of gratuitous ARP, so long after becoming MASTER; 0 for none.").default("5"),
     supported("garp_master_repeat", "1.2.14", REPEAT, "Gratuitous ARP packets per round.").default("5"),

@@ -5,6 +5,7 @@ mod address;
 mod global;
 mod help;
 mod instance;
+mod route;
 mod top;
 mod trackers;
 
@@ -15,7 +16,10 @@ pub use self::address::{STATIC_ADDRESSES, UNICAST_PEERS, VIRTUAL_ADDRESSES};
 pub use self::global::GLOBAL_DEFS;
 pub use self::help::{help, nearest};
 pub use self::instance::{AUTH_HMAC, AUTHENTICATION, INSTANCE};
+pub(crate) use self::route::NEXT_HOP;
+pub use self::route::{STATIC_ROUTES, STATIC_RULES, VIRTUAL_ROUTES, VIRTUAL_RULES};
 pub use self::top::FILE;
+pub(crate) use self::trackers::TRACK_GROUP;
 pub use self::trackers::{PROBE, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS};
 
 /// A kind of block: what may stand between its braces. The file itself is one.

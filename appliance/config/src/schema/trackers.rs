@@ -121,7 +121,7 @@ pub static SYNC_GROUP: Place = Place::new(
 );
 
 /// `track_group NAME { … }`
-pub(super) static TRACK_GROUP: Place =
+pub(crate) static TRACK_GROUP: Place =
     Place::new("track_group", &[supported("group", "2.0.3", NONE, "The instances of the group.").opens(&MEMBERS)]);
 
 /// `garp_group { … }`
