@@ -10,11 +10,13 @@
 //!
 //! - [`told`]: what is said, in which words.
 //! - [`queue`]: the scripts of an instance or group, one after the other.
+//! - [`groups`]: when a sync group has moved.
 //! - [`fifo`]: FIFOs and the scripts that read them.
 //! - [`once`]: what is run at the start and at the end.
 //! - [`mail`]: built-in mail.
 
 mod fifo;
+mod groups;
 #[cfg(feature = "mail")]
 mod mail;
 mod once;
@@ -32,9 +34,10 @@ use locum_core::vocabulary::{Family, State};
 use tokio::sync::mpsc;
 
 use self::fifo::Fifo;
+use self::groups::{Groups, Moved};
 #[cfg(feature = "mail")]
 pub(crate) use self::mail::{MailStatus, Mailer};
-pub(crate) use self::once::run_once;
+use self::once::run_once;
 pub(crate) use self::queue::RunResult;
 use self::queue::{Hooks, Queue, Shared};
 pub(crate) use self::told::{Change, Subject, Word};
@@ -52,10 +55,13 @@ const MAIL_AT_STOP_MAX: Duration = Duration::from_secs(3);
 /// Who is told.
 pub(crate) struct Notifier {
     targets: BTreeMap<Subject, Target>,
+    groups: Groups,
     shared: Rc<Shared>,
     /// `notify_fifo` and `vrrp_notify_fifo`, as configured and as open.
     fifos: [(model::NotifyFifo, Option<Fifo>); 2],
     fifo_states_on_reload: bool,
+    /// `shutdown_script`
+    at_the_end: Option<(model::ServiceScript, Customs)>,
     #[cfg(feature = "mail")]
     mailer: Mailer,
 }
@@ -74,7 +80,10 @@ struct Target {
     /// What the last mail said.
     #[cfg_attr(not(feature = "mail"), allow(dead_code, reason = "mail is left out of this build"))]
     last_mail: Option<Word>,
-    last: Option<(Word, u8)>,
+    /// What was last told.
+    last: Option<Word>,
+    /// The effective priority, as last told; a group has none.
+    priority: u8,
 }
 
 /// What became of the notifications of an instance or a group.
@@ -87,15 +96,18 @@ pub(crate) struct Results {
 }
 
 impl Notifier {
-    /// Opens FIFOs, and gives the end from which finished runs of scripts can be taken. `run_directory` is where mail waits
-    /// that cannot be sent yet.
-    pub(crate) fn start(model: &Model, run_directory: &Path) -> (Self, mpsc::Receiver<RunResult>) {
+    /// Runs `startup_script`, opens FIFOs, and gives the end from which finished runs of scripts can be taken.
+    /// `run_directory` is where mail waits that cannot be sent yet.
+    pub(crate) async fn start(model: &Model, run_directory: &Path) -> (Self, mpsc::Receiver<RunResult>) {
+        run_once("startup_script", &model.global.startup, &Customs::of(&model.global)).await;
         let (shared, results) = Shared::new(Duration::from_millis(u64::from(*model.global.notify_timeout_ms)));
         let mut notifier = Self {
             targets: BTreeMap::new(),
+            groups: Groups::default(),
             shared,
             fifos: Default::default(),
             fifo_states_on_reload: false,
+            at_the_end: None,
             #[cfg(feature = "mail")]
             mailer: Mailer::start(&model.global, run_directory),
         };
@@ -105,41 +117,47 @@ impl Notifier {
         (notifier, results)
     }
 
-    /// A change of state.
-    pub(crate) fn transition(&mut self, subject: &Subject, change: &Change<'_>) {
-        let word = Word::of(change.to);
-        let Some(target) = self.targets.get_mut(subject) else { return };
-        target.last = Some((word, change.priority));
-        let notice = target.notice(subject, word, change);
-        self.tell(notice);
+    /// An instance has changed its state; its sync group may have with it.
+    pub(crate) fn transition(&mut self, instance: &str, change: &Change<'_>) {
+        let moved = self.groups.moved(instance, change);
+        let is_first = moved.as_ref().is_some_and(|moved| moved.is_first);
+        let (before, after) = if is_first { (moved, None) } else { (None, moved) };
+        self.group_moved(before);
+        self.moved(&Subject::instance(instance), change);
+        self.group_moved(after);
     }
 
     /// The effective priority of an instance has changed.
-    pub(crate) fn priority_changed(&mut self, subject: &Subject, change: &Change<'_>) {
-        let word = match change.to {
+    pub(crate) fn priority_changed(&mut self, instance: &str, state: State, priority: u8) {
+        let subject = Subject::instance(instance);
+        let Some(target) = self.targets.get_mut(&subject) else { return };
+        target.priority = priority;
+        let word = match state {
             State::Master => Word::MasterPriority,
             State::Init | State::Fault | State::Backup => Word::BackupPriority,
         };
-        let Some(target) = self.targets.get_mut(subject) else { return };
-        if let Some((_, priority)) = &mut target.last {
-            *priority = change.priority;
-        }
         if target.priority_changes {
-            let notice = target.notice(subject, word, change);
+            let notice = target.plain_notice(&subject, word);
             self.tell(notice);
         }
     }
 
-    /// An instance that is MASTER has heard an advert of lower priority.
-    pub(crate) fn heard_lower_priority(&mut self, subject: &Subject, change: &Change<'_>) {
-        let Some(target) = self.targets.get(subject) else { return };
-        let notice = target.notice(subject, Word::HeardLower, change);
-        self.tell(notice);
+    /// An instance that is MASTER has heard an advert. It is told if the other has the lower priority and does not leave.
+    pub(crate) fn heard_as_master(&mut self, instance: &str, priority: u8) {
+        let subject = Subject::instance(instance);
+        let Some(target) = self.targets.get(&subject) else { return };
+        if (1..target.priority).contains(&priority) {
+            let cause = format!("heard an advert of priority {priority}");
+            let notice =
+                Notice { cause, cause_kind: "heard_lower".into(), ..target.plain_notice(&subject, Word::HeardLower) };
+            self.tell(notice);
+        }
     }
 
     /// A reload has removed an instance. Told before [`Self::reload`], while its scripts are still known. It is told as
     /// FAULT unless `notify_deleted` is written (keepalived.conf(5)), and nothing is said then where it was that already.
-    pub(crate) fn deleted(&mut self, subject: &Subject, change: &Change<'_>) {
+    pub(crate) fn deleted(&mut self, instance: &str, change: &Change<'_>) {
+        let subject = &Subject::instance(instance);
         let Some(target) = self.targets.get(subject) else { return };
         let word = match (target.says_deleted, change.from) {
             (true, _) => Word::Deleted,
@@ -160,8 +178,7 @@ impl Notifier {
         let is_group = |subject: &Subject| matches!(subject, Subject::Group(_));
         // Groups first, as keepalived does.
         let states = self.targets.iter().filter_map(|(subject, target)| {
-            let (word, priority) = target.last?;
-            Some((!is_group(subject), target.plain_notice(subject, word, priority).line()))
+            Some((!is_group(subject), target.plain_notice(subject, target.last?).line()))
         });
         let mut lines: Vec<_> = states.collect();
         lines.sort_by_key(|(is_instance, _)| *is_instance);
@@ -190,9 +207,12 @@ impl Notifier {
         self.mailer.status()
     }
 
-    /// Lets what has been told come to its end, within a bound; then removes the FIFOs. To be called when all instances have
-    /// handed over.
-    pub(crate) async fn shut_down(self) {
+    /// Lets what has been told come to its end, within a bound; then removes the FIFOs and runs `shutdown_script`. To be
+    /// called when all instances have handed over.
+    pub(crate) async fn shut_down(&mut self) {
+        for moved in self.groups.stop() {
+            self.group_moved(Some(moved));
+        }
         self.shared.stop();
         let scripts = async {
             if tokio::time::timeout(STOP_MAX, self.shared.idle()).await.is_err() {
@@ -203,6 +223,25 @@ impl Notifier {
         tokio::join!(scripts, self.mailer.shut_down(MAIL_AT_STOP_MAX));
         #[cfg(not(feature = "mail"))]
         scripts.await;
+        for (_, fifo) in &mut self.fifos {
+            *fifo = None;
+        }
+        if let Some((script, customs)) = self.at_the_end.take() {
+            run_once("shutdown_script", &script, &customs).await;
+        }
+    }
+
+    fn group_moved(&mut self, moved: Option<Moved>) {
+        let Some(Moved { subject, from, to, cause, cause_text, .. }) = moved else { return };
+        self.moved(&subject, &Change { from, to, cause, cause_text: &cause_text });
+    }
+
+    fn moved(&mut self, subject: &Subject, change: &Change<'_>) {
+        let word = Word::of(change.to);
+        let Some(target) = self.targets.get_mut(subject) else { return };
+        target.last = Some(word);
+        let notice = target.notice(subject, word, change);
+        self.tell(notice);
     }
 
     fn tell(&mut self, notice: Notice) {
@@ -225,15 +264,16 @@ impl Notifier {
         let customs = Customs::of(global);
         self.shared.limit.set(Duration::from_millis(u64::from(*global.notify_timeout_ms)));
         self.fifo_states_on_reload = *global.fifo_states_on_reload;
+        self.groups.follow(model);
         let mut before = std::mem::take(&mut self.targets);
-        let mut follow = |subject: Subject, notify: &model::Notify, mails: bool, particulars: Particulars| {
+        let mut follow = |subject: Subject, priority, notify: &model::Notify, mails: bool, particulars: Particulars| {
             let hooks = Hooks::new(notify, &customs);
             let mut target = match before.remove(&subject) {
                 Some(target) => {
                     target.queue.set_hooks(hooks);
                     target
                 }
-                None => Target::new(hooks),
+                None => Target { priority, ..Target::new(hooks) },
             };
             target.particulars = Rc::new(particulars);
             target.priority_changes = *notify.priority_changes;
@@ -250,10 +290,11 @@ impl Notifier {
                     model::Family::V6 => Family::Ipv6,
                 }),
             };
-            follow(Subject::instance(&instance.name), &instance.notify, *instance.smtp_alert, particulars);
+            let subject = Subject::instance(&instance.name);
+            follow(subject, *instance.priority, &instance.notify, *instance.smtp_alert, particulars);
         }
         for group in &model.sync_groups {
-            follow(Subject::group(&group.name), &group.notify, *group.smtp_alert, Particulars::default());
+            follow(Subject::group(&group.name), 0, &group.notify, *group.smtp_alert, Particulars::default());
         }
         for ((configured, open), wanted) in self.fifos.iter_mut().zip([&global.notify_fifo, &global.vrrp_notify_fifo]) {
             if configured == wanted && open.is_some() {
@@ -267,6 +308,7 @@ impl Notifier {
                 None
             });
         }
+        self.at_the_end = Some((global.shutdown.clone(), customs));
         #[cfg(feature = "mail")]
         self.mailer.reload(global);
     }
@@ -282,6 +324,7 @@ impl Target {
             mails: false,
             last_mail: None,
             last: None,
+            priority: 0,
         }
     }
 
@@ -290,16 +333,16 @@ impl Target {
             from: Some(change.from),
             cause_kind: cause_kind(change.cause),
             cause: change.cause_text.to_owned(),
-            ..self.plain_notice(subject, word, change.priority)
+            ..self.plain_notice(subject, word)
         }
     }
 
-    fn plain_notice(&self, subject: &Subject, word: Word, priority: u8) -> Notice {
+    fn plain_notice(&self, subject: &Subject, word: Word) -> Notice {
         Notice {
             subject: subject.clone(),
             word,
             from: None,
-            priority,
+            priority: self.priority,
             cause_kind: String::new(),
             cause: String::new(),
             at_unix_ms: clock::unix_ms(),

@@ -7,18 +7,17 @@ use locum_config::model;
 use crate::script::{Command, Customs, check, run};
 
 /// Runs it, if there is one, and says in the log how it ended. Whatever it does, the service goes on.
-pub(crate) async fn run_once(keyword: &str, script: &model::ServiceScript, customs: &Customs) -> bool {
-    let Some(configured) = &script.script else { return true };
+pub(super) async fn run_once(keyword: &str, script: &model::ServiceScript, customs: &Customs) {
+    let Some(configured) = &script.script else { return };
     let command = Command::new(&configured.value, customs);
     if let Err(why) = check(&command, customs.security) {
-        log::warn!("{keyword}: {why}");
-        return false;
+        return log::warn!("{keyword}: {why}");
     }
     let outcome = run(&command, Duration::from_secs(u64::from(*script.timeout_s))).await;
     let said = outcome.last_lines.last().map(|line| format!("; it said: {line}")).unwrap_or_default();
-    match outcome.is_success() {
-        true => log::info!("{keyword}: done in {} ms", outcome.duration.as_millis()),
-        false => log::warn!("{keyword}: {}{said}", outcome.end),
+    if outcome.is_success() {
+        log::info!("{keyword}: done in {} ms", outcome.duration.as_millis());
+    } else {
+        log::warn!("{keyword}: {}{said}", outcome.end);
     }
-    outcome.is_success()
 }

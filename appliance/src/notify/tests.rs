@@ -69,9 +69,9 @@ pub(super) fn model(global: &str, notify: &str, with_group: bool) -> Model {
     check("test.conf", text.as_bytes(), &Surroundings::default()).model().clone()
 }
 
-pub(super) fn change(from: State, to: State, priority: u8) -> Change<'static> {
+pub(super) fn change(from: State, to: State) -> Change<'static> {
     let cause = Cause::NobodyHeard { waited_us: 3_600_000 };
-    Change { from, to, priority, cause, cause_text: "nobody heard for 3.6 s" }
+    Change { from, to, cause, cause_text: "nobody heard for 3.6 s" }
 }
 
 fn instance() -> Subject {
@@ -89,20 +89,23 @@ fn scripts_run_in_order_with_the_arguments_of_the_manual() {
     let script = folder.script("hook", &format!("echo \"$@\" >> {}", folder.path("log")));
     let notify = format!("{ALL_SCRIPTS}{INSTANCE_SCRIPTS}").replace("SCRIPT", &script);
     run_local(async {
-        let (mut notifier, _results) = Notifier::start(&model("", &notify, false), &folder.0);
+        let (mut notifier, _results) = Notifier::start(&model("", &notify, false), &folder.0).await;
         let lines = |count| {
             let folder = &folder;
             eventually(move || folder.read("log").lines().count() == count)
         };
-        notifier.transition(&instance(), &change(State::Init, State::Backup, 100));
+        notifier.transition("VI_1", &change(State::Init, State::Backup));
         lines(2).await;
-        notifier.transition(&instance(), &change(State::Backup, State::Master, 100));
+        notifier.transition("VI_1", &change(State::Backup, State::Master));
         lines(4).await;
-        notifier.heard_lower_priority(&instance(), &change(State::Master, State::Master, 100));
+        notifier.heard_as_master("VI_1", 99);
         lines(5).await;
-        notifier.transition(&instance(), &change(State::Master, State::Fault, 90));
+        notifier.heard_as_master("VI_1", 0);
+        notifier.heard_as_master("VI_1", 100);
+        notifier.priority_changed("VI_1", State::Master, 90);
+        notifier.transition("VI_1", &change(State::Master, State::Fault));
         lines(7).await;
-        notifier.transition(&instance(), &change(State::Fault, State::Init, 90));
+        notifier.transition("VI_1", &change(State::Fault, State::Init));
         notifier.shut_down().await;
     });
     let expected = [
@@ -126,11 +129,13 @@ fn groups_are_told_as_groups_with_priority_0() {
     run_local(async {
         let model = model("", &ALL_SCRIPTS.replace("SCRIPT", &script), true);
         assert_eq!(model.sync_groups.len(), 1);
-        let (mut notifier, _results) = Notifier::start(&model, &folder.0);
-        notifier.transition(&Subject::group("VG"), &change(State::Backup, State::Master, 100));
+        let (mut notifier, _results) = Notifier::start(&model, &folder.0).await;
+        notifier.transition("VI_1", &change(State::Backup, State::Master));
         notifier.shut_down().await;
     });
-    assert_eq!(folder.read("log"), "notify_master VG\nnotify GROUP VG MASTER 0 VG\n");
+    let log = folder.read("log");
+    let about_group: Vec<_> = log.lines().filter(|line| line.ends_with("VG")).collect();
+    assert_eq!(about_group, ["notify_master VG", "notify GROUP VG MASTER 0 VG"], "{log}");
 }
 
 #[test]
@@ -141,8 +146,8 @@ fn a_deleted_instance_is_told_as_the_manual_says() {
         let _ = fs::remove_file(folder.path("log"));
         let notify = format!("{ALL_SCRIPTS}{notify}").replace("SCRIPT", &script);
         run_local(async {
-            let (mut notifier, _results) = Notifier::start(&model("", &notify, false), &folder.0);
-            notifier.deleted(&instance(), &change(from, State::Init, 100));
+            let (mut notifier, _results) = Notifier::start(&model("", &notify, false), &folder.0).await;
+            notifier.deleted("VI_1", &change(from, State::Init));
             notifier.reload(&Model::default());
             notifier.shut_down().await;
         });
@@ -162,17 +167,16 @@ fn fifos_get_the_lines_of_the_manual_and_go_with_us() {
     run_local(async {
         let global = format!("{fifos}\nfifo_write_vrrp_states_on_reload");
         let model = model(&global, "notify_priority_changes on", true);
-        let (mut notifier, _results) = Notifier::start(&model, &folder.0);
+        let (mut notifier, _results) = Notifier::start(&model, &folder.0).await;
         let mode = fs::metadata(folder.path("all")).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o600);
-        notifier.transition(&instance(), &change(State::Init, State::Backup, 100));
-        notifier.transition(&instance(), &change(State::Backup, State::Master, 100));
-        notifier.transition(&Subject::group("VG"), &change(State::Backup, State::Master, 100));
-        notifier.heard_lower_priority(&instance(), &change(State::Master, State::Master, 100));
-        notifier.priority_changed(&instance(), &change(State::Master, State::Master, 90));
+        notifier.transition("VI_1", &change(State::Init, State::Backup));
+        notifier.transition("VI_1", &change(State::Backup, State::Master));
+        notifier.heard_as_master("VI_1", 99);
+        notifier.priority_changed("VI_1", State::Master, 90);
         notifier.reload(&model);
-        notifier.transition(&instance(), &change(State::Master, State::Backup, 90));
-        notifier.priority_changed(&instance(), &change(State::Backup, State::Backup, 80));
+        notifier.transition("VI_1", &change(State::Master, State::Backup));
+        notifier.priority_changed("VI_1", State::Backup, 80);
         for name in ["all", "vrrp"] {
             let mut text = [0; 1_000];
             let mut file =
@@ -180,10 +184,10 @@ fn fifos_get_the_lines_of_the_manual_and_go_with_us() {
             let read = file
                 .read(&mut text)
                 .unwrap_or_else(|error| panic!("{name}: {error}, {:?}", notifier.fifos().collect::<Vec<_>>()));
-            let expected = "INSTANCE \"VI_1\" BACKUP 100\nINSTANCE \"VI_1\" MASTER 100\nGROUP \"VG\" MASTER 0\n\
+            let expected = "GROUP \"VG\" BACKUP 0\nINSTANCE \"VI_1\" BACKUP 100\nINSTANCE \"VI_1\" MASTER 100\nGROUP \"VG\" MASTER 0\n\
                             INSTANCE \"VI_1\" MASTER_RX_LOWER_PRI 100\nINSTANCE \"VI_1\" MASTER_PRIORITY 90\n\
                             GROUP \"VG\" MASTER 0\nINSTANCE \"VI_1\" MASTER 90\nINSTANCE \"VI_1\" BACKUP 90\n\
-                            INSTANCE \"VI_1\" BACKUP_PRIORITY 80\n";
+                            GROUP \"VG\" BACKUP 0\nINSTANCE \"VI_1\" BACKUP_PRIORITY 80\n";
             assert_eq!(std::str::from_utf8(&text[..read]).unwrap(), expected, "{name}");
         }
         assert_eq!(notifier.fifos().count(), 2);
@@ -199,15 +203,15 @@ fn a_reload_takes_other_scripts_and_keeps_results_and_fifos() {
     let fifo = format!("notify_fifo {}", folder.path("fifo"));
     run_local(async {
         let first = model(&fifo, &format!("notify_master \"{script} one\""), false);
-        let (mut notifier, _results) = Notifier::start(&first, &folder.0);
-        notifier.transition(&instance(), &change(State::Backup, State::Master, 100));
+        let (mut notifier, _results) = Notifier::start(&first, &folder.0).await;
+        notifier.transition("VI_1", &change(State::Backup, State::Master));
         eventually(|| !notifier.results(&instance()).runs.is_empty()).await;
         let inode = fs::metadata(folder.path("fifo")).map(|found| std::os::unix::fs::MetadataExt::ino(&found)).unwrap();
         notifier.reload(&model(&fifo, &format!("notify_master \"{script} two\""), false));
         assert_eq!(notifier.results(&instance()).runs.len(), 1, "what was is still known");
         let after = fs::metadata(folder.path("fifo")).map(|found| std::os::unix::fs::MetadataExt::ino(&found)).unwrap();
         assert_eq!(inode, after, "readers keep their FIFO");
-        notifier.transition(&instance(), &change(State::Backup, State::Master, 100));
+        notifier.transition("VI_1", &change(State::Backup, State::Master));
         notifier.shut_down().await;
     });
     assert_eq!(folder.read("log"), "one\ntwo\n");
@@ -219,10 +223,10 @@ fn the_last_word_is_said_even_when_a_script_hangs() {
     let script = folder.script("hook", &format!("echo $1 >> {}; [ $1 = stop ] || sleep 100", folder.path("log")));
     let notify = format!("notify_master \"{script} master\"\nnotify_stop \"{script} stop\"");
     run_local(async {
-        let (mut notifier, mut results) = Notifier::start(&model("", &notify, false), &folder.0);
-        notifier.transition(&instance(), &change(State::Backup, State::Master, 100));
+        let (mut notifier, mut results) = Notifier::start(&model("", &notify, false), &folder.0).await;
+        notifier.transition("VI_1", &change(State::Backup, State::Master));
         eventually(|| folder.read("log") == "master\n").await;
-        notifier.transition(&instance(), &change(State::Master, State::Init, 100));
+        notifier.transition("VI_1", &change(State::Master, State::Init));
         let begun = std::time::Instant::now();
         notifier.shut_down().await;
         assert!(begun.elapsed() < STOP_MAX, "{:?}", begun.elapsed());
@@ -231,4 +235,24 @@ fn the_last_word_is_said_even_when_a_script_hangs() {
         assert!(results.try_recv().unwrap().is_success);
     });
     assert_eq!(folder.read("log"), "master\nstop\n");
+}
+
+#[test]
+fn what_is_run_at_the_start_and_at_the_end_is_waited_for_within_its_time() {
+    let folder = Folder::new("once");
+    let log = folder.path("log");
+    let up = folder.script("up", &format!("sleep 0.2; echo up >> {log}"));
+    let down = folder.script("down", &format!("echo down >> {log}; sleep 100"));
+    let global = format!("startup_script {up}\nshutdown_script {down}\nshutdown_script_timeout 1");
+    let hook = folder.script("hook", &format!("echo $3 >> {log}"));
+    run_local(async {
+        let (mut notifier, _results) =
+            Notifier::start(&model(&global, &format!("notify {hook}"), false), &folder.0).await;
+        assert_eq!(folder.read("log"), "up\n");
+        notifier.transition("VI_1", &change(State::Master, State::Init));
+        let begun = std::time::Instant::now();
+        notifier.shut_down().await;
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    });
+    assert_eq!(folder.read("log"), "up\nSTOP\ndown\n");
 }

@@ -101,8 +101,6 @@ pub(crate) struct Change<'a> {
     pub(crate) from: State,
     /// The state after. INIT means that the service stops.
     pub(crate) to: State,
-    /// The effective priority.
-    pub(crate) priority: u8,
     /// Why.
     pub(crate) cause: Cause,
     /// The same in words, with the particulars.

@@ -168,7 +168,7 @@ impl Mailer {
     }
 
     /// Sends what can be sent within `limit`; the rest stays in the spool.
-    pub(super) async fn shut_down(self, limit: Duration) {
+    pub(super) async fn shut_down(&self, limit: Duration) {
         {
             let mut inner = self.inner.borrow_mut();
             inner.make_digest();

@@ -26,12 +26,14 @@ fn a_hundred_flaps_with_a_slow_script() {
     );
     let script = folder.script("hook", &text);
     run_local(async {
-        let (mut notifier, mut results) = Notifier::start(&model("", &format!("notify {script}"), false), &folder.0);
+        let (mut notifier, mut results) =
+            Notifier::start(&model("", &format!("notify {script}"), false), &folder.0).await;
         let mut state = State::Backup;
         for number in 1..=100 {
             let next = if state == State::Backup { State::Master } else { State::Backup };
             // The number goes along as the priority.
-            notifier.transition(&vi_1(), &change(state, next, number));
+            notifier.priority_changed("VI_1", state, number);
+            notifier.transition("VI_1", &change(state, next));
             state = next;
             tokio::time::sleep(Duration::from_millis(100 / scale)).await;
         }
@@ -84,9 +86,9 @@ fn each_failure_has_its_own_words_and_the_next_runs_all_the_same() {
     run_local(async {
         for (command, expected) in cases {
             let configured = model("notify_timeout 1", &format!("notify_master \"{command}\""), false);
-            let (mut notifier, mut results) = Notifier::start(&configured, &folder.0);
-            notifier.transition(&vi_1(), &change(State::Backup, State::Master, 100));
-            notifier.transition(&vi_1(), &change(State::Backup, State::Master, 100));
+            let (mut notifier, mut results) = Notifier::start(&configured, &folder.0).await;
+            notifier.transition("VI_1", &change(State::Backup, State::Master));
+            notifier.transition("VI_1", &change(State::Backup, State::Master));
             let result = results.recv().await.unwrap();
             assert!(result.end.starts_with(expected), "{command}: {}", result.end);
             assert_eq!(result.is_success, expected == "done", "{command}");
@@ -106,9 +108,9 @@ fn security_is_enforced_at_each_run() {
     let script = folder.script("hook", "exit 0");
     run_local(async {
         let configured = model("enable_script_security", &format!("notify_master {script}"), false);
-        let (mut notifier, mut results) = Notifier::start(&configured, &folder.0);
+        let (mut notifier, mut results) = Notifier::start(&configured, &folder.0).await;
         std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-        notifier.transition(&vi_1(), &change(State::Backup, State::Master, 100));
+        notifier.transition("VI_1", &change(State::Backup, State::Master));
         let result = results.recv().await.unwrap();
         assert!(result.end.starts_with("writable by others than root"), "{}", result.end);
         notifier.shut_down().await;
@@ -125,12 +127,12 @@ fn what_was_heard_as_master_is_not_told_in_another_state() {
          notify_master_rx_lower_pri \"{script} lower\""
     );
     run_local(async {
-        let (mut notifier, _results) = Notifier::start(&model("", &notify, false), &folder.0);
-        notifier.transition(&vi_1(), &change(State::Backup, State::Master, 100));
+        let (mut notifier, _results) = Notifier::start(&model("", &notify, false), &folder.0).await;
+        notifier.transition("VI_1", &change(State::Backup, State::Master));
         eventually(|| folder.read("log") == "master\n").await;
-        notifier.heard_lower_priority(&vi_1(), &change(State::Master, State::Master, 100));
-        notifier.heard_lower_priority(&vi_1(), &change(State::Master, State::Master, 100));
-        notifier.transition(&vi_1(), &change(State::Master, State::Backup, 100));
+        notifier.heard_as_master("VI_1", 99);
+        notifier.heard_as_master("VI_1", 99);
+        notifier.transition("VI_1", &change(State::Master, State::Backup));
         eventually(|| notifier.shared.active.get() == 0).await;
         assert_eq!(folder.read("log"), "master\nbackup\n");
         notifier.shut_down().await;
@@ -155,9 +157,9 @@ fn a_storm_does_not_start_everything_at_once() {
     let configured = locum_config::check("storm.conf", text.as_bytes(), &locum_config::Surroundings::default());
     assert_eq!(configured.model().instances.len(), 100);
     run_local(async {
-        let (mut notifier, _results) = Notifier::start(configured.model(), &folder.0);
+        let (mut notifier, _results) = Notifier::start(configured.model(), &folder.0).await;
         for vrid in 1..=100 {
-            notifier.transition(&Subject::instance(&format!("V{vrid}")), &change(State::Init, State::Backup, 100));
+            notifier.transition(&format!("V{vrid}"), &change(State::Init, State::Backup));
         }
         eventually(|| notifier.shared.active.get() == 0).await;
         notifier.shut_down().await;
