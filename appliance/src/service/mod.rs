@@ -44,6 +44,7 @@ pub(crate) use self::plan::{Ties, core_config};
 pub(crate) use self::start::StartError;
 use crate::clock;
 use crate::engine::link::{Order, OrderError, RouterView, ServiceEnd};
+use crate::notify::Notifier;
 
 /// How often adverts are passed on to those who watch them.
 const ADVERTS_EVERY: Duration = Duration::from_millis(100);
@@ -86,6 +87,7 @@ struct Service {
     by_router: Vec<Option<usize>>,
     history: History,
     journal: Journal,
+    notifier: Notifier,
     clients: Clients,
     /// What the engine answered to the question that is open.
     reply: Reply,
@@ -216,6 +218,8 @@ impl Service {
             let left = self.journal.read()?;
             start::remove_left_behind(&left, network, monitor).await?;
         }
+        // Everything has been handed over; now the last words about it may take their time.
+        self.notifier.shut_down().await;
         if let Err(error) = self.journal.clear() {
             log::warn!("journal: {error}");
         }

@@ -12,6 +12,7 @@ use super::Service;
 use super::plan;
 use crate::clock;
 use crate::engine::link::{AddressOutcome, InstanceKey, Report};
+use crate::notify::Change;
 
 impl Service {
     pub(super) fn handle_report(&mut self, report: Report) {
@@ -92,6 +93,9 @@ impl Service {
         let Some(instance) = self.instances.get_mut(index) else { return };
         // A thousand of these a second are an ordinary thing; everything else is rare.
         if let Event::Heard { source, priority } = event {
+            if instance.state == State::Master {
+                self.notifier.heard_as_master(instance.name(), priority);
+            }
             return instance.mark(AdvertMark { at_us: at.us(), source, priority, kind: MarkKind::Received });
         }
         if let (Event::Sent { priority }, Some(source)) = (event, instance.source) {
@@ -136,6 +140,7 @@ impl Service {
             }
             Event::PriorityChanged { from, to } => {
                 log::info!("{name}: effective priority {from} -> {to}");
+                self.notifier.priority_changed(&name, instance.state, to);
                 self.tell(at, Told::PriorityChanged { instance: name, from, to });
             }
             Event::HandoverEnded { to, lasted } => {
@@ -157,6 +162,7 @@ impl Service {
         let text = instance.cause_text(transition.cause, &self.network);
         let Transition { at, from, to, cause } = transition;
         log::info!("{}: {from} -> {to}: {text}", instance.name());
+        self.notifier.transition(instance.name(), &Change { from, to, cause, cause_text: &text });
         let record =
             TransitionRecord { instance: instance.name().into(), at_us: at.us(), at_unix_ms, from, to, cause, text };
         if let Err(error) = self.history.add(record.clone()) {

@@ -23,6 +23,7 @@ use super::network::{Monitor, Network};
 use super::{Options, Reply, Service, plan};
 use crate::engine::link::{InstanceKey, Order};
 use crate::engine::{self, INTERFACES_MAX, Sizes};
+use crate::notify::Notifier;
 use crate::{clock, machine};
 
 /// Why the service could not start, or could not go on.
@@ -120,6 +121,7 @@ pub(super) async fn start(
 
     let mut history = History::in_directory(&options.run_directory);
     let model = configuration.model();
+    let (notifier, _) = Notifier::start(model, &options.run_directory).await;
     history.retain(|name| model.instance(name).is_some());
     let interfaces = interfaces(&configuration);
     let sizes = Sizes { routers: model.instances.len().max(1), interfaces: interfaces.len(), trackers: 0 };
@@ -140,6 +142,7 @@ pub(super) async fn start(
         by_router: Vec::new(),
         history,
         journal,
+        notifier,
         clients,
         reply: Reply::default(),
         next_ticket: 0,
