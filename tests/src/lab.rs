@@ -13,7 +13,8 @@ use locum_control::State;
 use nix::sys::signal::Signal;
 
 use crate::capture::{Capture, write_pcap};
-use crate::command::{find_program, tool, try_tool};
+use crate::command::{find_program, target_dir, tool, try_tool};
+use crate::frr;
 use crate::injector::Injector;
 use crate::moment::{Moment, wait_for};
 use crate::namespace::{Namespace, sweep, unique_name};
@@ -79,7 +80,7 @@ pub fn with_broken_lab(daemons: &[Daemon], test: impl FnOnce(&mut Lab)) -> Optio
 }
 
 fn built_or_skipped(daemons: &[Daemon]) -> Option<Lab> {
-    if let Some(lack) = lack(daemons) {
+    if let Some(lack) = lab_lacks(daemons) {
         skip(&lack);
         return None;
     }
@@ -87,12 +88,17 @@ fn built_or_skipped(daemons: &[Daemon]) -> Option<Lab> {
     Some(Lab::new(daemons).unwrap_or_else(|error| panic!("the lab cannot be built: {error}")))
 }
 
-/// What the machine lacks to build the lab.
-fn lack(daemons: &[Daemon]) -> Option<String> {
+/// What the machine lacks to build a lab with these daemons.
+pub fn lab_lacks(daemons: &[Daemon]) -> Option<String> {
     let keepalived = daemons.contains(&Daemon::Keepalived).then_some("keepalived");
     let missing = ["ip", "nft"].into_iter().chain(keepalived).find(|program| find_program(program).is_none());
     if let Some(program) = missing {
         return Some(format!("{program} is not installed"));
+    }
+    if daemons.contains(&Daemon::Frr)
+        && let Some(lack) = frr::lack()
+    {
+        return Some(lack);
     }
     let made = Namespace::new(&unique_name(), "try");
     made.err().map(|error| format!("no network namespace can be made ({error}); run it as root, or by tests/run"))
@@ -176,6 +182,18 @@ impl Lab {
     pub fn save_capture(&self, name: &str) -> PathBuf {
         let path = self.folder.join(name);
         let written = write_pcap(&path, self.timeline().records());
+        written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        path
+    }
+
+    /// Saves the capture so far where it stays, and returns where that is.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn keep_capture(&self, name: &str) -> PathBuf {
+        let folder = target_dir().join("lab-captures");
+        let path = folder.join(format!("{name}.pcap"));
+        let written = fs::create_dir_all(folder).and_then(|()| write_pcap(&path, self.timeline().records()));
         written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         path
     }
@@ -377,6 +395,17 @@ impl Lab {
         tool("ip", &["netns", "exec", self.switch.name(), "nft", &script]);
     }
 
+    /// Whether the node is cut off, killed or stopped right now.
+    pub fn is_disturbed(&self, node: Node) -> bool {
+        self.disturbances.iter().any(|it| it.node == node && it.until == Moment::END)
+    }
+
+    /// What the routers do in this test, and have done, is not to be judged by what must hold in every test.
+    pub fn excuse_all(&mut self) {
+        let excuse = |node| Disturbance { node, from: Moment::BEGINNING, until: Moment::END };
+        self.disturbances.extend(ROUTERS.map(excuse));
+    }
+
     fn disturb(&mut self, node: Node) -> Moment {
         let at = Moment::now();
         self.disturbances.push(Disturbance { node, from: at, until: Moment::END });
@@ -413,7 +442,7 @@ impl Lab {
                     Daemon::Locum if running => {
                         router.status(group.instance).is_some_and(|it| (it.state == State::Master) == is_it)
                     }
-                    Daemon::Locum | Daemon::Keepalived => true,
+                    Daemon::Locum | Daemon::Keepalived | Daemon::Frr => true,
                 };
                 (!said || router.has(group.vip) != is_it).then_some(())
             });

@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 
 use crate::addresses::{AddressEntry, addresses};
 use crate::command::{Outcome, find_program, locum_binary, tool};
+use crate::frr;
 use crate::moment::{LOOK_EVERY, wait_for};
 use crate::namespace::Namespace;
 use crate::node::Node;
@@ -27,6 +28,8 @@ pub enum Daemon {
     Locum,
     /// The one that it has to get on with.
     Keepalived,
+    /// FRR's zebra and vrrpd, another one of those.
+    Frr,
 }
 
 /// How long a daemon may take to leave in order. keepalived takes a second, and locum the handover.
@@ -118,6 +121,7 @@ impl Router {
                 command.arg("--pid").arg(self.run_dir().join("keepalived.pid"));
                 command.arg("--vrrp_pid").arg(self.run_dir().join("vrrp.pid"));
             }
+            Daemon::Frr => frr::arguments(&mut command, &self.run_dir(), &self.configuration()),
         }
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         self.child = Some(command.spawn().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}")));

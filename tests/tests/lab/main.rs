@@ -16,6 +16,7 @@ mod command_line;
 mod configuration;
 mod crash;
 mod faults;
+mod interop;
 mod lab_itself;
 mod preempt_delay;
 mod scenario_1_unicast;
