@@ -210,6 +210,12 @@ where
         }
     }
 
+    /// Hands out the tables so that they can be made longer with default values; nothing else may be done with them.
+    pub fn grow(&mut self, extend: impl FnOnce(&mut R, &mut I, &mut T)) {
+        self.assert_drained();
+        extend(&mut self.slots, &mut self.interfaces, &mut self.trackers);
+    }
+
     /// A router.
     pub fn router(&self, id: RouterId) -> Option<&VirtualRouter<S>> {
         self.slots.as_ref().get(id.index())?.router.as_ref()

@@ -26,7 +26,7 @@ pub use framing::{FramingError, LineBuffer};
 pub use locum_core::reject::Reject;
 pub use locum_core::time::Duration;
 pub use locum_core::vocabulary::{Block, Cause, Family, State};
-pub use message::{Answer, ErrorCode, Hello, Item, Line, Refusal, Request, Role, Verb};
+pub use message::{Answer, Difference, DifferenceKind, ErrorCode, Hello, Item, Line, Refusal, Request, Role, Verb};
 pub use outlook::{headline, outlook};
 pub use status::{
     BlockStatus, Counters, ForeignVrid, InstanceStatus, InterfaceStatus, MasterStatus, Mode, SecondMaster,

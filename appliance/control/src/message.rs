@@ -72,6 +72,13 @@ pub enum Verb {
         /// Which.
         instance: String,
     },
+    /// Reads the configuration again and puts it into effect, as a whole or not at all (admin): an [`Item::Difference`]
+    /// for each instance that it changes.
+    Reload {
+        /// Only says what would change. Readers may ask for this, too.
+        #[serde(default)]
+        dry_run: bool,
+    },
 }
 
 impl Verb {
@@ -82,6 +89,7 @@ impl Verb {
             Self::Why { .. } => "why",
             Self::Watch { .. } => "watch",
             Self::Resume { .. } => "resume",
+            Self::Reload { .. } => "reload",
         }
     }
 
@@ -90,6 +98,7 @@ impl Verb {
         match self {
             Self::Show { .. } | Self::Why { .. } | Self::Watch { .. } => false,
             Self::Resume { .. } => true,
+            Self::Reload { dry_run } => !*dry_run,
         }
     }
 }
@@ -120,6 +129,34 @@ pub enum Item {
     Transition(TransitionRecord),
     /// An event that lies in the past.
     Notice(Notice),
+    /// What changes about an instance.
+    Difference(Difference),
+}
+
+/// What a new configuration changes about an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Whose.
+    pub instance: String,
+    /// How.
+    pub kind: DifferenceKind,
+    /// What, as "priority 100 -> 120".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+}
+
+/// How a new configuration changes an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferenceKind {
+    /// It begins.
+    Added,
+    /// It goes on with other values.
+    Changed,
+    /// It ends and begins again, since others know it by what changes.
+    Restarted,
+    /// It ends.
+    Removed,
 }
 
 /// Why a request was refused or failed.

@@ -137,6 +137,15 @@ pub(crate) enum Command {
         /// Which
         instance: String,
     },
+    /// Put the changed configuration file into effect; nothing changes if it has an error
+    Reload {
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Explain a configuration: errors, warnings and lints
     Check {
         /// The configuration [default: /etc/locum/locum.conf, else /etc/keepalived/keepalived.conf]

@@ -9,6 +9,7 @@ mod demo;
 mod explain;
 mod log;
 mod plan;
+mod reload;
 mod show;
 mod table;
 mod watch;
@@ -75,6 +76,7 @@ pub fn main() -> ExitCode {
         Some(Command::Watch { instance, adverts, json }) => watch::watch(&at(&socket), instance, adverts, json),
         Some(Command::Resume { instance }) => ask(&at(&socket), Verb::Resume { instance })
             .map_or_else(|exit| exit, |(_, done)| print(&format!("{done}\n"))),
+        Some(Command::Reload { dry_run, json }) => reload::reload(&at(&socket), dry_run, json),
         Some(Command::Check { explain: Some(code), .. }) => explain::code(&code),
         Some(Command::Explain { word }) => explain::word(&word),
         Some(Command::Check { file, format, json, strict, explain: None }) => {

@@ -41,7 +41,7 @@ pub(super) fn show(socket: &Path, instance: Option<String>, json: bool) -> Exit 
             Item::Service(service) => shown.service = Some(service),
             Item::Interface(interface) => shown.interfaces.push(interface),
             Item::Instance(instance) => shown.instances.push(*instance),
-            Item::Transition(_) | Item::Notice(_) => {}
+            Item::Transition(_) | Item::Notice(_) | Item::Difference(_) => {}
         }
     }
     if json {
@@ -215,7 +215,7 @@ pub(super) fn why(socket: &Path, instance: String, json: bool) -> Exit {
         match item {
             Item::Instance(instance) => status = Some(instance),
             Item::Transition(transition) => transitions.push(transition),
-            Item::Service(_) | Item::Interface(_) | Item::Notice(_) => {}
+            Item::Service(_) | Item::Interface(_) | Item::Notice(_) | Item::Difference(_) => {}
         }
     }
     let Some(status) = status else {

@@ -41,6 +41,22 @@ pub(crate) struct PlannedAddress {
 pub(crate) struct AddressPlan {
     /// In the order of the configuration.
     pub(crate) addresses: Vec<PlannedAddress>,
+    /// What an earlier plan installed and this one does not name: to be removed.
+    pub(crate) retired: Vec<PlannedAddress>,
+}
+
+impl AddressPlan {
+    /// Takes over what `before` has installed: what both name in the same words stays, the rest is to be removed.
+    /// Returns whether there is something to remove. This allocates where there is.
+    pub(super) fn succeed(&mut self, before: &Self) -> bool {
+        for old in before.addresses.iter().chain(&before.retired).filter(|old| old.installed) {
+            match self.addresses.iter_mut().find(|new| new.add == old.add) {
+                Some(new) => new.installed = true,
+                None => self.retired.push(old.clone()),
+            }
+        }
+        !self.retired.is_empty()
+    }
 }
 
 /// What is to be done with the addresses of a router.
@@ -48,6 +64,8 @@ pub(crate) struct AddressPlan {
 pub(super) enum JobKind {
     Add,
     Remove,
+    /// Remove what the plan has retired.
+    Retire,
     Announce,
 }
 
@@ -86,6 +104,16 @@ impl Jobs {
         })
     }
 
+    /// Makes room for so many routers.
+    pub(super) fn reserve(&mut self, routers: usize) {
+        self.queue.reserve((routers * 4 + 16).saturating_sub(self.queue.len()));
+    }
+
+    /// Whether something is still to be done for a router.
+    pub(super) fn has(&self, router: RouterId) -> bool {
+        self.queue.iter().any(|job| job.router == router)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
@@ -94,7 +122,7 @@ impl Jobs {
     /// announcements is not queued behind one that has not begun.
     pub(super) fn push(&mut self, router: RouterId, kind: JobKind) {
         if kind == JobKind::Remove {
-            self.queue.retain(|job| job.router != router);
+            self.queue.retain(|job| job.router != router || job.kind == JobKind::Retire);
         }
         let waits = |job: &Job| job.router == router && job.kind == kind && job.next == 0;
         if !self.queue.iter().any(waits) {
@@ -112,8 +140,10 @@ impl Jobs {
     ) {
         let Some(job) = self.queue.pop_front() else { return };
         let Some(plan) = plan_of(job.router) else { return };
-        let end = (job.next + PIECE).min(plan.addresses.len());
-        let piece = plan.addresses.get_mut(job.next..end).unwrap_or_default();
+        let addresses = if job.kind == JobKind::Retire { &mut plan.retired } else { &mut plan.addresses };
+        let end = (job.next + PIECE).min(addresses.len());
+        let is_last = end == addresses.len();
+        let piece = addresses.get_mut(job.next..end).unwrap_or_default();
         let first = u16::try_from(job.next).unwrap_or(u16::MAX);
         match job.kind {
             JobKind::Announce => {
@@ -121,7 +151,7 @@ impl Jobs {
                     announce(job.router, interface, address);
                 }
             }
-            JobKind::Add | JobKind::Remove => {
+            JobKind::Add | JobKind::Remove | JobKind::Retire => {
                 let outcomes = self.change(job.kind, piece);
                 for ((index, address), outcome) in (first..).zip(piece).zip(outcomes) {
                     let Some(outcome) = outcome else { continue };
@@ -130,11 +160,14 @@ impl Jobs {
                         AddressOutcome::Foreign | AddressOutcome::Removed => false,
                         AddressOutcome::Failed(_) => address.installed,
                     };
-                    done(job.router, index, outcome);
+                    // Nobody asks any more what became of a retired one.
+                    if job.kind != JobKind::Retire {
+                        done(job.router, index, outcome);
+                    }
                 }
             }
         }
-        if end < plan.addresses.len() {
+        if !is_last {
             self.queue.push_front(Job { next: end, ..job });
         }
     }
@@ -147,8 +180,8 @@ impl Jobs {
         for address in piece {
             let message = match kind {
                 JobKind::Add if !address.installed => &address.add,
-                JobKind::Remove if address.installed => &address.remove,
-                JobKind::Add | JobKind::Remove | JobKind::Announce => &[][..],
+                JobKind::Remove | JobKind::Retire if address.installed => &address.remove,
+                JobKind::Add | JobKind::Remove | JobKind::Retire | JobKind::Announce => &[][..],
             };
             let start = self.batch.len();
             self.batch.extend_from_slice(message);
@@ -187,8 +220,10 @@ fn outcome(kind: JobKind, errno: Option<Errno>) -> AddressOutcome {
         (JobKind::Add | JobKind::Announce, Some(Errno::EEXIST)) => AddressOutcome::Foreign,
         (JobKind::Add | JobKind::Announce, Some(errno)) => AddressOutcome::Failed(errno),
         // Gone with its interface, or taken away by somebody else: it is gone all the same.
-        (JobKind::Remove, None | Some(Errno::EADDRNOTAVAIL | Errno::ENODEV)) => AddressOutcome::Removed,
-        (JobKind::Remove, Some(errno)) => AddressOutcome::Failed(errno),
+        (JobKind::Remove | JobKind::Retire, None | Some(Errno::EADDRNOTAVAIL | Errno::ENODEV)) => {
+            AddressOutcome::Removed
+        }
+        (JobKind::Remove | JobKind::Retire, Some(errno)) => AddressOutcome::Failed(errno),
     }
 }
 

@@ -15,8 +15,8 @@ use heapless::spsc::{Consumer, Producer, Queue};
 use locum_core::priority::{Reading, TrackerId};
 use locum_core::reject::RejectCounters;
 use locum_core::router::{
-    Command, CommandError, Config, ConfigError, Counters, Event, Heard, InterfaceId, Second, Sender, StandingBack,
-    Timers,
+    Command, CommandError, Config, ConfigError, Counters, Event, GroupId, Heard, InterfaceId, Second, Sender,
+    StandingBack, Timers,
 };
 use locum_core::set::{Link, RouterId, Stray};
 use locum_core::time::{Duration, Instant};
@@ -25,6 +25,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
+use super::Sizes;
 use super::addresses::AddressPlan;
 use super::scheduling::SchedulingError;
 use super::storage::Owned;
@@ -59,6 +60,14 @@ pub(crate) enum Order {
     SetReading { tracker: TrackerId, reading: Reading },
     /// Do what the operator says. Answered by [`Report::Obeyed`].
     Command { router: RouterId, command: Command, ticket: u32 },
+    /// Go on with this configuration. Answered by [`Report::Reconfigured`].
+    Reconfigure { router: RouterId, config: Box<Config<Owned>>, ticket: u32 },
+    /// It belongs to this sync group now; from one to another by way of none.
+    SetGroup { router: RouterId, group: Option<GroupId> },
+    /// End in order, then go. Answered by [`Report::Removed`].
+    Remove { router: RouterId },
+    /// Have room for so many.
+    Grow(Sizes),
     /// Show these routers, at most as many as `views` has room for. Answered by [`Report::Views`].
     View { first: usize, views: Vec<RouterView> },
     /// Stop in order. Answered by [`Report::Stopped`].
@@ -78,6 +87,21 @@ pub(crate) enum Report {
     Address { router: RouterId, index: u16, outcome: AddressOutcome },
     /// What became of [`Order::Command`].
     Obeyed { ticket: u32, result: Result<(), CommandError> },
+    /// What became of [`Order::Reconfigure`]. The configuration that is not used any more comes back to be freed.
+    Reconfigured {
+        ticket: u32,
+        result: Result<(), ConfigError>,
+        #[allow(dead_code, reason = "only its drop matters")]
+        unused: Box<Config<Owned>>,
+    },
+    /// A router has ended and is gone. What it used comes back to be freed.
+    Removed {
+        router: RouterId,
+        #[allow(dead_code, reason = "only its drop matters")]
+        unused: Box<Config<Owned>>,
+        #[allow(dead_code, reason = "only its drop matters")]
+        plan: Option<Box<AddressPlan>>,
+    },
     /// The views asked for.
     Views { views: Vec<RouterView>, more_from: Option<usize> },
     /// A packet could not be sent.

@@ -4,6 +4,7 @@
 //! may wait for anything else: no file, no name service, no log, no lock; and in the steady state it allocates nothing.
 //!
 //! - [`link`]: what it and the service say to each other.
+//! - `orders`: what the service wants done.
 //! - [`wire`]: the sockets of an interface.
 //! - [`addresses`]: addresses on and off interfaces, in pieces.
 //! - `batch`: many packets in one system call.
@@ -12,6 +13,7 @@
 pub(crate) mod addresses;
 mod batch;
 pub(crate) mod link;
+mod orders;
 pub(crate) mod scheduling;
 pub(crate) mod storage;
 #[cfg(test)]
@@ -23,7 +25,7 @@ use std::ops::ControlFlow;
 use std::thread::JoinHandle;
 
 use locum_core::priority::Tracker;
-use locum_core::router::{Action, InterfaceId, VirtualRouter};
+use locum_core::router::{Action, InterfaceId};
 use locum_core::set::{Interface, Output, RouterId, RouterSet, Slot};
 use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::Family;
@@ -33,7 +35,7 @@ use nix::sys::time::TimeSpec;
 
 use self::addresses::{AddressPlan, JobKind, Jobs};
 use self::batch::{Inbox, Outbox};
-use self::link::{EngineEnd, Order, Report, RouterView, ServiceEnd};
+use self::link::{EngineEnd, Report, ServiceEnd};
 use self::scheduling::Scheduling;
 use self::storage::Owned;
 use self::wire::{Attachment, Inbox6};
@@ -51,9 +53,6 @@ const RECEIVE_MAX_AFTER_STALL: usize = 16 * 1024;
 
 /// A timer this late means that the engine did not run for a while.
 const STALL: Duration = Duration::from_ms(5);
-
-/// Orders taken before packets and timers have their turn.
-const ORDERS_MAX: usize = 16;
 
 /// How many of each there can be.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +89,8 @@ struct Engine {
     readable: Vec<(InterfaceId, Family)>,
     /// Orders wait.
     has_orders: bool,
+    /// Routers that have been told to end, and are removed when they have.
+    ending: Vec<RouterId>,
     stopping: bool,
 }
 
@@ -128,6 +129,7 @@ impl Engine {
             inbox6: Inbox6::default(),
             readable: Vec::with_capacity(2 * interfaces),
             has_orders: false,
+            ending: Vec::with_capacity(sizes.routers),
             stopping: false,
         }
     }
@@ -149,6 +151,7 @@ impl Engine {
         }
         self.expire();
         self.jobs();
+        self.remove_ended();
         if self.stopping && self.set.is_stopped() && self.jobs.is_empty() {
             self.end.tell(Report::Stopped);
             return ControlFlow::Break(());
@@ -317,113 +320,5 @@ impl Engine {
         {
             beside.announcements_sent = beside.announcements_sent.saturating_add(count);
         }
-    }
-
-    /// Takes orders. `Err` when the service has gone: then nobody is left to work for.
-    fn obey(&mut self) -> Result<(), ()> {
-        if !self.has_orders {
-            return Ok(());
-        }
-        self.end.acknowledge();
-        for _ in 0..ORDERS_MAX {
-            match self.end.order()? {
-                Some(order) => self.handle_order(order),
-                None => return Ok(()),
-            }
-        }
-        // There may be more, and its wake-up has just been acknowledged.
-        self.end.wake_again();
-        Ok(())
-    }
-
-    fn handle_order(&mut self, order: Order) {
-        let now = clock::now();
-        match order {
-            Order::Attach { interface, attachment } => self.attach(interface, Some(attachment)),
-            Order::Detach { interface } => self.attach(interface, None),
-            Order::SetLink { interface, link } => self.set.handle_link(now, interface, link),
-            Order::Insert { key, config, source, plan } => match self.set.insert(now, *config, source) {
-                Ok(router) => {
-                    if let Some(beside) = self.beside.get_mut(router.index()) {
-                        *beside = Beside { plan: Some(plan), ..Beside::default() };
-                    }
-                    // Before the events of its start, which carry the router's number.
-                    self.end.tell(Report::Inserted { key, result: Ok(router) });
-                }
-                Err((error, _)) => self.end.tell(Report::Inserted { key, result: Err(error) }),
-            },
-            Order::SetSource { router, source } => self.set.handle_source(now, router, source),
-            Order::SetPlan { router, plan } => self.set_plan(router, plan),
-            Order::SetReading { tracker, reading } => self.set.handle_reading(now, tracker, reading),
-            Order::Command { router, command, ticket } => {
-                let result = self.set.handle_command(now, router, command);
-                self.drain(now);
-                self.end.tell(Report::Obeyed { ticket, result });
-            }
-            Order::View { first, views } => self.view(first, views),
-            Order::Shutdown => {
-                self.stopping = true;
-                self.set.handle_shutdown(now);
-            }
-        }
-        self.drain(now);
-    }
-
-    fn attach(&mut self, interface: InterfaceId, attachment: Option<Box<Attachment>>) {
-        if let Some(slot) = self.attachments.get_mut(usize::from(interface.0)) {
-            let before = std::mem::replace(slot, attachment);
-            if let Some(before) = before {
-                self.end.tell(Report::Detached(before));
-            }
-        }
-    }
-
-    /// A new plan takes over what the old one has installed, as far as it names the same messages.
-    fn set_plan(&mut self, router: RouterId, mut plan: Box<AddressPlan>) {
-        let Some(beside) = self.beside.get_mut(router.index()) else { return };
-        if let Some(before) = beside.plan.take() {
-            for (address, old) in plan.addresses.iter_mut().zip(&before.addresses) {
-                address.installed = old.installed && old.add == address.add;
-            }
-            self.end.tell(Report::Discarded(before));
-        }
-        beside.plan = Some(plan);
-        if self.set.router(router).is_some_and(VirtualRouter::holds_addresses) {
-            self.jobs.push(router, JobKind::Add);
-            self.jobs.push(router, JobKind::Announce);
-        }
-    }
-
-    fn view(&mut self, first: usize, mut views: Vec<RouterView>) {
-        views.clear();
-        let room = views.capacity();
-        let mut more_from = None;
-        for (id, router) in self.set.routers().skip_while(|(id, _)| id.index() < first) {
-            if views.len() == room {
-                more_from = Some(id.index());
-                break;
-            }
-            let announcements_sent = self.beside.get(id.index()).map_or(0, |beside| beside.announcements_sent);
-            let rejected = self.set.interface(router.config().interface).map(|interface| *interface.rejected());
-            views.push(RouterView {
-                router: id,
-                state: router.state(),
-                source: router.source(),
-                priority: router.config().priority.get(),
-                effective_priority: router.effective_priority(),
-                standing_back: router.standing_back(),
-                skew: router.skew(),
-                master_down_interval: router.master_down_interval(),
-                timers: router.timers(),
-                heard: router.heard(),
-                second: router.second(),
-                blocks: router.blocks().collect(),
-                senders: router.senders().iter().copied().collect(),
-                counters: *router.counters(),
-                announcements_sent,
-                interface_rejected: rejected.unwrap_or_default(),
-            });
-        }
-        self.end.tell(Report::Views { views, more_from });
     }
 }

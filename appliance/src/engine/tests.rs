@@ -17,7 +17,7 @@ use locum_core::wire::ipv4;
 use locum_core::wire::vrrp::{self, Advertisement, Checksum, Version};
 use nix::sched::{CloneFlags, unshare};
 
-use super::link::InstanceKey;
+use super::link::{InstanceKey, Order};
 use super::*;
 
 /// Counts what the thread under test allocates, and passes everything on.

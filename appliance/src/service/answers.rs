@@ -41,6 +41,7 @@ impl Service {
             Verb::Why { instance } => self.why(client, id, &instance).await,
             Verb::Watch { instance, adverts } => self.watch(client, id, instance, adverts).await,
             Verb::Resume { instance } => self.resume(&instance).await,
+            Verb::Reload { dry_run } => self.reload(client, id, dry_run).await,
         };
         let Some(client) = self.clients.get_mut(client) else { return };
         match outcome {

@@ -24,6 +24,8 @@ pub(super) struct Interface {
     pub(super) is_used_for_adverts: bool,
     /// The kernel's index and hardware address that its sockets were opened with.
     attached: Option<(NonZeroU32, Option<Mac>)>,
+    /// Its groups are not those that its sockets were opened with.
+    has_other_groups: bool,
     /// The link as last ordered.
     link: Link,
     /// Groups heard on it that are not ours.
@@ -37,9 +39,17 @@ impl Interface {
             groups: Vec::new(),
             is_used_for_adverts: false,
             attached: None,
+            has_other_groups: false,
             link: Link::Missing,
             foreign: Vec::new(),
         }
+    }
+}
+
+impl Interface {
+    /// Its sockets do not fit any more: they are opened again when the network is next looked at.
+    pub(super) fn open_again(&mut self) {
+        self.has_other_groups = true;
     }
 }
 
@@ -67,7 +77,7 @@ impl Service {
         let wanted = known.map(|(index, mac, _)| (index, mac));
         let link = known.map_or(Link::Missing, |(_, _, link)| link);
         let index_before = interface.attached.map(|(index, _)| index);
-        if wanted != interface.attached {
+        if wanted != interface.attached || interface.has_other_groups {
             // The kernel cuts sockets off from an interface that goes; a new one of the same name needs new sockets.
             self.attach(index, id, wanted);
             if wanted.map(|(index, _)| index) != index_before {
@@ -83,6 +93,7 @@ impl Service {
     fn attach(&mut self, index: usize, id: InterfaceId, wanted: Option<(NonZeroU32, Option<Mac>)>) {
         let Some(interface) = self.interfaces.get_mut(index) else { return };
         interface.attached = wanted;
+        interface.has_other_groups = false;
         let attachment = wanted.map(|(index, mac)| Attachment::open(&interface.name, index, mac, &interface.groups));
         match attachment {
             Some(Ok(attachment)) => self.order(Order::Attach { interface: id, attachment: Box::new(attachment) }),

@@ -14,7 +14,7 @@ use locum_core::vocabulary::{Block, Cause, Family, State};
 
 use super::network::Network;
 use super::plan;
-use crate::engine::link::{AddressOutcome, RouterView};
+use crate::engine::link::{AddressOutcome, InstanceKey, RouterView};
 
 /// Adverts remembered for all instances together, for consoles that attach later.
 const MARKS_IN_ALL: usize = 8_192;
@@ -23,6 +23,8 @@ const MARKS_EACH: std::ops::RangeInclusive<usize> = 8..=240;
 
 /// An instance.
 pub(crate) struct Instance {
+    /// How the engine's answer to its making is known.
+    pub(crate) key: InstanceKey,
     /// What its configuration says.
     pub(crate) configured: Configured,
     /// The engine's router. `None` before it runs, and where its configuration has an error.
@@ -50,14 +52,15 @@ pub(crate) struct Instance {
 
 impl Instance {
     /// An instance that does not run yet. `of` is how many there are.
-    pub(crate) fn new(configured: Configured, refusal: Option<String>, of: usize, now: Instant, unix_ms: u64) -> Self {
+    pub(crate) fn new(key: InstanceKey, configured: Configured, of: usize, now: Instant, unix_ms: u64) -> Self {
         let addresses = vec![None; plan::addresses(&configured).count()];
         let marks_max = (MARKS_IN_ALL / of.max(1)).clamp(*MARKS_EACH.start(), *MARKS_EACH.end());
         Self {
+            key,
             configured,
             router: None,
-            state: if refusal.is_some() { State::Fault } else { State::Init },
-            refusal,
+            state: State::Init,
+            refusal: None,
             since: now,
             since_unix_ms: unix_ms,
             source: None,
@@ -159,6 +162,7 @@ impl Instance {
             | Cause::GroupMoved { .. }
             | Cause::Yielded
             | Cause::YieldEnded
+            | Cause::Reconfigured
             | Cause::NobodyTookOver { .. }
             | Cause::Taken { .. }
             | Cause::HeldUp { .. }

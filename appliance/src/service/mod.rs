@@ -7,17 +7,21 @@
 //! - [`instance`]: what is known about an instance.
 //! - [`clients`], [`answers`]: the control socket.
 //! - [`reports`]: what the engine tells, and to whom it is passed on.
+//! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
 //! - [`facts`]: what the kernel's changes mean for interfaces and instances.
 
 mod answers;
 mod clients;
+mod compare;
 mod facts;
 mod history;
 mod instance;
 mod journal;
 mod network;
 mod plan;
+mod reload;
 mod reports;
+mod running;
 mod start;
 
 use std::path::PathBuf;
@@ -25,8 +29,9 @@ use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use locum_config::Configuration;
 use locum_control::{ErrorCode, Event};
-use locum_core::router::{Command, CommandError};
+use locum_core::router::{Command, CommandError, ConfigError};
 use locum_core::set::RouterId;
 use locum_core::time::Instant;
 use tokio::net::UnixListener;
@@ -72,7 +77,9 @@ struct Service {
     options: Options,
     host: String,
     started: Instant,
-    /// Errors and warnings in the configuration.
+    /// What it runs with.
+    configuration: Rc<Configuration>,
+    /// Errors and warnings in it.
     findings: (u32, u32),
     engine: ServiceEnd,
     /// Readable when the engine has told something.
@@ -85,6 +92,10 @@ struct Service {
     instances: Vec<Instance>,
     /// The index in `instances` of each of the engine's routers.
     by_router: Vec<Option<usize>>,
+    /// The sync groups, in the order of the engine's numbers.
+    groups: Vec<String>,
+    /// The engine's key of the next instance.
+    next_key: u32,
     history: History,
     journal: Journal,
     notifier: Notifier,
@@ -103,6 +114,7 @@ struct Service {
 struct Reply {
     views: Option<(Vec<RouterView>, Option<usize>)>,
     obeyed: Option<(u32, Result<(), CommandError>)>,
+    reconfigured: Vec<(u32, Result<(), ConfigError>)>,
 }
 
 /// Runs the service until it is told to stop.
@@ -162,9 +174,7 @@ impl Service {
                 }
                 Some(()) = sources.terminate.recv() => self.shut_down(),
                 Some(()) = sources.interrupt.recv() => self.shut_down(),
-                Some(()) = sources.hang_up.recv() => {
-                    log::warn!("this version cannot reload: restart it to read {}", self.options.configuration.display());
-                }
+                Some(()) = sources.hang_up.recv() => self.reload_at_signal().await,
                 Some(incoming) = sources.incoming.recv() => self.handle_incoming(incoming).await,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => self.clients.accept(stream, &self.host),
@@ -279,11 +289,16 @@ impl Service {
         router: RouterId,
         command: Command,
     ) -> Result<Result<(), CommandError>, (ErrorCode, String)> {
-        self.next_ticket = self.next_ticket.wrapping_add(1);
-        let ticket = self.next_ticket;
+        let ticket = self.ticket();
         self.order(Order::Command { router, command, ticket });
         let is_ours = |reply: &mut Reply| reply.obeyed.take_if(|(theirs, _)| *theirs == ticket);
         self.wait_for(is_ours).await.map(|(_, result)| result)
+    }
+
+    /// A number for a question to the engine, by which its answer is known.
+    fn ticket(&mut self) -> u32 {
+        self.next_ticket = self.next_ticket.wrapping_add(1);
+        self.next_ticket
     }
 
     /// Waits until the engine has answered.

@@ -172,7 +172,7 @@ pub(crate) fn address_plan(
             installed: false,
         }
     };
-    AddressPlan { addresses: addresses(instance).map(plan).collect() }
+    AddressPlan { addresses: addresses(instance).map(plan).collect(), retired: Vec::new() }
 }
 
 /// The message that names an address and no more: for removing it.

@@ -11,29 +11,25 @@ use locum_core::vocabulary::{Block, Cause, State};
 use super::Service;
 use super::plan;
 use crate::clock;
-use crate::engine::link::{AddressOutcome, InstanceKey, Report};
+use crate::engine::link::{AddressOutcome, Report};
 use crate::notify::Change;
 
 impl Service {
     pub(super) fn handle_report(&mut self, report: Report) {
         match report {
-            Report::Inserted { key: InstanceKey(key), result } => {
-                let index = usize::try_from(key).unwrap_or(usize::MAX);
+            Report::Inserted { key, result } => {
                 match result {
                     Ok(router) => {
-                        if let Some(instance) = self.instances.get_mut(index) {
-                            instance.router = Some(router);
+                        if let Some(index) = self.note_router(key, router) {
+                            // The source may have changed while the order was under way.
+                            self.follow_source(index);
                         }
-                        if self.by_router.len() <= router.index() {
-                            self.by_router.resize(router.index() + 1, None);
-                        }
-                        if let Some(slot) = self.by_router.get_mut(router.index()) {
-                            *slot = Some(index);
-                        }
-                        // The source may have changed while the order was under way.
-                        self.follow_source(index);
                     }
-                    Err(error) => self.refuse(index, error.to_string()),
+                    Err(error) => {
+                        if let Some(index) = self.instances.iter().position(|instance| instance.key == key) {
+                            self.refuse(index, error.to_string());
+                        }
+                    }
                 }
             }
             Report::Event { at, router, event } => {
@@ -53,6 +49,8 @@ impl Service {
             Report::NotScheduled(failed) => {
                 log::warn!("{} cannot be had: {}", failed.what, failed.error);
             }
+            Report::Reconfigured { ticket, result, .. } => self.reply.reconfigured.push((ticket, result)),
+            Report::Removed { router, .. } => self.forget(router),
             Report::Discarded(_) | Report::Detached(_) => {}
             Report::Stopped => self.stopped = true,
         }

@@ -6,23 +6,18 @@ use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use locum_config::{Configuration, LoadError, Severity, Style};
-use locum_control::TransitionRecord;
-use locum_core::vocabulary::{Cause, State};
+use locum_config::{Configuration, LoadError, Model, Severity, Style};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::net::UnixListener;
 use tokio::net::unix::pipe;
 
 use super::clients::{self, Clients};
-use super::facts::Interface;
 use super::history::{self, History};
-use super::instance::Instance;
 use super::journal::{self, Entry, Journal};
 use super::network::{Monitor, Network};
-use super::{Options, Reply, Service, plan};
-use crate::engine::link::{InstanceKey, Order};
-use crate::engine::{self, INTERFACES_MAX, Sizes};
+use super::{Options, Reply, Service, plan, running};
+use crate::engine::{self, Sizes};
 use crate::notify::Notifier;
 use crate::{clock, machine};
 
@@ -114,7 +109,7 @@ pub(super) async fn start(
     let journal = Journal::in_directory(&options.run_directory);
     let left = journal.read().map_err(|error| StartError::Journal(options.run_directory.clone(), error))?;
     let network = remove_left_behind(&left, network, monitor).await?;
-    let entries = journal_entries(&configuration, &network);
+    let entries = journal_entries(configuration.model(), &network);
     journal.write(entries).map_err(|error| StartError::Io("journal".into(), error))?;
     let listener = clients::listen(&options.socket)
         .map_err(|error| StartError::Io(format!("control socket {}", options.socket.display()), error))?;
@@ -123,12 +118,15 @@ pub(super) async fn start(
     let model = configuration.model();
     let (notifier, _) = Notifier::start(model, &options.run_directory).await;
     history.retain(|name| model.instance(name).is_some());
-    let interfaces = interfaces(&configuration);
+    let mut interfaces = Vec::new();
+    running::note_interfaces(model, &mut interfaces);
     let sizes = Sizes { routers: model.instances.len().max(1), interfaces: interfaces.len(), trackers: 0 };
     let (mut end, thread) = engine::start(sizes, plan::scheduling(&model.global))?;
     let ready = end.ready.take().ok_or_else(|| io::Error::other("the engine has no pipe"))?;
     let reports_ready = pipe::Receiver::from_owned_fd(ready.into())?;
+    let configuration = Rc::new(configuration);
     let mut service = Service {
+        configuration: Rc::clone(&configuration),
         host: machine::host_name(),
         started: clock::now(),
         findings: count(&configuration),
@@ -140,6 +138,8 @@ pub(super) async fn start(
         interfaces,
         instances: Vec::new(),
         by_router: Vec::new(),
+        groups: Vec::new(),
+        next_key: 0,
         history,
         journal,
         notifier,
@@ -153,8 +153,9 @@ pub(super) async fn start(
     };
     // Sockets and links first, so that no router begins in FAULT only because it does not know its interface yet.
     service.network_changed();
-    for configured in &model.instances {
-        service.insert(configured, &configuration);
+    for configured in &configuration.model().instances {
+        service.note_unclean_end(&configured.name);
+        service.insert(configured);
     }
     log::info!(
         "locum {} started with {} instances from {}",
@@ -163,58 +164,6 @@ pub(super) async fn start(
         service.options.configuration.display()
     );
     Ok((service, listener))
-}
-
-impl Service {
-    /// Adds an instance and has the engine run it, unless its configuration has an error.
-    fn insert(&mut self, configured: &locum_config::Instance, configuration: &Configuration) {
-        let index = self.instances.len();
-        let (now, unix_ms) = (clock::now(), clock::unix_ms());
-        let of = configuration.model().instances.len();
-        let mut instance = Instance::new(configured.clone(), None, of, now, unix_ms);
-        let source = instance.choose_source(&self.network);
-        instance.source = source;
-        let interface = self.interface_id(instance.interface());
-        let config = interface.and_then(|id| {
-            let announce = plan::announce_config(configured, &configuration.model().global);
-            plan::core_config(configured, id, announce, plan::Ties::default())
-        });
-        let plan = plan::address_plan(configured, &self.network, |name| self.interface_id(name));
-        let name = instance.name().to_owned();
-        self.instances.push(instance);
-        self.note_unclean_end(&name);
-        let causes: Vec<_> = configuration.causes(&name).map(|found| configuration.one_line(found)).collect();
-        match config {
-            _ if !causes.is_empty() => self.refuse(index, causes.join("; ")),
-            _ if configured.broken => self.refuse(index, "its configuration has an error".into()),
-            None => self.refuse(index, "its configuration lacks an interface, a VRID or a priority".into()),
-            Some(config) => {
-                let key = InstanceKey(u32::try_from(index).unwrap_or(u32::MAX));
-                self.order(Order::Insert { key, config: Box::new(config), source, plan: Box::new(plan) });
-            }
-        }
-    }
-}
-
-impl Service {
-    /// The last run of the instance ended in the middle of something: the history says so, rather than have a hole.
-    fn note_unclean_end(&mut self, name: &str) {
-        let Some(last) = self.history.last(name).filter(|last| last.to != State::Init) else { return };
-        let cause = Cause::Killed;
-        let record = TransitionRecord {
-            instance: name.to_owned(),
-            at_us: clock::now().us(),
-            at_unix_ms: clock::unix_ms(),
-            from: last.to,
-            to: State::Init,
-            cause,
-            text: cause.to_string(),
-        };
-        log::warn!("{name}: was {} when the service was killed or the power failed", last.to);
-        if let Err(error) = self.history.add(record) {
-            log::warn!("history: {error}");
-        }
-    }
 }
 
 /// Reads the configuration, and says in the log what is wrong with it.
@@ -235,38 +184,12 @@ fn load(path: &std::path::Path, network: &Network) -> Result<Configuration, Star
     Ok(configuration)
 }
 
-fn count(configuration: &Configuration) -> (u32, u32) {
+pub(super) fn count(configuration: &Configuration) -> (u32, u32) {
     let count = |severity| {
         let of_it = configuration.diagnostics().iter().filter(|found| found.severity() == severity).count();
         u32::try_from(of_it).unwrap_or(u32::MAX)
     };
     (count(Severity::Error), count(Severity::Warning))
-}
-
-/// The interfaces that instances and their addresses use.
-fn interfaces(configuration: &Configuration) -> Vec<Interface> {
-    let mut interfaces: Vec<Interface> = Vec::new();
-    for instance in &configuration.model().instances {
-        let own = instance.interface.as_ref().map(|name| name.value.as_str());
-        let devices = plan::addresses(instance).map(|(address, _)| plan::device(address, instance));
-        for name in own.into_iter().chain(devices).filter(|name| !name.is_empty()) {
-            let index = match interfaces.iter().position(|known| known.name == name) {
-                Some(index) => index,
-                None if interfaces.len() < INTERFACES_MAX => {
-                    interfaces.push(Interface::new(name.to_owned()));
-                    interfaces.len() - 1
-                }
-                None => continue,
-            };
-            let Some(interface) = interfaces.get_mut(index).filter(|_| own == Some(name)) else { continue };
-            interface.is_used_for_adverts = true;
-            let group = *instance.multicast_group;
-            if !instance.is_unicast() && !interface.groups.contains(&group) {
-                interface.groups.push(group);
-            }
-        }
-    }
-    interfaces
 }
 
 /// Takes off the interfaces what an earlier run has left there. Gives the network as it is afterwards.
@@ -293,14 +216,14 @@ pub(super) async fn remove_left_behind(
 
 /// What may be installed from now on. Where the kernel does not mark addresses, one that is there already is somebody
 /// else's and must not be removed after a crash.
-fn journal_entries(configuration: &Configuration, network: &Network) -> Vec<Entry> {
+pub(super) fn journal_entries(model: &Model, network: &Network) -> Vec<Entry> {
     let marks = journal::kernel_marks_addresses();
     let is_there = |entry: &Entry| {
         network.addresses().any(|(_, name, known)| {
             name == entry.interface && known.address == entry.address && known.prefix_len == entry.prefix_len
         })
     };
-    let all = configuration.model().instances.iter().flat_map(plan::journal_entries);
+    let all = model.instances.iter().flat_map(plan::journal_entries);
     let mut entries: Vec<_> = all.filter(|entry| marks || !is_there(entry)).collect();
     entries.sort();
     entries.dedup();

@@ -140,6 +140,8 @@ impl Replica {
                     self.draw(&clean(&instance, NAME_CHARS_MAX), &marks);
                 }
             }
+            // Nothing that is asked for here answers with it.
+            Item::Difference(_) => {}
         }
     }
 

@@ -201,6 +201,7 @@ fn answers(verb: &Verb, world: &mut World) -> Vec<Answer> {
             }
             _ => vec![refusal(ErrorCode::NotNow, format!("{instance} has no preempt delay running"))],
         },
+        Verb::Reload { .. } => vec![refusal(ErrorCode::Failed, "this service has no configuration".into())],
     }
 }
 

@@ -1,0 +1,173 @@
+//! What one configuration changes against another, instance by instance, in words that a technician reads before he says
+//! yes.
+
+use std::fmt::Display;
+
+use locum_config::Model;
+use locum_config::model::{Authentication, Instance, Peer, Setting, VirtualAddress};
+use locum_control::{Difference, DifferenceKind};
+
+/// What `new` changes. Instances that stay as they are do not appear.
+pub(crate) fn compare(old: &Model, new: &Model) -> Vec<Difference> {
+    let changed = new.instances.iter().filter_map(|instance| match old.instance(&instance.name) {
+        None => Some(difference(instance, DifferenceKind::Added, Vec::new())),
+        Some(before) if before == instance => None,
+        Some(before) if needs_restart(before, instance) => {
+            Some(difference(instance, DifferenceKind::Restarted, details(before, instance)))
+        }
+        Some(before) => Some(difference(instance, DifferenceKind::Changed, details(before, instance))),
+    });
+    let removed = old.instances.iter().filter(|instance| new.instance(&instance.name).is_none());
+    changed.chain(removed.map(|instance| difference(instance, DifferenceKind::Removed, Vec::new()))).collect()
+}
+
+/// Whether an instance must end and begin again: who it is for others has changed, or how it reaches them.
+pub(crate) fn needs_restart(old: &Instance, new: &Instance) -> bool {
+    let identity = |instance: &Instance| {
+        (instance.interface.clone(), instance.family, instance.vrid, instance.virtual_mac.clone(), instance.broken)
+    };
+    identity(old) != identity(new)
+}
+
+fn difference(instance: &Instance, kind: DifferenceKind, details: Vec<String>) -> Difference {
+    Difference { instance: instance.name.value.clone(), kind, details }
+}
+
+/// What differs between two instances of the same name.
+fn details(old: &Instance, new: &Instance) -> Vec<String> {
+    let mut found = Details(Vec::new());
+    let interface = |instance: &Instance| instance.interface.as_ref().map_or("none".into(), |name| name.value.clone());
+    found.value("interface", &interface(old), &interface(new));
+    found.value("family", &old.family, &new.family);
+    found.setting("virtual_router_id", &old.vrid, &new.vrid);
+    found.setting("priority", &old.priority, &new.priority);
+    found.setting("version", &old.version, &new.version);
+    let seconds = |centiseconds: u16| format!("{} s", f64::from(centiseconds) / 100.0);
+    found.value("advert_int", &seconds(*old.advert_interval_cs), &seconds(*new.advert_interval_cs));
+    found.setting("down_timer_adverts", &old.down_timer_adverts, &new.down_timer_adverts);
+    let preempt = |instance: &Instance| match (*instance.preempt, *instance.preempt_delay_ms) {
+        (false, _) => "no".to_owned(),
+        (true, 0) => "yes".to_owned(),
+        (true, delay_ms) => format!("after {} s", f64::from(delay_ms) / 1000.0),
+    };
+    found.value("preempt", &preempt(old), &preempt(new));
+    let source = |instance: &Instance| instance.source_address.map_or("chosen".into(), |at| at.value.to_string());
+    found.value("source address", &source(old), &source(new));
+    if !old.is_unicast() && !new.is_unicast() {
+        found.setting("multicast group", &old.multicast_group, &new.multicast_group);
+    }
+    found.list("peer", &old.peers, &new.peers, |peer: &Setting<Peer>| peer.value.address.to_string());
+    let vip = |address: &VirtualAddress| {
+        let device = address.interface.as_ref().map_or(String::new(), |device| format!(" dev {}", device.value));
+        format!("{}/{}{device}", address.address, address.prefix_len)
+    };
+    found.list("VIP", &old.addresses, &new.addresses, vip);
+    found.list("excluded VIP", &old.excluded_addresses, &new.excluded_addresses, vip);
+    if old.authentication != new.authentication {
+        // Never what it is.
+        found.0.push(match (&old.authentication, &new.authentication) {
+            (Authentication::None, _) => "password set".into(),
+            (_, Authentication::None) => "password removed".into(),
+            (_, _) => "password changed".into(),
+        });
+    }
+    if old.tracks != new.tracks {
+        found.0.push("trackers changed".into());
+    }
+    if old.notify != new.notify {
+        found.0.push("notification scripts changed".into());
+    }
+    if old.broken != new.broken {
+        found.0.push(if new.broken { "has an error now".into() } else { "its error is mended".into() });
+    }
+    if found.0.is_empty() {
+        found.0.push("other options changed".into());
+    }
+    found.0
+}
+
+struct Details(Vec<String>);
+
+impl Details {
+    fn value<T: PartialEq + Display>(&mut self, what: &str, old: &T, new: &T) {
+        if old != new {
+            self.0.push(format!("{what} {old} -> {new}"));
+        }
+    }
+
+    fn setting<T: PartialEq + Display>(&mut self, what: &str, old: &Setting<T>, new: &Setting<T>) {
+        self.value(what, &old.value, &new.value);
+    }
+
+    fn list<T: PartialEq>(&mut self, what: &str, old: &[T], new: &[T], text: impl Fn(&T) -> String) {
+        for (sign, these, those) in [("removed", old, new), ("added", new, old)] {
+            for item in these.iter().filter(|item| !those.contains(item)) {
+                let name = text(item);
+                // The same in other words, as another label: said once, as a change.
+                let is_changed = those.iter().any(|other| text(other) == name);
+                match (is_changed, sign) {
+                    (false, _) => self.0.push(format!("{what} {name} {sign}")),
+                    (true, "added") => self.0.push(format!("{what} {name} changed")),
+                    (true, _) => {}
+                }
+            }
+        }
+        if old != new && old.len() == new.len() && old.iter().all(|item| new.contains(item)) {
+            self.0.push(format!("{what}s in another order"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use locum_config::Surroundings;
+
+    fn model(text: &str) -> locum_config::Configuration {
+        locum_config::check("test.conf", text.as_bytes(), &Surroundings::default())
+    }
+
+    const BASE: &str = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n priority 100\n \
+                        authentication {\n auth_type PASS\n auth_pass secret01\n }\n virtual_ipaddress {\n \
+                        10.0.0.1/24\n 10.0.0.2/24\n }\n}\n\
+                        vrrp_instance B {\n interface eth0\n virtual_router_id 2\n virtual_ipaddress {\n 10.0.0.3/24\n }\n}\n";
+
+    fn differences(from: &str, to: &str) -> Vec<String> {
+        let new = model(&BASE.replace(from, to));
+        assert_ne!(BASE.replace(from, to), BASE, "{from}");
+        let line = |found: &Difference| format!("{:?} {} {}", found.kind, found.instance, found.details.join(", "));
+        compare(model(BASE).model(), new.model()).iter().map(line).collect()
+    }
+
+    #[test]
+    fn each_change_is_named_and_nothing_else() {
+        assert!(compare(model(BASE).model(), model(&BASE.replace(" interface", "  interface")).model()).is_empty());
+        for (from, to, expected) in [
+            ("priority 100", "priority 120", "Changed A priority 100 -> 120"),
+            (
+                "priority 100",
+                "priority 100\n advert_int 5\n nopreempt",
+                "Changed A advert_int 1 s -> 5 s, preempt yes -> no",
+            ),
+            ("10.0.0.2/24", "10.0.0.9/24", "Changed A VIP 10.0.0.2/24 removed, VIP 10.0.0.9/24 added"),
+            ("10.0.0.2/24", "10.0.0.2/24 label eth0:1", "Changed A VIP 10.0.0.2/24 changed"),
+            ("10.0.0.1/24\n 10.0.0.2/24", "10.0.0.2/24\n 10.0.0.1/24", "Changed A VIPs in another order"),
+            ("secret01", "secret02", "Changed A password changed"),
+            ("virtual_router_id 2", "virtual_router_id 3", "Restarted B virtual_router_id 2 -> 3"),
+            ("priority 100", "priority 100\n dont_track_primary", "Changed A other options changed"),
+        ] {
+            assert_eq!(differences(from, to), [expected]);
+        }
+    }
+
+    #[test]
+    fn instances_come_and_go() {
+        assert_eq!(differences("vrrp_instance B", "vrrp_instance C"), ["Added C ", "Removed B "]);
+    }
+
+    #[test]
+    fn no_password_is_told() {
+        let told = differences("secret01", "secret02").join(" ");
+        assert!(!told.contains("secret"), "{told}");
+    }
+}

@@ -1,0 +1,225 @@
+//! A new configuration put into effect while the service runs: as a whole or not at all, and with the smallest effect on
+//! each instance.
+//!
+//! The order counts: first what only makes room (tables, journal, sockets), then what ends, changes and begins.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use locum_config::{Configuration, Model, Style};
+use locum_control::{Difference, DifferenceKind, ErrorCode, Item};
+use locum_core::router::ConfigError;
+
+use super::answers::Outcome;
+use super::clients::ClientId;
+use super::instance::Instance;
+use super::{Service, compare, plan, running, start};
+use crate::engine::Sizes;
+use crate::engine::link::Order;
+use crate::machine;
+
+/// Characters of diagnostics that an answer quotes.
+const DIAGNOSTICS_MAX: usize = 16 * 1024;
+
+impl Service {
+    /// Reads the configuration file again, and puts it into effect unless this is a dry run.
+    pub(super) async fn reload(&mut self, client: ClientId, id: u64, dry_run: bool) -> Outcome {
+        let new = self.read_again()?;
+        let differences = compare::compare(self.configuration.model(), new.model());
+        if !dry_run {
+            self.apply(new).await?;
+        }
+        let text = summary(&differences, self.configuration.model().instances.len(), dry_run);
+        if let Some(asking) = self.clients.get_mut(client) {
+            for difference in differences {
+                asking.item(id, Item::Difference(difference));
+            }
+        }
+        Ok(text)
+    }
+
+    /// Reloads at a signal: nobody waits for the answer, so it goes into the log.
+    pub(super) async fn reload_at_signal(&mut self) {
+        let file = self.options.configuration.display().to_string();
+        let result = match self.read_again() {
+            Ok(new) => {
+                let differences = compare::compare(self.configuration.model(), new.model());
+                let count = new.model().instances.len();
+                self.apply(new).await.map(|()| summary(&differences, count, false))
+            }
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(text) => log::info!("{file} reloaded: {text}"),
+            Err((_, text)) => log::error!("{file} is not reloaded, the old configuration stands: {text}"),
+        }
+    }
+
+    /// Reads and checks the file. One with an error is refused whole.
+    fn read_again(&self) -> Result<Configuration, (ErrorCode, String)> {
+        let refused = |text: String| (ErrorCode::Failed, text);
+        let interfaces = Some(self.network.names().map(str::to_owned).collect());
+        let new = machine::load(&self.options.configuration, interfaces).map_err(|error| refused(error.to_string()))?;
+        if new.has_errors() {
+            let (errors, _) = start::count(&new);
+            let mut text = new.render_text(Style { color: false, width: 100 });
+            if let Some((cut, _)) = text.char_indices().find(|(at, _)| *at >= DIAGNOSTICS_MAX) {
+                text.truncate(cut);
+                text.push_str("\n…");
+            }
+            let errors = if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") };
+            return Err(refused(format!("the configuration has {errors}, nothing is changed\n{}", text.trim_end())));
+        }
+        Ok(new)
+    }
+
+    /// Puts a configuration into effect.
+    pub(super) async fn apply(&mut self, new: Configuration) -> Result<(), (ErrorCode, String)> {
+        let old = Rc::clone(&self.configuration);
+        let Err((code, text)) = self.change_to(Rc::new(new)).await else { return Ok(()) };
+        log::error!("the new configuration cannot be put into effect, the old one is restored: {text}");
+        if let Err((_, text)) = self.change_to(old).await {
+            log::error!("the old configuration cannot be restored: {text}");
+        }
+        Err((code, text))
+    }
+
+    async fn change_to(&mut self, new: Rc<Configuration>) -> Result<(), (ErrorCode, String)> {
+        let old = std::mem::replace(&mut self.configuration, Rc::clone(&new));
+        let (before, after) = (old.model(), new.model());
+        self.findings = start::count(&new);
+        self.make_room(before, after)?;
+        let mut tickets = BTreeMap::new();
+        for Difference { instance: name, kind, .. } in compare::compare(before, after) {
+            let configured = after.instance(&name);
+            let known = self.instances.iter().position(|instance| instance.name() == name);
+            let router = known.and_then(|index| self.instances.get(index)?.router);
+            match (kind, configured, router) {
+                (DifferenceKind::Removed | DifferenceKind::Restarted, _, Some(router)) => {
+                    // Where it is to begin again, that happens when the engine says that it has ended.
+                    self.order(Order::Remove { router });
+                }
+                (DifferenceKind::Removed, _, None) => self.forget_unrun(&name),
+                (_, Some(configured), None) => {
+                    self.forget_unrun(&name);
+                    self.insert(configured);
+                }
+                (DifferenceKind::Changed | DifferenceKind::Added, Some(configured), Some(router)) => {
+                    let ticket = self.ticket();
+                    tickets.insert(ticket, name.clone());
+                    let Some(config) = self.core_config(configured) else { continue };
+                    self.order(Order::Reconfigure { router, config: Box::new(config), ticket });
+                    let plan = plan::address_plan(configured, &self.network, |name| self.interface_id(name));
+                    self.order(Order::SetPlan { router, plan: Box::new(plan) });
+                    let index = known.unwrap_or_default();
+                    if let Some(instance) = self.instances.get_mut(index) {
+                        instance.reconfigure(configured.clone());
+                    }
+                    self.follow_source(index);
+                }
+                (DifferenceKind::Changed | DifferenceKind::Restarted | DifferenceKind::Added, None, _) => {}
+            }
+        }
+        self.sort_instances();
+        self.regroup(before, after);
+        let known = |name: &str| after.instance(name).is_some() || before.instance(name).is_some();
+        self.history.retain(known);
+        self.wait_for_changes(tickets).await
+    }
+
+    /// Tables, journal and sockets for what the new configuration needs.
+    fn make_room(&mut self, before: &Model, after: &Model) -> Result<(), (ErrorCode, String)> {
+        let groups_before: Vec<_> = self.interfaces.iter().map(|interface| interface.groups.clone()).collect();
+        running::note_interfaces(after, &mut self.interfaces);
+        for (interface, groups) in self.interfaces.iter_mut().zip(groups_before) {
+            if interface.groups != groups {
+                interface.open_again();
+            }
+        }
+        // Those that end and those that begin are there at the same time.
+        let routers = before.instances.len() + after.instances.len();
+        self.order(Order::Grow(Sizes { routers, interfaces: self.interfaces.len(), trackers: 0 }));
+        let mut entries = start::journal_entries(after, &self.network);
+        entries.extend(before.instances.iter().flat_map(plan::journal_entries));
+        entries.sort();
+        entries.dedup();
+        self.journal.write(entries).map_err(|error| (ErrorCode::Failed, format!("journal: {error}")))?;
+        self.network_changed();
+        Ok(())
+    }
+
+    /// Instances that changed their sync group.
+    fn regroup(&mut self, before: &Model, after: &Model) {
+        let group = |model: &Model, instance: &str| {
+            let has = |group: &&locum_config::model::SyncGroup| group.members.iter().any(|name| name.value == instance);
+            model.sync_groups.iter().find(has).map(|group| group.name.value.clone())
+        };
+        let moved = self.instances.iter().filter_map(|instance| {
+            let name = instance.name();
+            after.instance(name)?;
+            let (old, new) = (group(before, name), group(after, name));
+            Some((name.to_owned(), instance.router?)).filter(|_| old != new && before.instance(name).is_some())
+        });
+        let moved: Vec<_> = moved.collect();
+        for (_, router) in &moved {
+            self.order(Order::SetGroup { router: *router, group: None });
+        }
+        for (name, router) in moved {
+            if let Some(group) = self.group_of(&name) {
+                self.order(Order::SetGroup { router, group: Some(group) });
+            }
+        }
+    }
+
+    /// Waits until the engine has said what became of each change.
+    async fn wait_for_changes(&mut self, mut tickets: BTreeMap<u32, String>) -> Result<(), (ErrorCode, String)> {
+        let mut refused: Option<(String, ConfigError)> = None;
+        while !tickets.is_empty() {
+            let (ticket, result) = self.wait_for(|reply| reply.reconfigured.pop()).await?;
+            let Some(name) = tickets.remove(&ticket) else { continue };
+            if let Err(error) = result {
+                refused.get_or_insert((name, error));
+            }
+        }
+        match refused {
+            None => Ok(()),
+            Some((name, error)) => Err((ErrorCode::Failed, format!("{name}: {error}"))),
+        }
+    }
+}
+
+/// A reload in a sentence.
+fn summary(differences: &[Difference], instances: usize, dry_run: bool) -> String {
+    if differences.is_empty() {
+        return "no instance changes".into();
+    }
+    let count = |wanted: DifferenceKind| differences.iter().filter(|found| found.kind == wanted).count();
+    let verbs = [
+        (DifferenceKind::Added, "begin"),
+        (DifferenceKind::Changed, "change"),
+        (DifferenceKind::Restarted, "begin again"),
+        (DifferenceKind::Removed, "end"),
+    ];
+    let parts = verbs.into_iter().filter_map(|(kind, verb)| match count(kind) {
+        0 => None,
+        count => Some(format!("{count} {verb}")),
+    });
+    let parts: Vec<_> = parts.collect();
+    let touched = differences.iter().filter(|found| found.kind != DifferenceKind::Removed).count();
+    let untouched = instances.saturating_sub(touched);
+    let would = if dry_run { "would " } else { "" };
+    format!("instances: {would}{}; {untouched} untouched", parts.join(", "))
+}
+
+impl Instance {
+    /// It goes on with another configuration: what became of the addresses that stay is still known.
+    fn reconfigure(&mut self, configured: locum_config::Instance) {
+        let outcome_of = |wanted: &locum_config::model::VirtualAddress| {
+            let known = plan::addresses(&self.configured).zip(&self.addresses);
+            known.filter(|((address, _), _)| *address == wanted).find_map(|(_, outcome)| *outcome)
+        };
+        let addresses = plan::addresses(&configured).map(|(address, _)| outcome_of(address)).collect();
+        self.addresses = addresses;
+        self.configured = configured;
+    }
+}

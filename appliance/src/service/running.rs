@@ -1,0 +1,173 @@
+//! Which instances run: begun at the start or by a reload, and forgotten when they have ended.
+
+use locum_config::Model;
+use locum_config::model::{self, SyncGroup};
+use locum_control::TransitionRecord;
+use locum_core::router::{Config, GroupId};
+use locum_core::set::RouterId;
+use locum_core::vocabulary::{Cause, State};
+
+use super::Service;
+use super::facts::Interface;
+use super::instance::Instance;
+use super::plan::{self, Ties};
+use crate::clock;
+use crate::engine::INTERFACES_MAX;
+use crate::engine::link::{InstanceKey, Order};
+use crate::engine::storage::Owned;
+
+impl Service {
+    /// Adds an instance and has the engine run it, unless its configuration has an error. Returns whether the engine will
+    /// answer.
+    pub(super) fn insert(&mut self, configured: &model::Instance) -> bool {
+        let index = self.instances.len();
+        let (now, unix_ms) = (clock::now(), clock::unix_ms());
+        let of = self.configuration.model().instances.len();
+        let key = InstanceKey(self.next_key);
+        self.next_key = self.next_key.wrapping_add(1);
+        let mut instance = Instance::new(key, configured.clone(), of, now, unix_ms);
+        let source = instance.choose_source(&self.network);
+        instance.source = source;
+        let config = self.core_config(configured);
+        let plan = plan::address_plan(configured, &self.network, |name| self.interface_id(name));
+        let name = instance.name().to_owned();
+        self.instances.push(instance);
+        let configuration = &self.configuration;
+        let causes: Vec<_> = configuration.causes(&name).map(|found| configuration.one_line(found)).collect();
+        match config {
+            _ if !causes.is_empty() => self.refuse(index, causes.join("; ")),
+            _ if configured.broken => self.refuse(index, "its configuration has an error".into()),
+            None => self.refuse(index, "its configuration lacks an interface, a VRID or a priority".into()),
+            Some(config) => {
+                self.order(Order::Insert { key, config: Box::new(config), source, plan: Box::new(plan) });
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What the core is to run for an instance. `None` where that cannot be, which the check of the configuration has
+    /// reported.
+    pub(super) fn core_config(&mut self, configured: &model::Instance) -> Option<Config<Owned>> {
+        let interface = configured.interface.as_ref().and_then(|name| self.interface_id(&name.value))?;
+        let announce = plan::announce_config(configured, &self.configuration.model().global);
+        let ties = Ties { group: self.group_of(&configured.name), ..Ties::default() };
+        plan::core_config(configured, interface, announce, ties)
+    }
+
+    /// The engine's number of an instance's sync group.
+    pub(super) fn group_of(&mut self, instance: &str) -> Option<GroupId> {
+        let model = self.configuration.model();
+        let of_it = |group: &&SyncGroup| group.members.iter().any(|member| member.value == instance);
+        let name = model.sync_groups.iter().filter(|group| !group.broken).find(of_it)?.name.value.clone();
+        let index = self.groups.iter().position(|known| *known == name).unwrap_or_else(|| {
+            self.groups.push(name);
+            self.groups.len() - 1
+        });
+        u16::try_from(index).ok().map(GroupId)
+    }
+
+    /// The last run of the instance ended in the middle of something: the history says so, rather than have a hole.
+    pub(super) fn note_unclean_end(&mut self, name: &str) {
+        let Some(last) = self.history.last(name).filter(|last| last.to != State::Init) else { return };
+        let cause = Cause::Killed;
+        let record = TransitionRecord {
+            instance: name.to_owned(),
+            at_us: clock::now().us(),
+            at_unix_ms: clock::unix_ms(),
+            from: last.to,
+            to: State::Init,
+            cause,
+            text: cause.to_string(),
+        };
+        log::warn!("{name}: was {} when the service was killed or the power failed", last.to);
+        if let Err(error) = self.history.add(record) {
+            log::warn!("history: {error}");
+        }
+    }
+
+    /// The engine's router of an instance.
+    pub(super) fn note_router(&mut self, key: InstanceKey, router: RouterId) -> Option<usize> {
+        let index = self.instances.iter().position(|instance| instance.key == key)?;
+        self.instances.get_mut(index)?.router = Some(router);
+        self.index_routers();
+        Some(index)
+    }
+
+    /// A router has ended. Where its instance is still configured, it was only to begin again.
+    pub(super) fn forget(&mut self, router: RouterId) {
+        let Some(index) = self.index_of(router) else { return };
+        let ended = self.instances.remove(index);
+        self.index_routers();
+        let configuration = std::rc::Rc::clone(&self.configuration);
+        match configuration.model().instance(ended.name()) {
+            Some(configured) => {
+                self.insert(configured);
+            }
+            None => log::info!("{}: removed", ended.name()),
+        }
+        self.sort_instances();
+    }
+
+    /// Takes an instance that never ran out of the table.
+    pub(super) fn forget_unrun(&mut self, name: &str) {
+        self.instances.retain(|instance| instance.name() != name || instance.router.is_some());
+        self.index_routers();
+    }
+
+    /// Puts the instances into the order of the configuration; those that are ending come last.
+    pub(super) fn sort_instances(&mut self) {
+        let configuration = std::rc::Rc::clone(&self.configuration);
+        let places: std::collections::HashMap<&str, usize> = configuration
+            .model()
+            .instances
+            .iter()
+            .zip(0..)
+            .map(|(known, at)| (known.name.value.as_str(), at))
+            .collect();
+        self.instances.sort_by_key(|instance| places.get(instance.name()).copied().unwrap_or(usize::MAX));
+        self.index_routers();
+    }
+
+    fn index_routers(&mut self) {
+        self.by_router.clear();
+        for (index, instance) in self.instances.iter().enumerate() {
+            let Some(router) = instance.router else { continue };
+            if self.by_router.len() <= router.index() {
+                self.by_router.resize(router.index() + 1, None);
+            }
+            if let Some(slot) = self.by_router.get_mut(router.index()) {
+                *slot = Some(index);
+            }
+        }
+    }
+}
+
+/// Brings the table of interfaces up to date with the configuration. Those that are known keep their place; those that are
+/// not used any more stay in it, without groups.
+pub(super) fn note_interfaces(model: &Model, interfaces: &mut Vec<Interface>) {
+    for interface in interfaces.iter_mut() {
+        interface.is_used_for_adverts = false;
+        interface.groups.clear();
+    }
+    for instance in &model.instances {
+        let own = instance.interface.as_ref().map(|name| name.value.as_str());
+        let devices = plan::addresses(instance).map(|(address, _)| plan::device(address, instance));
+        for name in own.into_iter().chain(devices).filter(|name| !name.is_empty()) {
+            let index = match interfaces.iter().position(|known| known.name == name) {
+                Some(index) => index,
+                None if interfaces.len() < INTERFACES_MAX => {
+                    interfaces.push(Interface::new(name.to_owned()));
+                    interfaces.len() - 1
+                }
+                None => continue,
+            };
+            let Some(interface) = interfaces.get_mut(index).filter(|_| own == Some(name)) else { continue };
+            interface.is_used_for_adverts = true;
+            let group = *instance.multicast_group;
+            if !instance.is_unicast() && !interface.groups.contains(&group) {
+                interface.groups.push(group);
+            }
+        }
+    }
+}
