@@ -36,6 +36,10 @@ pub struct Global {
     pub nice: Option<Setting<i8>>,
     /// `vrrp_no_swap`
     pub no_swap: Setting<bool>,
+    /// `vrrp_cpu_affinity`: the CPUs that the engine may use. Empty: all.
+    pub cpu_affinity: Vec<u16>,
+    /// `vrrp_rlimit_rttime`: how long the engine may compute in real time without a pause.
+    pub rlimit_rttime_us: Option<Setting<u64>>,
     /// `vmac_prefix`: what names of macvlans start with.
     pub vmac_prefix: Setting<String>,
     /// `vmac_addr_prefix`: the same for macvlans on other interfaces than the instance's; `vmac_prefix` when not written.
@@ -48,6 +52,8 @@ pub struct Global {
     pub script_user: Option<Setting<(String, Option<String>)>>,
     /// `enable_script_security`
     pub script_security: Setting<bool>,
+    /// `use_symlink_paths`: paths of scripts are used as they are written, symbolic links and all.
+    pub symlink_paths: Setting<bool>,
     /// `set_supplementary_groups`: scripts get the supplementary groups of their user.
     pub supplementary_groups: Setting<bool>,
     /// `notify_timeout`, locum's own: how long a notify script may run before it is killed.
@@ -85,12 +91,15 @@ impl Default for Global {
             realtime_priority: None,
             nice: None,
             no_swap: Setting::default(),
+            cpu_affinity: Vec::new(),
+            rlimit_rttime_us: None,
             vmac_prefix: Setting::implied("vrrp".to_owned()),
             vmac_address_prefix: Setting::implied("vrrp".to_owned()),
             disable_local_igmp: Setting::default(),
             firewall: Firewall::default(),
             script_user: None,
             script_security: Setting::default(),
+            symlink_paths: Setting::default(),
             supplementary_groups: Setting::default(),
             notify_timeout_ms: Setting::implied(60_000),
             startup: ServiceScript::default(),

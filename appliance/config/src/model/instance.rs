@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::{At, Route, Rule, Secret, Setting, Tracks, VirtualAddress};
+use super::{At, Ipvlan, Route, Rule, Secret, Setting, Tracks, VirtualAddress, VirtualMac};
 
 /// A virtual router as one node sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,8 +74,18 @@ pub struct Instance {
     pub promote_secondaries: Setting<bool>,
     /// Gratuitous ARP and unsolicited neighbour advertisements.
     pub garp: GratuitousArp,
-    /// `use_vmac` and the like.
+    /// `use_vmac`
     pub virtual_mac: Option<VirtualMac>,
+    /// `use_vmac_addr`: VIPs on other interfaces get a macvlan there.
+    pub virtual_mac_for_addresses: Setting<bool>,
+    /// `vmac_xmit_base`: adverts go through the interface below the macvlan. Always so with unicast peers.
+    pub transmit_on_base: Setting<bool>,
+    /// `use_ipvlan`
+    pub ipvlan: Option<Ipvlan>,
+    /// `timer_expired_backup`: after a stall it goes to BACKUP, unless its priority is above this one.
+    pub timer_expired_backup: Option<Setting<Option<u8>>>,
+    /// `old_unicast_checksum`
+    pub old_unicast_checksum: Setting<OldChecksum>,
     /// `dont_track_primary`
     pub ignore_own_link: Setting<bool>,
     /// `track_src_ip`
@@ -195,19 +205,30 @@ pub struct GratuitousArp {
     pub lower_priority_repeat: Setting<u32>,
     /// `garp_lower_prio_delay`: the second round after that; 0 for none.
     pub lower_priority_delay_s: Setting<u32>,
+    /// `garp_extra_if`
+    pub extra_interfaces: Setting<ExtraInterfaces>,
 }
 
-/// `use_vmac`, `use_vmac_addr`, `vmac_xmit_base`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VirtualMac {
-    /// The words after `use_vmac`.
-    pub arguments: Vec<String>,
-    /// `use_vmac_addr`
-    pub for_addresses: bool,
-    /// `vmac_xmit_base`
-    pub transmit_on_base: bool,
-    /// Where it is asked for.
-    pub at: At,
+/// `garp_extra_if`: announcements from time to time on the other interfaces that carry VIPs, so that switches do not forget
+/// where their MAC addresses are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExtraInterfaces {
+    /// `all`: on all of them. Otherwise on macvlans only.
+    pub all: bool,
+    /// Time between two announcements; 0 for none.
+    pub interval_s: u32,
+}
+
+/// `old_unicast_checksum`: the checksum of VRRPv3 unicast adverts as keepalived before 1.3.7 made it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OldChecksum {
+    /// Taken where a peer sends it.
+    #[default]
+    WhenHeard,
+    /// Sent from the start.
+    Always,
+    /// `never`: not even taken.
+    Never,
 }
 
 /// A command with its arguments and the user that it runs as.
@@ -251,6 +272,7 @@ pub(crate) struct Defaults {
     pub(crate) garp_refresh_repeat: Option<Setting<u32>>,
     pub(crate) garp_lower_priority_repeat: Option<Setting<u32>>,
     pub(crate) garp_lower_priority_delay_s: Option<Setting<u32>>,
+    pub(crate) extra_interfaces: Option<Setting<ExtraInterfaces>>,
     pub(crate) down_timer_adverts: Option<Setting<u8>>,
     pub(crate) lower_priority_no_advert: Option<Setting<bool>>,
     pub(crate) higher_priority_send_advert: Option<Setting<bool>>,

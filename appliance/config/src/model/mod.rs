@@ -8,6 +8,7 @@ mod instance;
 mod probe;
 mod route;
 mod tracker;
+mod virtual_mac;
 
 use std::fmt;
 use std::ops::Deref;
@@ -16,14 +17,18 @@ pub use self::address::{Broadcast, Lifetime, Scope, StaticAddress, VirtualAddres
 pub use self::global::{Fifo, Firewall, Global, Mail, MailSecurity, NotifyFifo, ServiceScript};
 pub(crate) use self::instance::Defaults;
 pub use self::instance::{
-    Authentication, Family, GratuitousArp, Instance, Notify, Peer, Script, StartState, Version, VirtualMac,
+    Authentication, ExtraInterfaces, Family, GratuitousArp, Instance, Notify, OldChecksum, Peer, Script, StartState,
+    Version,
 };
 pub use self::probe::{Prefix, Probe, ProbeTarget};
 pub use self::route::{
     CongestionControl, MetricKind, NextHop, Placement, Route, RouteKind, RouteMetric, RouterPreference, Rule,
     RuleAction, TrackGroup,
 };
-pub use self::tracker::{SyncGroup, TrackFile, TrackProcess, TrackedBy, Tracks, UpDownDelay, VrrpScript, Weight};
+pub use self::tracker::{
+    GarpGroup, SyncGroup, TrackFile, TrackProcess, TrackedBy, Tracks, UpDownDelay, VrrpScript, Weight,
+};
+pub use self::virtual_mac::{Ipvlan, IpvlanMode, MacAddress, MacChoice, VirtualMac};
 use crate::source::Span;
 
 /// The whole configuration.
@@ -51,6 +56,8 @@ pub struct Model {
     pub static_rules: Vec<Rule>,
     /// `track_group`
     pub track_groups: Vec<TrackGroup>,
+    /// `garp_group`
+    pub garp_groups: Vec<GarpGroup>,
     /// `interface_up_down_delays`
     pub up_down_delays: Vec<UpDownDelay>,
 }

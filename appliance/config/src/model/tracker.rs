@@ -117,6 +117,19 @@ pub struct SyncGroup {
     pub tracking_weight: Setting<bool>,
 }
 
+/// `garp_group`: interfaces that share a limit of announcements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GarpGroup {
+    /// Its interfaces, at least one.
+    pub interfaces: Vec<Setting<String>>,
+    /// `garp_interval`: least time between two gratuitous ARP packets on any of them; 0 for none.
+    pub garp_interval_us: Setting<u32>,
+    /// `gna_interval`: the same for unsolicited neighbour advertisements.
+    pub gna_interval_us: Setting<u32>,
+    /// Where it stands.
+    pub at: At,
+}
+
 /// A line of `interface_up_down_delays`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpDownDelay {

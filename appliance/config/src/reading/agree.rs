@@ -148,6 +148,10 @@ impl Reader<'_> {
             overridden.push(("`higher_prio_send_advert` is ignored", instance.higher_priority_send_advert.at));
             instance.higher_priority_send_advert.value = false;
         }
+        if instance.transmit_on_base.value {
+            overridden.push(("`vmac_xmit_base` is ignored", instance.transmit_on_base.at));
+            instance.transmit_on_base.value = false;
+        }
         instance.lower_priority_no_advert.value = true;
         instance.garp.lower_priority_repeat.value = 0;
         if !instance.accept.is_written() {

@@ -6,7 +6,7 @@ use super::Reader;
 use super::statement::Statement;
 use super::values::Value;
 use crate::diagnostic::{Diagnostic, code};
-use crate::model::{Fifo, Global, MailSecurity, Setting, Version};
+use crate::model::{ExtraInterfaces, Fifo, Global, MailSecurity, Setting, Version};
 use crate::schema::{GLOBAL_DEFS, Keyword};
 use crate::source::Span;
 
@@ -165,6 +165,10 @@ impl Global {
                 defaults.garp_lower_priority_repeat = Some(Setting::written(1, at));
                 defaults.garp_lower_priority_delay_s = Some(Setting::written(0, at));
             }
+            "vrrp_garp_extra_if" => defaults.extra_interfaces = Some(extra_interfaces(values, at)),
+            "vrrp_cpu_affinity" => self.cpu_affinity = values.iter().filter_map(cpu).collect(),
+            "vrrp_rlimit_rttime" => self.rlimit_rttime_us = integer(values, at),
+            "use_symlink_paths" => self.symlink_paths = switch(),
             "vrrp_down_timer_adverts" => defaults.down_timer_adverts = integer(values, at),
             "vrrp_lower_prio_no_advert" => defaults.lower_priority_no_advert = Some(switch()),
             "vrrp_higher_prio_send_advert" => defaults.higher_priority_send_advert = Some(switch()),
@@ -184,6 +188,19 @@ fn take<T>(slot: &mut Setting<T>, value: Option<Setting<T>>) {
     if let Some(value) = value {
         *slot = value;
     }
+}
+
+fn cpu(value: &Value<'_>) -> Option<u16> {
+    if let Value::Integer(cpu) = value { u16::try_from(*cpu).ok() } else { None }
+}
+
+/// `[all] SECONDS`
+pub(super) fn extra_interfaces(values: &[Value<'_>], at: Span) -> Setting<ExtraInterfaces> {
+    let interval_s = match values.last() {
+        Some(Value::Integer(seconds)) => u32::try_from(*seconds).unwrap_or(0),
+        _ => 0,
+    };
+    Setting::written(ExtraInterfaces { all: values.len() > 1, interval_s }, at)
 }
 
 /// `PATH [USER [GROUP]]`

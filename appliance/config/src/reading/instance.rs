@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::global::{integer, is_link_local_multicast, millis, version};
-use super::statement::{Statement, Word};
+use super::global::{extra_interfaces, integer, is_link_local_multicast, millis, version};
+use super::statement::Statement;
 use super::values::Value;
 use super::{Reader, shorten};
 use crate::diagnostic::{Diagnostic, Severity, code};
 use crate::model::{
-    At, Authentication, Family, GratuitousArp, Instance, Notify, Secret, Setting, StartState, Tracks, Version,
-    VirtualMac,
+    At, Authentication, ExtraInterfaces, Family, GratuitousArp, Instance, Notify, OldChecksum, Secret, Setting,
+    StartState, Tracks, Version,
 };
 use crate::schema::{AUTHENTICATION, INSTANCE, Keyword, VIRTUAL_ROUTES, VIRTUAL_RULES};
 use crate::source::Span;
@@ -87,6 +87,8 @@ impl Reader<'_> {
                 let addresses = self.virtual_addresses(line);
                 draft.instance.excluded_addresses.extend(addresses);
             }
+            "use_vmac" => self.use_vmac(draft, line),
+            "use_ipvlan" => self.use_ipvlan(draft, line),
             "virtual_routes" => {
                 let routes = self.routes(&VIRTUAL_ROUTES, line);
                 draft.instance.routes.extend(routes);
@@ -227,8 +229,14 @@ impl Draft {
                     refresh_repeat: Setting::implied(1),
                     lower_priority_repeat: Setting::implied(5),
                     lower_priority_delay_s: Setting::implied(5),
+                    extra_interfaces: Setting::implied(ExtraInterfaces::default()),
                 },
                 virtual_mac: None,
+                virtual_mac_for_addresses: Setting::implied(false),
+                transmit_on_base: Setting::implied(false),
+                ipvlan: None,
+                timer_expired_backup: None,
+                old_unicast_checksum: Setting::implied(OldChecksum::WhenHeard),
                 ignore_own_link: Setting::implied(false),
                 track_source_address: Setting::implied(false),
                 tracks: Tracks::default(),
@@ -314,9 +322,17 @@ impl Draft {
             "garp_master_refresh_repeat" => set(&mut instance.garp.refresh_repeat, integer(values, at)),
             "garp_lower_prio_delay" => set(&mut instance.garp.lower_priority_delay_s, integer(values, at)),
             "garp_lower_prio_repeat" => set(&mut instance.garp.lower_priority_repeat, integer(values, at)),
-            "use_vmac" => virtual_mac(instance, line).arguments = line.args().iter().map(word_text).collect(),
-            "use_vmac_addr" => virtual_mac(instance, line).for_addresses = true,
-            "vmac_xmit_base" => virtual_mac(instance, line).transmit_on_base = true,
+            "garp_extra_if" => instance.garp.extra_interfaces = extra_interfaces(values, at),
+            "timer_expired_backup" => {
+                let priority = integer(values, at).map(|priority| priority.value);
+                instance.timer_expired_backup = Some(Setting::written(priority, line.whole()));
+            }
+            "old_unicast_checksum" => {
+                let which = if values.is_empty() { OldChecksum::Always } else { OldChecksum::Never };
+                instance.old_unicast_checksum = Setting::written(which, line.whole());
+            }
+            "use_vmac_addr" => instance.virtual_mac_for_addresses = flag,
+            "vmac_xmit_base" => instance.transmit_on_base = flag,
             "dont_track_primary" => instance.ignore_own_link = flag,
             "notify_priority_changes" => instance.notify.priority_changes = switch,
             "smtp_alert" => instance.smtp_alert = switch,
@@ -336,23 +352,10 @@ pub(super) fn concern(diagnostic: &mut Diagnostic, instance: &str) {
     }
 }
 
-fn word_text(word: &Word<'_>) -> String {
-    word.text.clone().into_owned()
-}
-
 fn set<T>(slot: &mut Setting<T>, value: Option<Setting<T>>) {
     if let Some(value) = value {
         *slot = value;
     }
-}
-
-fn virtual_mac<'i>(instance: &'i mut Instance, line: &Statement<'_>) -> &'i mut VirtualMac {
-    instance.virtual_mac.get_or_insert_with(|| VirtualMac {
-        arguments: Vec::new(),
-        for_addresses: false,
-        transmit_on_base: false,
-        at: At(line.whole()),
-    })
 }
 
 fn source(address: Option<Setting<IpAddr>>) -> Result<Setting<IpAddr>, &'static str> {

@@ -133,7 +133,9 @@ impl Reader<'_> {
             );
             return None;
         }
-        for arg in keyword.args {
+        for (index, arg) in keyword.args.iter().enumerate() {
+            // `all` in `garp_extra_if all 100`: where it is missing, the next value stands in its place.
+            let more = keyword.args.iter().skip(index + 1).any(|arg| arg.count == Count::One);
             loop {
                 let Some(word) = words.get(used) else {
                     if arg.count == Count::One {
@@ -153,7 +155,7 @@ impl Reader<'_> {
                         values.push(read.value);
                         used += 1;
                     }
-                    Err(_) if arg.count == Count::Optional && extra == Extra::Leave => break,
+                    Err(_) if arg.count == Count::Optional && (extra == Extra::Leave || more) => break,
                     Err(refusal) => {
                         used += 1;
                         good = false;

@@ -6,6 +6,7 @@ mod expand;
 mod global;
 mod instance;
 mod line;
+mod options;
 mod probe;
 mod route;
 mod rule;
@@ -16,6 +17,7 @@ mod substitute;
 mod suggest;
 mod tracker;
 mod values;
+mod virtual_mac;
 
 use std::collections::{HashMap, HashSet};
 
@@ -244,6 +246,7 @@ impl<'a> Reader<'a> {
             "track_file" => self.track_file(keyword, statement),
             "vrrp_track_process" => self.track_process(keyword, statement),
             "vrrp_probe" => self.probe(keyword, statement),
+            "garp_group" => self.garp_group(statement),
             "static_ipaddress" => self.static_addresses(statement),
             "static_routes" => {
                 let routes = self.routes(&schema::STATIC_ROUTES, statement);

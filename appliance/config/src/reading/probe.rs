@@ -3,12 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::global::{integer, millis};
-use super::statement::{Statement, Word};
+use super::statement::Statement;
 use super::tracker::weight;
-use super::values::{self, Value};
+use super::values::Value;
 use super::{Reader, shorten};
 use crate::diagnostic::{Diagnostic, code};
-use crate::model::{Prefix, Probe, ProbeTarget, Setting, Weight};
+use crate::model::{Probe, ProbeTarget, Setting, Weight};
 use crate::names::NameKind;
 use crate::schema::{Keyword, PROBE};
 
@@ -191,63 +191,5 @@ impl Reader<'_> {
             );
         }
         good
-    }
-
-    /// A prefix as `ip route` takes it: an address with or without length, or `default`, which is IPv4 unless `family`
-    /// says otherwise.
-    pub(super) fn prefix(&mut self, word: &Word<'_>, v6: Option<bool>) -> Option<Prefix> {
-        if matches!(word.text.as_ref(), "default" | "any" | "all") {
-            let address = if v6.unwrap_or(false) {
-                IpAddr::from(std::net::Ipv6Addr::UNSPECIFIED)
-            } else {
-                IpAddr::from(std::net::Ipv4Addr::UNSPECIFIED)
-            };
-            return Some(Prefix { address, len: 0 });
-        }
-        match values::network(&word.text) {
-            Ok((address, len)) => {
-                let full = if address.is_ipv4() { 32 } else { 128 };
-                Some(Prefix { address, len: len.unwrap_or(full) })
-            }
-            Err(refusal) => {
-                self.diagnostics.push(
-                    Diagnostic::new(refusal.code, word.at, format!("`{}` is no prefix", shorten(&word.text)))
-                        .label(format!("expected `default`, or {}", refusal.expected))
-                        .fix(refusal.fix),
-                );
-                None
-            }
-        }
-    }
-
-    /// The number of a routing table or the like. A name that nobody knows is an error where the machine's names are
-    /// known; where they are not, nothing is said and 0 stands for it.
-    pub(super) fn number_of(&mut self, kind: NameKind, word: &Word<'_>) -> Option<u32> {
-        let text = word.text.as_ref();
-        let none = crate::RouteNames::default();
-        let names = self.around.route_names.unwrap_or(&none);
-        if let Some(number) = names.number(kind, text) {
-            return Some(number);
-        }
-        let what = match kind {
-            NameKind::Table => "routing table",
-            NameKind::Protocol => "routing protocol",
-            NameKind::Scope => "scope",
-            NameKind::DsField => "DS field value",
-            NameKind::Realm => "realm",
-            NameKind::Group => "group of interfaces",
-        };
-        let number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-        if self.around.route_names.is_some() || number {
-            let near = self.diagnostics.suggest(text, names.names(kind)).map(str::to_owned);
-            let diagnostic =
-                Diagnostic::new(&code::E016_UNKNOWN_WORD, word.at, format!("there is no {what} `{}`", shorten(text)));
-            self.diagnostics.push(match near {
-                Some(near) => diagnostic.fix(format!("did you mean `{near}`?")),
-                None => diagnostic.fix(format!("write its number, or add the name to /etc/iproute2/{}", kind.file())),
-            });
-            return None;
-        }
-        Some(0)
     }
 }

@@ -1,55 +1,22 @@
 //! Lines of `virtual_routes` and `static_routes`.
 
-use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
-use super::line::Extra;
+use super::Reader;
+use super::options::{Families, Step};
 use super::statement::{Statement, Word};
 use super::values::Value;
-use super::{Reader, shorten};
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::{
     At, CongestionControl, Family, MetricKind, NextHop, Placement, Prefix, Route, RouteKind, RouteMetric,
     RouterPreference, Scope, Setting, TrackGroup,
 };
 use crate::names::NameKind;
-use crate::schema::{Entry, Keyword, NEXT_HOP, Place, Status, TRACK_GROUP};
+use crate::schema::{Entry, Keyword, NEXT_HOP, Place, TRACK_GROUP};
 use crate::source::Span;
 
 /// Most ways of one route; the kernel takes more, and nobody reads them.
 const NEXT_HOPS: usize = 64;
-
-/// The family of a line, by the first word that has one.
-#[derive(Default)]
-pub(super) struct Families {
-    first: Option<(Family, Span)>,
-}
-
-impl Families {
-    pub(super) fn family(&self) -> Family {
-        self.first.map_or(Family::V4, |(family, _)| family)
-    }
-
-    /// `default` is of the family of the rest of its line.
-    pub(super) fn give_default(&self, prefix: &mut Prefix) {
-        if prefix.len == 0 && prefix.address.is_unspecified() {
-            prefix.address = match self.family() {
-                Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
-                Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
-            };
-        }
-    }
-}
-
-/// What a word of a line is.
-pub(super) enum Step<'w> {
-    /// An option with its values, and the words that they stand in.
-    Read { option: &'static Keyword, values: Vec<Value<'w>>, words: &'w [Word<'w>] },
-    /// An option whose values are wrong, which has been said; so many words belong to it.
-    Refused { used: usize },
-    /// No option.
-    Unknown(&'static Entry),
-}
 
 /// A route while its line is read.
 struct Draft {
@@ -362,81 +329,6 @@ impl Reader<'_> {
         });
         self.model.track_groups.push(group);
     }
-
-    // What routes and rules have in common.
-
-    /// Reads the next word of a line as an option with its values.
-    pub(super) fn step<'w>(&mut self, place: &'static Place, word: &Word<'_>, after: &'w [Word<'_>]) -> Step<'w> {
-        let Some(entry) = &place.entry else { return Step::Refused { used: 0 } };
-        let Some(mut option) = entry.option(&word.text) else { return Step::Unknown(entry) };
-        self.option_status(option, word);
-        if let Status::Renamed(new) = option.status {
-            option = entry.option(new).unwrap_or(option);
-        }
-        match self.read_values(option, after, word.at, Extra::Leave) {
-            Some((values, used)) => Step::Read { option, values, words: after.get(..used).unwrap_or_default() },
-            None => Step::Refused { used: option.args.len() },
-        }
-    }
-
-    pub(super) fn no_block_in(&mut self, place: &'static Place, line: &Statement<'_>) {
-        if let Some(block) = &line.block {
-            self.diagnostics.push(
-                Diagnostic::new(&code::E013_BLOCK, block.open, format!("a line of `{}` takes no block", place.name))
-                    .label("this block belongs to nothing"),
-            );
-        }
-    }
-
-    /// Takes note of the family of a word, which must be that of the words before it.
-    pub(super) fn family(&mut self, families: &mut Families, family: Family, at: Span) {
-        match families.first {
-            None => families.first = Some((family, at)),
-            Some((first, _)) if first == family => {}
-            Some((first, because)) => self.diagnostics.push(
-                Diagnostic::new(&code::E024_FAMILIES, at, format!("{family} in a line that is {first}"))
-                    .label(format!("{family} here"))
-                    .related(because, format!("{first} here"))
-                    .fix("write a line for each family"),
-            ),
-        }
-    }
-
-    /// A prefix of the family of the line.
-    pub(super) fn family_prefix(&mut self, families: &mut Families, word: &Word<'_>) -> Option<Prefix> {
-        let is_default = matches!(word.text.as_ref(), "default" | "any" | "all");
-        let prefix = self.prefix(word, Some(families.family() == Family::V6))?;
-        if !is_default {
-            self.family(families, Family::of(prefix.address), word.at);
-        }
-        Some(prefix)
-    }
-
-    /// A word that `parse` understands.
-    pub(super) fn parsed<T>(
-        &mut self,
-        word: &Word<'_>,
-        expected: &'static str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        let parsed = parse(&word.text);
-        if parsed.is_none() {
-            self.diagnostics.push(
-                Diagnostic::new(
-                    &code::E016_UNKNOWN_WORD,
-                    word.at,
-                    format!("`{}` does not fit here", shorten(&word.text)),
-                )
-                .label(format!("expected {expected}")),
-            );
-        }
-        parsed
-    }
-
-    /// A line that cannot be made as it stands.
-    pub(super) fn odd(&mut self, at: Span, message: &'static str, fix: &'static str) {
-        self.diagnostics.push(Diagnostic::new(&code::E031_ROUTE, at, message).fix(fix));
-    }
 }
 
 impl Draft {
@@ -512,12 +404,6 @@ fn time(text: &str, per_ms: u32) -> Option<u32> {
         _ => return None,
     };
     digits.parse::<u32>().ok()?.checked_mul(ms_each)?.checked_mul(per_ms)
-}
-
-/// The parts of `[FROM/]TO`; more than two are left together, and so refused as one.
-pub(super) fn realms<'w>(word: &'w Word<'_>) -> Vec<Word<'w>> {
-    let part = |text: &'w str| Word { text: Cow::Borrowed(text), raw: Cow::Borrowed(text), at: word.at };
-    word.text.splitn(2, '/').map(part).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Lines of `virtual_rules` and `static_rules`.
 
 use super::Reader;
-use super::route::{Families, Step, realms};
+use super::options::{Families, Step};
 use super::statement::{Statement, Word};
 use super::values::Value;
 use crate::diagnostic::{Diagnostic, code};
@@ -288,18 +288,6 @@ fn ip_protocol(text: &str) -> Option<u8> {
         "udplite" => 136,
         number => number.parse().ok()?,
     })
-}
-
-impl Reader<'_> {
-    /// `[FROM/]TO`
-    pub(super) fn realms_of(&mut self, word: &Word<'_>) -> Option<u32> {
-        let parts = realms(word);
-        let mut number = 0;
-        for part in parts.iter() {
-            number = number << 16 | self.number_of(NameKind::Realm, part)?;
-        }
-        Some(number)
-    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ impl Reader<'_> {
         self.settle_interval(&mut instance, advert_interval_us);
         self.settle_authentication(&mut instance, auth_type, auth_pass);
         self.settle_unicast(&mut instance, unicast_setting);
+        self.settle_virtual_mac(&mut instance);
         self.settle_start(&mut instance);
         self.settle_strict(&mut instance);
         let at = instance.at.0;
@@ -59,7 +60,7 @@ impl Reader<'_> {
 
     /// `global_defs` as a whole: what stands for what is not written, and what groups take over from it.
     pub(super) fn settle_global(&mut self) {
-        let Model { global, sync_groups, static_addresses, .. } = &mut self.model;
+        let Model { global, sync_groups, garp_groups, static_addresses, .. } = &mut self.model;
         for address in static_addresses.iter_mut().filter(|address| address.address.interface.is_none()) {
             let default = global.default_interface.clone();
             address.address.interface = Some(default.unwrap_or_else(|| Setting::implied("eth0".to_owned())));
@@ -71,6 +72,10 @@ impl Reader<'_> {
             global.vmac_address_prefix.value.clone_from(&global.vmac_prefix.value);
         }
         let defaults = &global.instance_defaults;
+        for group in garp_groups {
+            take(&mut group.garp_interval_us, Some(global.garp_interval_us));
+            take(&mut group.gna_interval_us, Some(global.gna_interval_us));
+        }
         for group in sync_groups {
             take(&mut group.smtp_alert, defaults.smtp_alert_vrrp.or(defaults.smtp_alert));
             take(&mut group.notify.priority_changes, defaults.notify_priority_changes);
@@ -303,6 +308,7 @@ fn take_defaults(instance: &mut Instance, defaults: &Defaults) {
     // In keepalived the instance's own garp_master_… do not reach the rounds for a lower priority; those of global_defs do.
     take(&mut garp.lower_priority_repeat, defaults.garp_lower_priority_repeat.or(defaults.garp_master_repeat));
     take(&mut garp.lower_priority_delay_s, defaults.garp_lower_priority_delay_s.or(defaults.garp_master_delay_s));
+    take(&mut garp.extra_interfaces, defaults.extra_interfaces);
     take(&mut instance.down_timer_adverts, defaults.down_timer_adverts);
     take(&mut instance.lower_priority_no_advert, defaults.lower_priority_no_advert);
     take(&mut instance.higher_priority_send_advert, defaults.higher_priority_send_advert);

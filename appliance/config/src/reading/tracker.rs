@@ -3,15 +3,16 @@
 
 use std::collections::HashMap;
 
-use super::global::{integer, millis};
+use super::global::{integer, micros, millis};
 use super::statement::Statement;
 use super::values::{self, Value};
 use super::{Reader, shorten};
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::{
-    At, Notify, Setting, SyncGroup, TrackFile, TrackProcess, TrackedBy, Tracks, UpDownDelay, VrrpScript, Weight,
+    At, GarpGroup, Notify, Setting, SyncGroup, TrackFile, TrackProcess, TrackedBy, Tracks, UpDownDelay, VrrpScript,
+    Weight,
 };
-use crate::schema::{Keyword, Kind, Place, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS};
+use crate::schema::{GARP_GROUP, Keyword, Kind, Place, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS};
 use crate::source::Span;
 
 impl Reader<'_> {
@@ -260,6 +261,41 @@ impl Reader<'_> {
         }
         process.broken = self.diagnostics.failed_since(mark);
         self.model.track_processes.push(process);
+    }
+
+    pub(super) fn garp_group(&mut self, statement: &Statement<'_>) {
+        let mark = self.diagnostics.mark();
+        let mut group = GarpGroup {
+            interfaces: Vec::new(),
+            garp_interval_us: Setting::implied(0),
+            gna_interval_us: Setting::implied(0),
+            at: At(statement.whole()),
+        };
+        self.lines(&GARP_GROUP, statement, |reader, keyword, line| match keyword.name {
+            "interfaces" => {
+                for word in line.statements().iter().flat_map(|line| &line.words) {
+                    group.interfaces.extend(reader.interface_name(word));
+                }
+            }
+            name => {
+                let Some(values) = reader.values(keyword, line) else { return };
+                match (name, values.as_slice()) {
+                    ("interface", [Value::Text(name), ..]) => {
+                        group.interfaces.push(Setting::written((*name).to_owned(), line.whole()));
+                    }
+                    ("garp_interval", values) => group.garp_interval_us = micros(values, line.whole()),
+                    (_, values) => group.gna_interval_us = micros(values, line.whole()),
+                }
+            }
+        });
+        if group.interfaces.is_empty() && !self.diagnostics.failed_since(mark) {
+            self.diagnostics.push(
+                Diagnostic::new(&code::E012_MISSING_VALUE, statement.whole(), "`garp_group` names no interface")
+                    .label("limits nothing")
+                    .fix("add `interface NAME` or `interfaces { … }`"),
+            );
+        }
+        self.model.garp_groups.push(group);
     }
 
     /// `interface_up_down_delays { INTERFACE DOWN [UP] }`, in seconds up to 255.

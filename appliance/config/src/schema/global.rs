@@ -48,7 +48,7 @@ static KEYWORDS: &[Keyword] = &[
     supported("vrrp_garp_interval", "1.2.21", &[one("SECONDS", decimal_seconds(0, 1))], "Least time between two gratuitous ARP packets on an interface.").default("0"),
     supported("vrrp_gna_interval", "1.2.21", &[one("SECONDS", decimal_seconds(0, 1))], "Least time between two unsolicited neighbour advertisements on an interface.").default("0"),
     supported("vrrp_min_garp", "2.0.12", SWITCH, "One gratuitous ARP packet, no second round.").default("off"),
-    not_yet("vrrp_garp_extra_if", "2.2.3", &[one("[all] SECONDS", Kind::Word), optional("SECONDS", Kind::Word)], "garp_extra_if of instances that do not say.", "none is sent between the refreshes of garp_master_refresh"),
+    not_yet("vrrp_garp_extra_if", "2.2.3", &[optional("all", Kind::Choice(&["all"])), one("SECONDS", seconds(0, 86_400))], "garp_extra_if of instances that do not say.", "none is sent between the refreshes of garp_master_refresh"),
     renamed("vrrp_vmac_garp_intvl", "2.2.0", "vrrp_garp_extra_if"),
     supported("vrrp_lower_prio_no_advert", "1.2.20", SWITCH, "lower_prio_no_advert of instances that do not say.").default("off"),
     supported("vrrp_higher_prio_send_advert", "1.3.5", SWITCH, "higher_prio_send_advert of instances that do not say.").default("off"),

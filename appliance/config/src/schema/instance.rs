@@ -6,8 +6,8 @@ use super::trackers::{
     TRACK_BFD_LIST, TRACK_FILE_LIST, TRACK_INTERFACE_LIST, TRACK_PROBE_LIST, TRACK_PROCESS_LIST, TRACK_SCRIPT_LIST,
 };
 use super::{
-    Keyword, Kind, NONE, OWN, Place, SCRIPT_ARGS, SWITCH, WORDS, decimal_seconds, int, no_effect, not_yet, one,
-    optional, outside, renamed, seconds, supported,
+    Keyword, Kind, NONE, OWN, Place, SCRIPT_ARGS, SWITCH, any, decimal_seconds, int, no_effect, not_yet, one, optional,
+    outside, renamed, seconds, supported,
 };
 
 /// `vrrp_instance`
@@ -45,6 +45,9 @@ const REPEAT: &[super::Arg] = &[one("COUNT", int(0, 1_000_000))];
 const DELAY: &[super::Arg] = &[one("SECONDS", seconds(0, 4_294))];
 
 const VMAC_INSTEAD: &str = "the VIPs go on the interface itself, and gratuitous ARP tells the hosts its MAC address";
+const IPVLAN_INSTEAD: &str = "the adverts are sent and the VIPs stand on the interface itself";
+const VMAC: &[super::Arg] = &[any("[name] NAME | MAC | netlink_notify_msg | group GROUP", Kind::Word)];
+const IPVLAN: &[super::Arg] = &[any("[name] NAME | ADDRESS[/PREFIX] | bridge|private|vepa | group GROUP", Kind::Word)];
 const NOTIFY_INSTEAD: &str = "the script is not run; `locum watch` shows each transition";
 const TRACK_INSTEAD: &str = "the priority and state of the instance do not follow it";
 
@@ -103,13 +106,13 @@ static KEYWORDS: &[Keyword] = &[
     supported("garp_master_refresh_repeat", "1.2.14", REPEAT, "Packets per VIP at each refresh.").default("1"),
     supported("garp_lower_prio_delay", "1.2.20", DELAY, "Second round after a lower priority was heard while MASTER; 0 for none.").default("garp_master_delay"),
     supported("garp_lower_prio_repeat", "1.2.20", REPEAT, "Packets per VIP after a lower priority was heard while MASTER.").default("garp_master_repeat"),
-    not_yet("garp_extra_if", "2.2.3", &[one("[all] SECONDS", Kind::Word), optional("SECONDS", Kind::Word)], "Gratuitous ARP from time to time on the other interfaces that carry VIPs.", "none is sent between the refreshes of garp_master_refresh"),
+    not_yet("garp_extra_if", "2.2.3", &[optional("all", Kind::Choice(&["all"])), one("SECONDS", seconds(0, 86_400))], "Gratuitous ARP from time to time on the other interfaces that carry VIPs.", "none is sent between the refreshes of garp_master_refresh"),
     renamed("vmac_garp_intvl", "2.2.0", "garp_extra_if"),
     // Virtual MAC.
-    not_yet("use_vmac", "1.2.3", WORDS, "Runs on a macvlan with the virtual router's MAC address 00:00:5e:00:01:VRID.", VMAC_INSTEAD),
+    not_yet("use_vmac", "1.2.3", VMAC, "Runs on a macvlan with the virtual router's MAC address 00:00:5e:00:01:VRID.", VMAC_INSTEAD),
     not_yet("use_vmac_addr", "2.2.0", NONE, "A macvlan for each other interface that carries VIPs.", VMAC_INSTEAD),
     not_yet("vmac_xmit_base", "1.2.10", NONE, "Adverts go through the interface below the macvlan.", "adverts always go through the interface itself"),
-    outside("use_ipvlan", "2.0.17", WORDS, "Runs on an ipvlan interface.", VMAC_INSTEAD),
+    not_yet("use_ipvlan", "2.0.17", IPVLAN, "Runs on an ipvlan interface, which has an address of its own and the MAC address of the interface below it.", IPVLAN_INSTEAD),
     // What it follows.
     supported("dont_track_primary", "1.1.8", NONE, "The instance stays up when its own interface goes down."),
     not_yet("track_interface", "1.0.1", NONE, "Interfaces whose loss lowers the priority, or means FAULT.", TRACK_INSTEAD).opens(&TRACK_INTERFACE_LIST),

@@ -20,7 +20,7 @@ pub(crate) use self::route::NEXT_HOP;
 pub use self::route::{STATIC_ROUTES, STATIC_RULES, VIRTUAL_ROUTES, VIRTUAL_RULES};
 pub use self::top::FILE;
 pub(crate) use self::trackers::TRACK_GROUP;
-pub use self::trackers::{PROBE, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS};
+pub use self::trackers::{GARP_GROUP, PROBE, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS};
 
 /// A kind of block: what may stand between its braces. The file itself is one.
 #[derive(Debug)]
@@ -341,7 +341,9 @@ mod tests {
                 let mut optional = false;
                 for arg in keyword.args {
                     assert!(!(optional && arg.count == Count::One), "{} in {}", keyword.name, place.name);
-                    optional |= arg.count != Count::One;
+                    // A word like `all` can be told from the value after it.
+                    let told = arg.count == Count::Optional && matches!(arg.kind, Kind::Choice(_));
+                    optional |= arg.count != Count::One && !told;
                 }
             }
         }

@@ -126,7 +126,7 @@ pub(crate) static TRACK_GROUP: Place =
 
 /// `garp_group { … }`
 #[rustfmt::skip] // a row a keyword
-pub(super) static GARP_GROUP: Place = Place::new(
+pub static GARP_GROUP: Place = Place::new(
     "garp_group",
     &[
         supported("garp_interval", "1.2.21", &[one("SECONDS", decimal_seconds(0, 1))], "Least time between two gratuitous ARP packets.").default("0"),
