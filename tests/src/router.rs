@@ -223,7 +223,7 @@ impl Router {
     pub fn instances(&self) -> Vec<InstanceStatus> {
         let instances = self.show().into_iter().filter_map(|item| match item {
             Item::Instance(status) => Some(*status),
-            Item::Service(_) | Item::Interface(_) | Item::Transition(_) | Item::Notice(_) => None,
+            _ => None,
         });
         instances.collect()
     }
@@ -262,7 +262,7 @@ impl Router {
             .into_iter()
             .filter_map(|item| match item {
                 Item::Transition(record) => Some(record),
-                Item::Service(_) | Item::Interface(_) | Item::Instance(_) | Item::Notice(_) => None,
+                _ => None,
             })
             .collect();
         records.reverse();
