@@ -4,6 +4,7 @@
 //! - `service`: everything that may wait: files, netlink, the control socket.
 //! - `notify`: who is told about changes of state: scripts, FIFOs, mailboxes.
 //! - `script`: running a command of the configuration.
+//! - `track`: what instances follow.
 //! - `engine`: the thread that owns the virtual routers.
 //! - `demo`: a virtual LAN to try it all on.
 //! - `machine`: its name, and a configuration as it is read on it.
@@ -20,5 +21,7 @@ mod notify;
 #[allow(dead_code, unused_imports, reason = "trackers and notification are about to use it")]
 mod script;
 mod service;
+#[allow(dead_code, unused_imports, reason = "the service is about to use it")]
+mod track;
 
 pub use cli::main;

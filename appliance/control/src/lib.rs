@@ -27,10 +27,10 @@ pub use locum_core::reject::Reject;
 pub use locum_core::time::Duration;
 pub use locum_core::vocabulary::{Block, Cause, Family, State};
 pub use message::{Answer, Difference, DifferenceKind, ErrorCode, Hello, Item, Line, Refusal, Request, Role, Verb};
-pub use outlook::{headline, outlook};
+pub use outlook::{headline, outlook, priority_sum};
 pub use status::{
-    BlockStatus, Counters, ForeignVrid, InstanceStatus, InterfaceStatus, MasterStatus, Mode, SecondMaster,
-    SenderStatus, ServiceStatus, Timers, VipStatus,
+    BlockStatus, Counters, ForeignVrid, InstanceStatus, InterfaceStatus, MasterStatus, Mode, RunStatus, SecondMaster,
+    SenderStatus, ServiceStatus, StandingBack, Timers, TrackReading, TrackStatus, VipStatus,
 };
 
 /// The version of what is said here. A server of another version is not talked to.

@@ -129,15 +129,15 @@ pub enum Item {
     Transition(TransitionRecord),
     /// An event that lies in the past.
     Notice(Notice),
-    /// What changes about an instance.
+    /// What a new configuration changes.
     Difference(Difference),
 }
 
-/// What a new configuration changes about an instance.
+/// What a new configuration changes about an instance, or about another block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
-    /// Whose.
-    pub instance: String,
+    /// The instance; for another block its keyword and name, as "vrrp_script chk".
+    pub name: String,
     /// How.
     pub kind: DifferenceKind,
     /// What, as "priority 100 -> 120".
@@ -157,6 +157,8 @@ pub enum DifferenceKind {
     Restarted,
     /// It ends.
     Removed,
+    /// It is no instance: what it says is different now.
+    Block,
 }
 
 /// Why a request was refused or failed.

@@ -131,6 +131,15 @@ pub struct InstanceStatus {
     pub second_master: Option<SecondMaster>,
     /// What was counted since the service started.
     pub counters: Counters,
+    /// What it follows: its own trackers and those of its group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trackers: Vec<TrackStatus>,
+    /// Its sync group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// That the operator has it stand back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing_back: Option<StandingBack>,
     /// The last change of state.
     pub last_transition: Option<TransitionRecord>,
 }
@@ -151,6 +160,9 @@ pub struct MasterStatus {
 /// Deadlines on the boot-time clock; absent where the timer does not run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timers {
+    /// INIT: begins.
+    #[serde(default)]
+    pub start_at_us: Option<u64>,
     /// BACKUP: takes over unless the master is heard before.
     pub master_down_at_us: Option<u64>,
     /// MASTER: the next advert.
@@ -190,6 +202,86 @@ pub struct VipStatus {
     /// What the kernel said when it refused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// That the operator has an instance stand back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingBack {
+    /// Since when, on the boot-time clock.
+    pub since_us: u64,
+    /// Whether it takes over all the same when nobody else is heard.
+    pub last_resort: bool,
+    /// When it ends by itself, on the wall clock, in milliseconds since 1970; absent where only `resume` ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_unix_ms: Option<u64>,
+}
+
+/// A tracker as an instance follows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackStatus {
+    /// Its name; that of the interface, for an interface.
+    pub name: String,
+    /// What it is: interface, script, file, process or probe.
+    pub kind: String,
+    /// Its weight; 0 means that its failure is FAULT.
+    pub weight: i16,
+    /// Whether what is added is taken off, and the other way round.
+    #[serde(default)]
+    pub reverse: bool,
+    /// What it says.
+    pub reading: TrackReading,
+    /// What it adds to the priority.
+    pub adds: i16,
+    /// Whether it keeps the instance in FAULT.
+    #[serde(default)]
+    pub blocks: bool,
+    /// Whether the instance waits for its first word.
+    #[serde(default)]
+    pub awaited: bool,
+    /// Since when it says so, on the boot-time clock.
+    pub since_us: u64,
+    /// Why, in words.
+    pub detail: String,
+    /// The last run of a script or a probe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<RunStatus>,
+    /// When it is run next, on the boot-time clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_us: Option<u64>,
+    /// How many runs there have been.
+    #[serde(default)]
+    pub runs: u64,
+    /// How many were left out because the one before still ran.
+    #[serde(default)]
+    pub skipped: u64,
+}
+
+/// What a tracker says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrackReading {
+    /// Nothing yet.
+    Unknown,
+    /// All is well.
+    Good,
+    /// It has failed.
+    Bad,
+    /// A number, which the weight multiplies.
+    Value(i32),
+}
+
+/// A run of a script or a probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStatus {
+    /// When it ended, on the boot-time clock.
+    pub at_us: u64,
+    /// What came of it, in words.
+    pub result: String,
+    /// How long it took.
+    pub duration_us: u64,
+    /// The last lines that it printed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_lines: Vec<String>,
 }
 
 /// A router heard with an instance's VRID.

@@ -36,13 +36,14 @@ pub(super) fn reload(socket: &Path, dry_run: bool, json: bool) -> Exit {
 /// A line for each change.
 pub(super) fn lines(differences: &[Difference]) -> String {
     let line = |difference: &Difference| {
-        let name = &difference.instance;
+        let name = &difference.name;
         let details = difference.details.join(", ");
         match difference.kind {
             DifferenceKind::Added => format!("+ {name}: begins\n"),
             DifferenceKind::Changed => format!("~ {name}: {details}\n"),
             DifferenceKind::Restarted => format!("! {name}: ends and begins again: {details}\n"),
             DifferenceKind::Removed => format!("- {name}: ends\n"),
+            DifferenceKind::Block => format!("~ {name}: {details}\n"),
         }
     };
     differences.iter().map(line).collect()
@@ -55,7 +56,7 @@ mod tests {
     #[test]
     fn a_line_for_each_change() {
         let change = |kind, details: &[&str]| Difference {
-            instance: "VI_1".into(),
+            name: "VI_1".into(),
             kind,
             details: details.iter().map(ToString::to_string).collect(),
         };

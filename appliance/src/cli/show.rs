@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use locum_control::{
-    Duration, InstanceStatus, InterfaceStatus, Item, Mode, SCHEMA, ServiceStatus, State, TransitionRecord, Verb,
-    headline, outlook,
+    Duration, InstanceStatus, InterfaceStatus, Item, Mode, SCHEMA, ServiceStatus, State, TrackReading,
+    TransitionRecord, Verb, headline, outlook, priority_sum,
 };
 use serde::Serialize;
 
@@ -112,7 +112,14 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
         (true, 0) => "preempts".to_owned(),
         (true, delay_us) => format!("preempts after {}", span(delay_us)),
     };
-    lines.push(format!("  priority {}, {preempt}", priority(status)));
+    lines.push(format!("  priority {}, {preempt}", priority_sum(status)));
+    if let Some(group) = &status.group {
+        lines.push(format!("  in sync group {group}: its members move together"));
+    }
+    if let Some(back) = &status.standing_back {
+        let unless = if back.last_resort { ", unless nobody else is heard" } else { "" };
+        lines.push(format!("  stands back for {}{unless} (`locum resume` ends it)", words::ago(now_us, back.since_us)));
+    }
     lines.push(format!(
         "  advert interval {}, skew {}, a master is down after {}",
         span(u64::from(status.advert_interval_cs) * 10_000),
@@ -121,6 +128,7 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
     ));
     let in_time = |at: Option<u64>| at.map(|at| span(at.saturating_sub(now_us)));
     for (what, at) in [
+        ("begins (`locum resume` skips the wait) in", status.timers.start_at_us),
         ("takes over unless the master is heard, in", status.timers.master_down_at_us),
         ("preempt delay ends (`locum resume` skips it), in", status.timers.preempt_at_us),
         ("next advert in", status.timers.advertise_at_us),
@@ -128,6 +136,7 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
     ] {
         lines.extend(in_time(at).map(|left| format!("  {what} {left}")));
     }
+    lines.extend(trackers(status, now_us));
     lines.push("Addresses".into());
     for vip in &status.vips {
         let label = vip.label.as_ref().map(|label| format!(" label {label}")).unwrap_or_default();
@@ -177,6 +186,37 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// What it follows, and how each of it is.
+fn trackers(status: &InstanceStatus, now_us: u64) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !status.trackers.is_empty() {
+        lines.push("Trackers".into());
+    }
+    for track in &status.trackers {
+        let says = match track.reading {
+            TrackReading::Unknown => "not known yet".to_owned(),
+            TrackReading::Good => "well".to_owned(),
+            TrackReading::Bad => "FAILED".to_owned(),
+            TrackReading::Value(value) => value.to_string(),
+        };
+        let counts = match (track.weight, track.reverse) {
+            (0, false) => "a failure means FAULT".to_owned(),
+            (0, true) => "success means FAULT".to_owned(),
+            (weight, reverse) => format!("weight {weight}{}", if reverse { " reverse" } else { "" }),
+        };
+        let since = words::ago(now_us, track.since_us);
+        lines.push(format!("  {} {}: {says} for {since}: {} ({counts})", track.kind, track.name, track.detail));
+        if let Some(last) = &track.last {
+            let took = Duration::from_us(last.duration_us);
+            let skipped = if track.skipped > 0 { format!(", {} left out", track.skipped) } else { String::new() };
+            let age = words::ago(now_us, last.at_us);
+            lines.push(format!("    last run {age} ago took {took}: {} ({} runs{skipped})", last.result, track.runs));
+            lines.extend(last.last_lines.iter().map(|line| format!("    | {line}")));
+        }
+    }
+    lines
 }
 
 /// State, since when and why.

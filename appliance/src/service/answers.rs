@@ -1,8 +1,6 @@
 //! Requests and what is answered.
 
-use locum_control::{
-    Answer, ErrorCode, Event, FramingError, InstanceStatus, Item, Notice, Request, Role, ServiceStatus, Verb,
-};
+use locum_control::{Answer, ErrorCode, Event, FramingError, Item, Notice, Request, Role, ServiceStatus, Verb};
 use locum_core::router::Command;
 
 use super::Service;
@@ -118,11 +116,6 @@ impl Service {
             Ok(()) => Ok(format!("{name}: the preempt delay is ended, it takes over")),
             Err(error) => Err(not_now(&error.to_string())),
         }
-    }
-
-    fn instance_status(&self, index: usize) -> Option<InstanceStatus> {
-        let instance = self.instances.get(index)?;
-        Some(instance.status(&self.network, self.history.last(instance.name())))
     }
 
     fn status(&self, role: Role) -> ServiceStatus {

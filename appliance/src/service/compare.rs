@@ -4,21 +4,103 @@
 use std::fmt::Display;
 
 use locum_config::Model;
-use locum_config::model::{Authentication, Instance, Peer, Setting, VirtualAddress};
+use locum_config::model::{Authentication, Instance, Peer, Setting, SyncGroup, Tracks, VirtualAddress, Weight};
 use locum_control::{Difference, DifferenceKind};
 
-/// What `new` changes. Instances that stay as they are do not appear.
+/// What `new` changes. What stays as it is does not appear.
 pub(crate) fn compare(old: &Model, new: &Model) -> Vec<Difference> {
     let changed = new.instances.iter().filter_map(|instance| match old.instance(&instance.name) {
         None => Some(difference(instance, DifferenceKind::Added, Vec::new())),
-        Some(before) if before == instance => None,
-        Some(before) if needs_restart(before, instance) => {
-            Some(difference(instance, DifferenceKind::Restarted, details(before, instance)))
+        Some(before) => {
+            let mut found = if before == instance { Vec::new() } else { details(before, instance) };
+            found.extend(ties(old, new, before, instance));
+            let restarts = needs_restart(before, instance);
+            let kind = if restarts { DifferenceKind::Restarted } else { DifferenceKind::Changed };
+            (!found.is_empty()).then(|| difference(instance, kind, found))
         }
-        Some(before) => Some(difference(instance, DifferenceKind::Changed, details(before, instance))),
     });
     let removed = old.instances.iter().filter(|instance| new.instance(&instance.name).is_none());
-    changed.chain(removed.map(|instance| difference(instance, DifferenceKind::Removed, Vec::new()))).collect()
+    let removed = removed.map(|instance| difference(instance, DifferenceKind::Removed, Vec::new()));
+    changed.chain(removed).chain(blocks(old, new)).collect()
+}
+
+/// What changes for an instance on account of other blocks.
+fn ties(old: &Model, new: &Model, before: &Instance, after: &Instance) -> Vec<String> {
+    let mut found = Details(Vec::new());
+    let group_of = |model: &'_ Model| -> Option<SyncGroup> {
+        let has = |group: &&SyncGroup| group.members.iter().any(|member| member.value == before.name.value);
+        model.sync_groups.iter().filter(|group| !group.broken).find(has).cloned()
+    };
+    let (old_group, new_group) = (group_of(old), group_of(new));
+    let name = |group: &Option<SyncGroup>| group.as_ref().map_or("none".to_owned(), |group| group.name.value.clone());
+    found.value("sync group", &name(&old_group), &name(&new_group));
+    let tracks = |group: Option<SyncGroup>| group.map(|group| group.tracks).unwrap_or_default();
+    let (old_tracks, new_tracks) = (tracks(old_group), tracks(new_group));
+    let follows = |model: &Model, own: &Tracks, of_group: &Tracks| -> Vec<(String, Weight)> {
+        let own_weights = weights(model);
+        let lists = [own, of_group].map(|tracks| {
+            [&tracks.interfaces, &tracks.scripts, &tracks.files, &tracks.processes, &tracks.probes]
+                .map(|list| list.iter())
+        });
+        let all = lists.into_iter().flatten().flatten();
+        all.map(|by| {
+            let own = own_weights.iter().find(|(name, _)| *name == by.name.value).map(|(_, weight)| *weight);
+            (by.name.value.clone(), by.weight.or(own).unwrap_or_default())
+        })
+        .collect()
+    };
+    let differs = follows(old, &before.tracks, &old_tracks) != follows(new, &after.tracks, &new_tracks);
+    if differs && before.tracks == after.tracks {
+        found.0.push("trackers changed".into());
+    }
+    if old.global.garp_interval_us != new.global.garp_interval_us {
+        found.0.push("vrrp_garp_interval changed".into());
+    }
+    found.0
+}
+
+/// The weights that trackers have where those who follow them say nothing.
+fn weights(model: &Model) -> Vec<(&str, Weight)> {
+    let scripts = model.scripts.iter().map(|known| (known.name.value.as_str(), known.weight));
+    let files = model.track_files.iter().map(|known| (known.name.value.as_str(), known.weight));
+    let processes = model.track_processes.iter().map(|known| (known.name.value.as_str(), known.weight));
+    let probes = model.probes.iter().map(|known| (known.name.value.as_str(), known.weight));
+    scripts.chain(files).chain(processes).chain(probes).collect()
+}
+
+/// Other blocks.
+fn blocks(old: &Model, new: &Model) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let block = |name: String, what: &str| Difference { name, kind: DifferenceKind::Block, details: vec![what.into()] };
+    macro_rules! named {
+        ($keyword:literal, $list:ident) => {
+            for after in &new.$list {
+                let name = format!("{} {}", $keyword, after.name.value);
+                match old.$list.iter().find(|before| before.name == after.name) {
+                    None => found.push(block(name, "added")),
+                    Some(before) if before != after => found.push(block(name, "changed")),
+                    Some(_) => {}
+                }
+            }
+            for before in &old.$list {
+                if !new.$list.iter().any(|after| before.name == after.name) {
+                    found.push(block(format!("{} {}", $keyword, before.name.value), "removed"));
+                }
+            }
+        };
+    }
+    named!("vrrp_sync_group", sync_groups);
+    named!("vrrp_script", scripts);
+    named!("track_file", track_files);
+    named!("vrrp_track_process", track_processes);
+    named!("vrrp_probe", probes);
+    if old.up_down_delays != new.up_down_delays {
+        found.push(block("interface_up_down_delays".into(), "changed"));
+    }
+    if old.global != new.global {
+        found.push(block("global_defs".into(), "changed"));
+    }
+    found
 }
 
 /// Whether an instance must end and begin again: who it is for others has changed, or how it reaches them.
@@ -30,7 +112,7 @@ pub(crate) fn needs_restart(old: &Instance, new: &Instance) -> bool {
 }
 
 fn difference(instance: &Instance, kind: DifferenceKind, details: Vec<String>) -> Difference {
-    Difference { instance: instance.name.value.clone(), kind, details }
+    Difference { name: instance.name.value.clone(), kind, details }
 }
 
 /// What differs between two instances of the same name.
@@ -135,7 +217,7 @@ mod tests {
     fn differences(from: &str, to: &str) -> Vec<String> {
         let new = model(&BASE.replace(from, to));
         assert_ne!(BASE.replace(from, to), BASE, "{from}");
-        let line = |found: &Difference| format!("{:?} {} {}", found.kind, found.instance, found.details.join(", "));
+        let line = |found: &Difference| format!("{:?} {} {}", found.kind, found.name, found.details.join(", "));
         compare(model(BASE).model(), new.model()).iter().map(line).collect()
     }
 
@@ -163,6 +245,30 @@ mod tests {
     #[test]
     fn instances_come_and_go() {
         assert_eq!(differences("vrrp_instance B", "vrrp_instance C"), ["Added C ", "Removed B "]);
+    }
+
+    #[test]
+    fn other_blocks_and_what_they_mean_for_instances_are_named() {
+        let with = |script: &str, group: &str| {
+            let tracked = BASE.replace("priority 100", "priority 100\n track_script {\n chk\n }");
+            let text = format!("vrrp_script chk {{\n {script}\n}}\n{tracked}{group}");
+            model(&text)
+        };
+        let lines = |old: &locum_config::Configuration, new: &locum_config::Configuration| {
+            let line = |found: &Difference| format!("{:?} {} {}", found.kind, found.name, found.details.join(", "));
+            compare(old.model(), new.model()).iter().map(line).collect::<Vec<_>>()
+        };
+        let base = with("script /bin/true\n weight -20", "");
+        assert_eq!(lines(&base, &with("script /bin/false\n weight -20", "")), ["Block vrrp_script chk changed"]);
+        assert_eq!(
+            lines(&base, &with("script /bin/true\n weight -30", "")),
+            ["Changed A trackers changed", "Block vrrp_script chk changed"]
+        );
+        let grouped = with("script /bin/true\n weight -20", "vrrp_sync_group G {\n group {\n A\n B\n }\n}\n");
+        assert_eq!(
+            lines(&base, &grouped),
+            ["Changed A sync group none -> G", "Changed B sync group none -> G", "Block vrrp_sync_group G added"]
+        );
     }
 
     #[test]

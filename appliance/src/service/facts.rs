@@ -9,8 +9,8 @@ use locum_core::set::Link;
 use locum_core::wire::arp::Mac;
 
 use super::Service;
-use super::instance::rejected;
 use super::plan;
+use super::status::rejected;
 use crate::engine::link::Order;
 use crate::engine::wire::Attachment;
 
@@ -56,11 +56,22 @@ impl Interface {
 impl Service {
     /// Something about links or addresses has changed: brings the engine up to date.
     pub(super) fn network_changed(&mut self) {
+        self.tell_trackers_of_links();
         for index in 0..self.interfaces.len() {
             self.follow_interface(index);
         }
         for index in 0..self.instances.len() {
             self.follow_source(index);
+        }
+    }
+
+    /// Interfaces that are followed as trackers.
+    pub(super) fn tell_trackers_of_links(&mut self) {
+        for name in self.trackers.interfaces() {
+            let known = self.network.by_name(name).map(|(_, known)| known.link() == Link::Up);
+            // One that is not there is not up, and the delays hold for that as well.
+            let is_up = self.links.settle(name, known == Some(true));
+            self.trackers.interface_is(name, if known.is_none() && !is_up { None } else { Some(is_up) });
         }
     }
 
@@ -75,7 +86,11 @@ impl Service {
         let id = InterfaceId(number);
         let known = self.network.by_name(&interface.name).map(|(index, known)| (index, known.mac, known.link()));
         let wanted = known.map(|(index, mac, _)| (index, mac));
-        let link = known.map_or(Link::Missing, |(_, _, link)| link);
+        let link = known.map_or(Link::Missing, |(_, _, link)| match link {
+            Link::Missing => Link::Missing,
+            Link::Up | Link::Down if self.links.settle(&interface.name, link == Link::Up) => Link::Up,
+            Link::Up | Link::Down => Link::Down,
+        });
         let index_before = interface.attached.map(|(index, _)| index);
         if wanted != interface.attached || interface.has_other_groups {
             // The kernel cuts sockets off from an interface that goes; a new one of the same name needs new sockets.

@@ -8,12 +8,14 @@
 //! - [`clients`], [`answers`]: the control socket.
 //! - [`reports`]: what the engine tells, and to whom it is passed on.
 //! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
+//! - [`follow`]: trackers and sync groups; [`status`]: what `show` says.
 //! - [`facts`]: what the kernel's changes mean for interfaces and instances.
 
 mod answers;
 mod clients;
 mod compare;
 mod facts;
+mod follow;
 mod history;
 mod instance;
 mod journal;
@@ -23,6 +25,7 @@ mod reload;
 mod reports;
 mod running;
 mod start;
+mod status;
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -50,6 +53,7 @@ pub(crate) use self::start::StartError;
 use crate::clock;
 use crate::engine::link::{Order, OrderError, RouterView, ServiceEnd};
 use crate::notify::Notifier;
+use crate::track::{Links, Reports, Trackers};
 
 /// How often adverts are passed on to those who watch them.
 const ADVERTS_EVERY: Duration = Duration::from_millis(100);
@@ -94,6 +98,12 @@ struct Service {
     by_router: Vec<Option<usize>>,
     /// The sync groups, in the order of the engine's numbers.
     groups: Vec<String>,
+    /// What instances follow.
+    trackers: Trackers,
+    /// What they have to say.
+    tracker_reports: Reports,
+    /// Links as they are believed: with the delays of `interface_up_down_delays`.
+    links: Links,
     /// The engine's key of the next instance.
     next_key: u32,
     history: History,
@@ -156,12 +166,16 @@ impl Service {
         while !self.stopped {
             let watched = self.clients.any_watches_adverts();
             let waiting = !self.waiting_orders.is_empty();
+            let tracker_reports = self.tracker_reports.clone();
+            let links_due = self.links.wake();
             tokio::select! {
                 biased;
                 ready = reports.readable() => {
                     ready?;
                     self.take_reports();
                 }
+                report = tracker_reports.next() => self.tracker_says(&report),
+                () = links_due => self.network_changed(),
                 Some(message) = sources.monitor.messages.recv() => {
                     // Everything that is there, then one look at what follows from it.
                     let mut changed = self.network.apply(&message);

@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use locum_config::model::SyncGroup;
 use locum_config::{Configuration, Model, Style};
 use locum_control::{Difference, DifferenceKind, ErrorCode, Item};
 use locum_core::router::ConfigError;
+use locum_core::vocabulary::{Cause, State};
 
 use super::answers::Outcome;
 use super::clients::ClientId;
@@ -17,6 +19,7 @@ use super::{Service, compare, plan, running, start};
 use crate::engine::Sizes;
 use crate::engine::link::Order;
 use crate::machine;
+use crate::notify::Change;
 
 /// Characters of diagnostics that an answer quotes.
 const DIAGNOSTICS_MAX: usize = 16 * 1024;
@@ -89,8 +92,10 @@ impl Service {
         let (before, after) = (old.model(), new.model());
         self.findings = start::count(&new);
         self.make_room(before, after)?;
+        // Before the configurations, which name the new groups.
+        self.regroup(before, after);
         let mut tickets = BTreeMap::new();
-        for Difference { instance: name, kind, .. } in compare::compare(before, after) {
+        for Difference { name, kind, .. } in compare::compare(before, after) {
             let configured = after.instance(&name);
             let known = self.instances.iter().position(|instance| instance.name() == name);
             let router = known.and_then(|index| self.instances.get(index)?.router);
@@ -100,7 +105,11 @@ impl Service {
                     self.order(Order::Remove { router });
                 }
                 (DifferenceKind::Removed, _, None) => self.forget_unrun(&name),
-                (_, Some(configured), None) => {
+                (
+                    DifferenceKind::Added | DifferenceKind::Changed | DifferenceKind::Restarted,
+                    Some(configured),
+                    None,
+                ) => {
                     self.forget_unrun(&name);
                     self.insert(configured);
                 }
@@ -112,16 +121,27 @@ impl Service {
                     let plan = plan::address_plan(configured, &self.network, |name| self.interface_id(name));
                     self.order(Order::SetPlan { router, plan: Box::new(plan) });
                     let index = known.unwrap_or_default();
+                    let (tracks, group) = (self.tracks_of(configured), self.group_name(&name));
                     if let Some(instance) = self.instances.get_mut(index) {
                         instance.reconfigure(configured.clone());
+                        (instance.tracks, instance.group) = (tracks, group);
                     }
                     self.follow_source(index);
                 }
-                (DifferenceKind::Changed | DifferenceKind::Restarted | DifferenceKind::Added, None, _) => {}
+                // What is no instance has been seen to already.
+                (DifferenceKind::Changed | DifferenceKind::Restarted | DifferenceKind::Added, None, _)
+                | (DifferenceKind::Block, _, _) => {}
             }
         }
         self.sort_instances();
-        self.regroup(before, after);
+        for gone in before.instances.iter().filter(|instance| after.instance(&instance.name).is_none()) {
+            let known = self.instances.iter().find(|instance| instance.name() == gone.name.value);
+            let from = known.map_or(State::Init, |instance| instance.state);
+            let cause_text = "removed from the configuration";
+            let change = Change { from, to: State::Init, cause: Cause::Reconfigured, cause_text };
+            self.notifier.deleted(&gone.name, &change);
+        }
+        self.notifier.reload(after);
         let known = |name: &str| after.instance(name).is_some() || before.instance(name).is_some();
         self.history.retain(known);
         self.wait_for_changes(tickets).await
@@ -138,7 +158,9 @@ impl Service {
         }
         // Those that end and those that begin are there at the same time.
         let routers = before.instances.len() + after.instances.len();
-        self.order(Order::Grow(Sizes { routers, interfaces: self.interfaces.len(), trackers: 0 }));
+        self.reload_trackers();
+        let (interfaces, trackers) = (self.interfaces.len(), self.tracker_places());
+        self.order(Order::Grow(Sizes { routers, interfaces, trackers }));
         let mut entries = start::journal_entries(after, &self.network);
         entries.extend(before.instances.iter().flat_map(plan::journal_entries));
         entries.sort();
@@ -151,8 +173,8 @@ impl Service {
     /// Instances that changed their sync group.
     fn regroup(&mut self, before: &Model, after: &Model) {
         let group = |model: &Model, instance: &str| {
-            let has = |group: &&locum_config::model::SyncGroup| group.members.iter().any(|name| name.value == instance);
-            model.sync_groups.iter().find(has).map(|group| group.name.value.clone())
+            let has = |group: &&SyncGroup| group.members.iter().any(|name| name.value == instance);
+            model.sync_groups.iter().filter(|group| !group.broken).find(has).map(|group| group.name.value.clone())
         };
         let moved = self.instances.iter().filter_map(|instance| {
             let name = instance.name();
@@ -165,7 +187,7 @@ impl Service {
             self.order(Order::SetGroup { router: *router, group: None });
         }
         for (name, router) in moved {
-            if let Some(group) = self.group_of(&name) {
+            if let Some(group) = self.group_name(&name).and_then(|group| self.group_id(&group)) {
                 self.order(Order::SetGroup { router, group: Some(group) });
             }
         }
@@ -191,8 +213,10 @@ impl Service {
 /// A reload in a sentence.
 fn summary(differences: &[Difference], instances: usize, dry_run: bool) -> String {
     if differences.is_empty() {
-        return "no instance changes".into();
+        return "nothing changes".into();
     }
+    let blocks = differences.iter().filter(|found| found.kind == DifferenceKind::Block).count();
+    let of_instances = differences.len() - blocks;
     let count = |wanted: DifferenceKind| differences.iter().filter(|found| found.kind == wanted).count();
     let verbs = [
         (DifferenceKind::Added, "begin"),
@@ -205,10 +229,15 @@ fn summary(differences: &[Difference], instances: usize, dry_run: bool) -> Strin
         count => Some(format!("{count} {verb}")),
     });
     let parts: Vec<_> = parts.collect();
-    let touched = differences.iter().filter(|found| found.kind != DifferenceKind::Removed).count();
-    let untouched = instances.saturating_sub(touched);
+    let untouched = instances.saturating_sub(of_instances - count(DifferenceKind::Removed));
     let would = if dry_run { "would " } else { "" };
-    format!("instances: {would}{}; {untouched} untouched", parts.join(", "))
+    let parts = if parts.is_empty() { "none change".to_owned() } else { parts.join(", ") };
+    let others = match blocks {
+        0 => String::new(),
+        1 => "; 1 other block changes".to_owned(),
+        count => format!("; {count} other blocks change"),
+    };
+    format!("instances: {would}{parts}; {untouched} untouched{others}")
 }
 
 impl Instance {

@@ -111,7 +111,7 @@ impl Service {
                 self.tell(at, Told::Rejected { instance: Some(name), interface, source, reason, count });
             }
             Event::Blocked(block) => {
-                let detail = instance.block_detail(block, &self.network);
+                let detail = self.block_detail(index, block);
                 self.tell(at, Told::Blocked { instance: name, block, detail });
             }
             Event::Unblocked(block) => self.tell(at, Told::Unblocked { instance: name, block }),
@@ -153,11 +153,11 @@ impl Service {
 
     fn handle_transition(&mut self, index: usize, transition: Transition) {
         let at_unix_ms = clock::unix_ms();
+        let text = self.cause_text(index, transition.cause);
         let Some(instance) = self.instances.get_mut(index) else { return };
         instance.state = transition.to;
         instance.since = transition.at;
         instance.since_unix_ms = at_unix_ms;
-        let text = instance.cause_text(transition.cause, &self.network);
         let Transition { at, from, to, cause } = transition;
         log::info!("{}: {from} -> {to}: {text}", instance.name());
         self.notifier.transition(instance.name(), &Change { from, to, cause, cause_text: &text });

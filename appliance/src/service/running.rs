@@ -1,9 +1,9 @@
 //! Which instances run: begun at the start or by a reload, and forgotten when they have ended.
 
 use locum_config::Model;
-use locum_config::model::{self, SyncGroup};
+use locum_config::model;
 use locum_control::TransitionRecord;
-use locum_core::router::{Config, GroupId};
+use locum_core::router::Config;
 use locum_core::set::RouterId;
 use locum_core::vocabulary::{Cause, State};
 
@@ -29,6 +29,8 @@ impl Service {
         let source = instance.choose_source(&self.network);
         instance.source = source;
         let config = self.core_config(configured);
+        instance.tracks = self.tracks_of(configured);
+        instance.group = self.group_name(&configured.name);
         let plan = plan::address_plan(configured, &self.network, |name| self.interface_id(name));
         let name = instance.name().to_owned();
         self.instances.push(instance);
@@ -51,20 +53,9 @@ impl Service {
     pub(super) fn core_config(&mut self, configured: &model::Instance) -> Option<Config<Owned>> {
         let interface = configured.interface.as_ref().and_then(|name| self.interface_id(&name.value))?;
         let announce = plan::announce_config(configured, &self.configuration.model().global);
-        let ties = Ties { group: self.group_of(&configured.name), ..Ties::default() };
+        let group = self.group_name(&configured.name).and_then(|name| self.group_id(&name));
+        let ties = Ties { tracks: self.tracks_of(configured), group, ..Ties::default() };
         plan::core_config(configured, interface, announce, ties)
-    }
-
-    /// The engine's number of an instance's sync group.
-    pub(super) fn group_of(&mut self, instance: &str) -> Option<GroupId> {
-        let model = self.configuration.model();
-        let of_it = |group: &&SyncGroup| group.members.iter().any(|member| member.value == instance);
-        let name = model.sync_groups.iter().filter(|group| !group.broken).find(of_it)?.name.value.clone();
-        let index = self.groups.iter().position(|known| *known == name).unwrap_or_else(|| {
-            self.groups.push(name);
-            self.groups.len() - 1
-        });
-        u16::try_from(index).ok().map(GroupId)
     }
 
     /// The last run of the instance ended in the middle of something: the history says so, rather than have a hole.

@@ -19,6 +19,7 @@ use super::network::{Monitor, Network};
 use super::{Options, Reply, Service, plan, running};
 use crate::engine::{self, Sizes};
 use crate::notify::Notifier;
+use crate::track::{Links, Trackers};
 use crate::{clock, machine};
 
 /// Why the service could not start, or could not go on.
@@ -120,7 +121,12 @@ pub(super) async fn start(
     history.retain(|name| model.instance(name).is_some());
     let mut interfaces = Vec::new();
     running::note_interfaces(model, &mut interfaces);
-    let sizes = Sizes { routers: model.instances.len().max(1), interfaces: interfaces.len(), trackers: 0 };
+    let trackers = Trackers::start(model);
+    let sizes = Sizes {
+        routers: model.instances.len().max(1),
+        interfaces: interfaces.len(),
+        trackers: trackers.ids().last().map_or(0, |last| usize::from(last.0) + 1),
+    };
     let (mut end, thread) = engine::start(sizes, plan::scheduling(&model.global))?;
     let ready = end.ready.take().ok_or_else(|| io::Error::other("the engine has no pipe"))?;
     let reports_ready = pipe::Receiver::from_owned_fd(ready.into())?;
@@ -139,6 +145,9 @@ pub(super) async fn start(
         instances: Vec::new(),
         by_router: Vec::new(),
         groups: Vec::new(),
+        tracker_reports: trackers.reports(),
+        trackers,
+        links: Links::new(&configuration.model().up_down_delays),
         next_key: 0,
         history,
         journal,

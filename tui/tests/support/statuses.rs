@@ -110,6 +110,9 @@ pub fn backup(name: &str, vrid: u8) -> InstanceStatus {
         }],
         second_master: None,
         counters: Counters { rejected: [(Reject::Password, 3)].into(), ..Counters::default() },
+        trackers: Vec::new(),
+        group: None,
+        standing_back: None,
         last_transition: Some(record(name, 600, State::Init, State::Backup, Cause::Start)),
     }
 }

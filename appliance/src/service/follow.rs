@@ -1,0 +1,188 @@
+//! What instances follow, trackers and each other: into the engine, and into words.
+
+use locum_config::model::{self, SyncGroup, TrackedBy, Weight};
+use locum_core::priority::{self, Contribution, Reading, Track, TrackerId, WEIGHT_MAX};
+use locum_core::router::GroupId;
+use locum_core::vocabulary::{Block, Cause, Family, State};
+
+use super::Service;
+use super::instance::Instance;
+use crate::engine::link::Order;
+use crate::track::{Kind, Report};
+
+impl Service {
+    /// A tracker says something else.
+    pub(super) fn tracker_says(&mut self, report: &Report) {
+        self.order(Order::SetReading { tracker: report.tracker, reading: report.reading });
+    }
+
+    /// Goes over to the trackers of the present configuration. Numbers that are given to other trackers are unknown to the
+    /// engine until these have something to say.
+    pub(super) fn reload_trackers(&mut self) {
+        let name_of = |service: &Self, id| service.trackers.status(id).map(|status| (status.kind, status.name));
+        let before: Vec<_> = self.trackers.ids().into_iter().map(|id| (id, name_of(self, id))).collect();
+        let configuration = std::rc::Rc::clone(&self.configuration);
+        self.trackers.reload(configuration.model());
+        self.links.reload(&configuration.model().up_down_delays);
+        for (id, name) in before {
+            if name_of(self, id) != name {
+                self.order(Order::SetReading { tracker: id, reading: Reading::Unknown });
+            }
+        }
+        self.tell_trackers_of_links();
+    }
+
+    /// How many places the engine needs for trackers.
+    pub(super) fn tracker_places(&self) -> usize {
+        self.trackers.ids().last().map_or(0, |last| usize::from(last.0) + 1)
+    }
+
+    /// What an instance follows: its own trackers and those of its group.
+    pub(super) fn tracks_of(&self, instance: &model::Instance) -> Box<[Track]> {
+        let group = self.group_model(&instance.name);
+        let tracks = std::iter::once(&instance.tracks).chain(group.map(|group| &group.tracks));
+        let mut found: Vec<Track> = Vec::new();
+        for (kind, by) in tracks.flat_map(|tracks| Kind::ALL.map(|kind| (kind, kind.followed(tracks)))) {
+            for tracked in by {
+                let Some(tracker) = self.trackers.id(kind, &tracked.name.value) else { continue };
+                // One that the instance and its group both follow counts once, as the instance says.
+                if !found.iter().any(|track| track.tracker == tracker) {
+                    found.push(Track { tracker, weight: self.weight_of(kind, tracked) });
+                }
+            }
+        }
+        found.into()
+    }
+
+    /// The weight of a tracker: that of the line that names it, else that of its own block.
+    fn weight_of(&self, kind: Kind, tracked: &TrackedBy) -> priority::Weight {
+        let (model, name) = (self.configuration.model(), tracked.name.value.as_str());
+        let own = || match kind {
+            Kind::Interface => None,
+            Kind::Script => model.scripts.iter().find(|known| known.name.value == name).map(|known| known.weight),
+            Kind::File => model.track_files.iter().find(|known| known.name.value == name).map(|known| known.weight),
+            Kind::Process => {
+                model.track_processes.iter().find(|known| known.name.value == name).map(|known| known.weight)
+            }
+            Kind::Probe => model.probes.iter().find(|known| known.name.value == name).map(|known| known.weight),
+        };
+        let Weight { value, reverse } = tracked.weight.or_else(own).unwrap_or_default();
+        let max = i32::from(WEIGHT_MAX);
+        priority::Weight { value: i16::try_from(value.clamp(-max, max)).unwrap_or_default(), reverse }
+    }
+
+    fn group_model(&self, instance: &str) -> Option<&SyncGroup> {
+        let has = |group: &&SyncGroup| group.members.iter().any(|member| member.value == instance);
+        self.configuration.model().sync_groups.iter().filter(|group| !group.broken).find(has)
+    }
+
+    /// The name of an instance's sync group.
+    pub(super) fn group_name(&self, instance: &str) -> Option<String> {
+        self.group_model(instance).map(|group| group.name.value.clone())
+    }
+
+    /// The engine's number of a sync group.
+    pub(super) fn group_id(&mut self, name: &str) -> Option<GroupId> {
+        let index = self.groups.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.groups.push(name.to_owned());
+            self.groups.len() - 1
+        });
+        u16::try_from(index).ok().map(GroupId)
+    }
+
+    /// The particulars of a block, in words.
+    pub(super) fn block_detail(&self, index: usize, block: Block) -> String {
+        let Some(instance) = self.instances.get(index) else { return String::new() };
+        let interface = instance.interface();
+        match block {
+            Block::Configuration => instance.refusal.clone().unwrap_or_default(),
+            Block::InterfaceMissing => format!("interface {interface} does not exist"),
+            Block::LinkDown => match self.network.by_name(interface) {
+                Some((_, known)) if !known.is_up => format!("{interface} is set down"),
+                Some(_) | None => format!("{interface} has no carrier"),
+            },
+            Block::NoSourceAddress => match &instance.configured.source_address {
+                Some(address) => format!("no interface has the source address {}", address.value),
+                None => match instance.family() {
+                    Family::Ipv4 => format!("{interface} has no IPv4 address to send from"),
+                    Family::Ipv6 => format!("{interface} has no link-local IPv6 address to send from"),
+                },
+            },
+            Block::Tracker => self.failed_trackers(instance),
+            Block::Group => self.blocked_members(instance),
+        }
+    }
+
+    fn failed_trackers(&self, instance: &Instance) -> String {
+        let failed = instance.tracks.iter().filter_map(|track| {
+            let status = self.trackers.status(track.tracker)?;
+            let blocks = track.weight.contribution(status.reading) == Contribution::Blocks;
+            blocks.then(|| format!("{} {}: {}", status.kind, status.name, status.detail))
+        });
+        let failed: Vec<_> = failed.collect();
+        // It may have recovered since.
+        if failed.is_empty() { Block::Tracker.to_string() } else { failed.join("; ") }
+    }
+
+    fn blocked_members(&self, instance: &Instance) -> String {
+        let Some(group) = &instance.group else { return Block::Group.to_string() };
+        let is_source = |other: &&Instance| {
+            let by_itself = other.view.as_ref().is_none_or(|view| view.blocks.iter().any(|(b, _)| *b != Block::Group));
+            other.group.as_ref() == Some(group)
+                && other.name() != instance.name()
+                && other.state == State::Fault
+                && by_itself
+        };
+        let names: Vec<_> = self.instances.iter().filter(is_source).map(Instance::name).collect();
+        match names.as_slice() {
+            [] => format!("a member of sync group {group} is in FAULT"),
+            [name] => format!("{name}, a member of sync group {group}, is in FAULT"),
+            names => format!("{}, members of sync group {group}, are in FAULT", names.join(", ")),
+        }
+    }
+
+    /// A cause in words, with the particulars.
+    pub(super) fn cause_text(&self, index: usize, cause: Cause) -> String {
+        match cause {
+            Cause::Blocked { block } => self.block_detail(index, block),
+            Cause::TrackerFailed { tracker } => self.tracker_text(tracker, "failed"),
+            Cause::TrackerRecovered { tracker } => self.tracker_text(tracker, "recovered"),
+            Cause::GroupMoved { member } => {
+                let leader = self.by_router.get(usize::from(member)).copied().flatten();
+                let leader = leader.and_then(|leader| self.instances.get(leader));
+                let group = self.instances.get(index).and_then(|instance| instance.group.as_deref());
+                match (leader, group) {
+                    (Some(leader), Some(group)) => {
+                        format!("sync group {group} followed {} ({})", leader.name(), leader.state)
+                    }
+                    (_, _) => "followed its sync group".to_owned(),
+                }
+            }
+            Cause::StartOwner
+            | Cause::Start
+            | Cause::NobodyHeard { .. }
+            | Cause::MasterSilent { .. }
+            | Cause::PriorityZero { .. }
+            | Cause::WePreempt { .. }
+            | Cause::Resumed { .. }
+            | Cause::PreemptedBy { .. }
+            | Cause::TieLost { .. }
+            | Cause::Recovered { .. }
+            | Cause::Reconfigured
+            | Cause::Yielded
+            | Cause::YieldEnded
+            | Cause::NobodyTookOver { .. }
+            | Cause::Taken { .. }
+            | Cause::HeldUp { .. }
+            | Cause::Shutdown
+            | Cause::Killed => cause.to_string(),
+        }
+    }
+
+    fn tracker_text(&self, tracker: u16, what: &str) -> String {
+        match self.trackers.status(TrackerId(tracker)) {
+            Some(status) => format!("{} {} {what}: {}", status.kind, status.name, status.detail),
+            None => format!("a tracker {what}"),
+        }
+    }
+}

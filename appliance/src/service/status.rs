@@ -1,0 +1,207 @@
+//! What `show` says about an instance.
+
+use locum_control::{
+    BlockStatus, Counters, InstanceStatus, MasterStatus, Mode, RunStatus, SecondMaster, SenderStatus, StandingBack,
+    Timers, TrackReading, TrackStatus, TransitionRecord, VipStatus,
+};
+use locum_core::priority::{Contribution, Reading, Track};
+use locum_core::reject::RejectCounters;
+use locum_core::time::Instant;
+use locum_core::vocabulary::{Block, State};
+
+use super::Service;
+use super::instance::Instance;
+use super::plan;
+use crate::engine::link::{AddressOutcome, RouterView};
+
+impl Service {
+    /// Everything about an instance.
+    pub(super) fn instance_status(&self, index: usize) -> Option<InstanceStatus> {
+        let instance = self.instances.get(index)?;
+        let trackers = instance.tracks.iter().filter_map(|track| self.track_status(track)).collect();
+        Some(instance.status(self.blocks(index, instance), trackers, self.history.last(instance.name())))
+    }
+
+    fn blocks(&self, index: usize, instance: &Instance) -> Vec<BlockStatus> {
+        let status = |(block, since): (Block, Instant)| BlockStatus {
+            block,
+            since_us: since.us(),
+            detail: self.block_detail(index, block),
+        };
+        match (&instance.refusal, &instance.view) {
+            (Some(_), _) => vec![status((Block::Configuration, instance.since))],
+            (None, Some(view)) => view.blocks.iter().copied().map(status).collect(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    fn track_status(&self, track: &Track) -> Option<TrackStatus> {
+        let status = self.trackers.status(track.tracker)?;
+        let contribution = track.weight.contribution(status.reading);
+        Some(TrackStatus {
+            name: status.name,
+            kind: status.kind.to_string(),
+            weight: track.weight.value,
+            reverse: track.weight.reverse,
+            reading: match status.reading {
+                Reading::Unknown => TrackReading::Unknown,
+                Reading::Good => TrackReading::Good,
+                Reading::Bad => TrackReading::Bad,
+                Reading::Value(value) => TrackReading::Value(value),
+            },
+            adds: match contribution {
+                Contribution::Adds(points) => points,
+                Contribution::Blocks | Contribution::Awaited => 0,
+            },
+            blocks: contribution == Contribution::Blocks,
+            awaited: contribution == Contribution::Awaited,
+            since_us: status.since.us(),
+            detail: status.detail,
+            last: status.last.map(|last| RunStatus {
+                at_us: last.at.us(),
+                result: last.result,
+                duration_us: u64::try_from(last.duration.as_micros()).unwrap_or(u64::MAX),
+                last_lines: last.last_lines,
+            }),
+            next_us: status.next.map(Instant::us),
+            runs: status.runs,
+            skipped: status.skipped,
+        })
+    }
+}
+
+impl Instance {
+    /// Everything about it, as `show` says it.
+    fn status(
+        &self,
+        blocks: Vec<BlockStatus>,
+        trackers: Vec<TrackStatus>,
+        last_transition: Option<&TransitionRecord>,
+    ) -> InstanceStatus {
+        let configured = &self.configured;
+        let view = self.view.as_ref();
+        let us = |at: Instant| at.us();
+        InstanceStatus {
+            name: self.name().to_owned(),
+            interface: self.interface().to_owned(),
+            vrid: *configured.vrid,
+            family: self.family(),
+            version: match *configured.version {
+                locum_config::model::Version::V2 => 2,
+                locum_config::model::Version::V3 => 3,
+            },
+            mode: if configured.is_unicast() {
+                Mode::Unicast { peers: configured.peers.iter().map(|peer| peer.address).collect() }
+            } else {
+                Mode::Multicast { group: *configured.multicast_group }
+            },
+            source: view.and_then(|view| view.source),
+            state: self.state,
+            since_us: us(self.since),
+            since_unix_ms: self.since_unix_ms,
+            priority: view.map_or(*configured.priority, |view| view.priority),
+            effective_priority: view.map_or(*configured.priority, |view| view.effective_priority),
+            preempt: *configured.preempt,
+            preempt_delay_us: u64::from(*configured.preempt_delay_ms) * 1_000,
+            advert_interval_cs: *configured.advert_interval_cs,
+            skew_us: view.map_or(0, |view| view.skew.us()),
+            master_down_interval_us: view.map_or(0, |view| view.master_down_interval.us()),
+            master: view.and_then(|view| self.master(view)),
+            timers: view.map_or_else(Timers::default, |view| Timers {
+                start_at_us: view.timers.start_at.map(us),
+                master_down_at_us: view.timers.master_down_at.map(us),
+                advertise_at_us: view.timers.advertise_at.map(us),
+                preempt_at_us: view.timers.preempt_at.map(us),
+                handover_until_us: view.timers.handover_until.map(us),
+            }),
+            blocks,
+            trackers,
+            group: self.group.clone(),
+            standing_back: view.and_then(|view| view.standing_back).map(|back| StandingBack {
+                since_us: us(back.since),
+                last_resort: back.last_resort,
+                until_unix_ms: None,
+            }),
+            vips: self.vips(),
+            senders: view.map(|view| view.senders.iter().map(sender_status).collect()).unwrap_or_default(),
+            second_master: view.and_then(|view| view.second).map(|second| SecondMaster {
+                address: second.address,
+                priority: second.priority,
+                since_us: us(second.since),
+            }),
+            counters: view.map(counters).unwrap_or_default(),
+            last_transition: last_transition.cloned(),
+        }
+    }
+
+    fn master(&self, view: &RouterView) -> Option<MasterStatus> {
+        match view.state {
+            State::Master => Some(MasterStatus {
+                address: view.source?,
+                priority: view.effective_priority,
+                is_self: true,
+                last_heard_us: None,
+            }),
+            State::Backup | State::Init => view.heard.map(|heard| MasterStatus {
+                address: heard.address,
+                priority: heard.priority,
+                is_self: false,
+                last_heard_us: Some(heard.at.us()),
+            }),
+            // What was heard before says nothing any more.
+            State::Fault => None,
+        }
+    }
+
+    fn vips(&self) -> Vec<VipStatus> {
+        let outcomes = self.addresses.iter().copied().chain(std::iter::repeat(None));
+        plan::addresses(&self.configured)
+            .zip(outcomes)
+            .map(|((address, excluded), outcome)| VipStatus {
+                address: format!("{}/{}", address.address, address.prefix_len),
+                device: plan::device(address, &self.configured).to_owned(),
+                label: address.label.as_ref().map(|label| label.value.clone()),
+                excluded,
+                installed: outcome == Some(AddressOutcome::Installed),
+                error: match outcome {
+                    Some(AddressOutcome::Failed(errno)) => Some(errno.desc().to_owned()),
+                    Some(AddressOutcome::Foreign) => Some("was there before, not put there by locum".to_owned()),
+                    Some(AddressOutcome::Installed | AddressOutcome::Removed) | None => None,
+                },
+            })
+            .collect()
+    }
+}
+
+fn sender_status(sender: &locum_core::router::Sender) -> SenderStatus {
+    SenderStatus {
+        address: sender.address,
+        priority: sender.priority,
+        advert_interval_cs: sender.advert_interval_cs,
+        first_heard_us: sender.first_heard().us(),
+        last_heard_us: sender.last_heard.us(),
+        received: sender.received,
+        late: sender.late,
+        missed: sender.missed,
+        longest_gap_us: sender.longest_gap().us(),
+        rejected: sender.rejected,
+        last_reject: sender.last_reject,
+    }
+}
+
+fn counters(view: &RouterView) -> Counters {
+    Counters {
+        adverts_sent: view.counters.adverts_sent,
+        adverts_received: view.counters.adverts_received,
+        priority_zero_sent: view.counters.priority_zero_sent,
+        priority_zero_received: view.counters.priority_zero_received,
+        became_master: view.counters.became_master,
+        announcements_sent: view.announcements_sent,
+        rejected: rejected(&view.counters.rejected),
+    }
+}
+
+/// Counters by reason, those that are not zero.
+pub(crate) fn rejected(counters: &RejectCounters) -> std::collections::BTreeMap<locum_core::reject::Reject, u32> {
+    counters.iter().collect()
+}
