@@ -199,6 +199,13 @@ impl Router {
         Outcome::of(&mut command)
     }
 
+    /// A command that runs `program` in this router's namespace.
+    pub fn command_in(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", self.namespace.name(), program]);
+        command
+    }
+
     /// A connection to its control socket, if it answers.
     pub fn try_client(&self) -> Option<Client> {
         Client::connect(&self.socket()).ok()
