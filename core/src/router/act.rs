@@ -142,7 +142,10 @@ impl<S: Storage> VirtualRouter<S> {
         self.expects_goodbye = matches!(cause, Cause::WePreempt { .. } | Cause::Resumed { .. });
         self.master_interval = self.config.advert_interval();
         self.send(self.effective_priority(), out);
-        emit(out, Effect::Action(Action::AddAddresses));
+        // A master that takes the addresses back from its own handover still has them.
+        if !self.holds_addresses() {
+            emit(out, Effect::Action(Action::AddAddresses));
+        }
         self.announcer.start(now, &self.config.announce);
         if self.announcer.poll(now, &self.config.announce) {
             emit(out, Effect::Action(Action::Announce));

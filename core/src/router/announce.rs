@@ -66,9 +66,10 @@ impl Announcer {
             rounds_left: 0,
             again_at: (config.delay > Duration::ZERO).then(|| now + config.delay),
             rounds_again: config.repeat,
-            refresh_at: (config.refresh > Duration::ZERO).then(|| now + config.refresh),
+            refresh_at: None,
             healed_at: None,
         };
+        self.schedule_refresh(now, config);
         self.burst(now, config.repeat);
     }
 
@@ -102,7 +103,7 @@ impl Announcer {
             self.burst(now, self.rounds_again);
         }
         if due(self.refresh_at) {
-            self.refresh_at = Some(now + config.refresh);
+            self.schedule_refresh(now, config);
             self.burst(now, config.refresh_repeat);
         }
         if !due(self.round_at) {
@@ -111,6 +112,18 @@ impl Announcer {
         self.rounds_left = self.rounds_left.saturating_sub(1);
         self.round_at = (self.rounds_left > 0).then(|| now + config.spacing);
         true
+    }
+
+    /// The configuration of a MASTER has changed: the next refresh is no later than it says, and none is due where it wants
+    /// none.
+    pub(super) fn reconfigure(&mut self, now: Instant, config: &AnnounceConfig) {
+        let before = self.refresh_at;
+        self.schedule_refresh(now, config);
+        self.refresh_at = self.refresh_at.map(|at| before.map_or(at, |before| before.min(at)));
+    }
+
+    fn schedule_refresh(&mut self, now: Instant, config: &AnnounceConfig) {
+        self.refresh_at = (config.refresh > Duration::ZERO).then(|| now + config.refresh);
     }
 
     /// Begins a burst, or lengthens the one under way.
@@ -147,6 +160,23 @@ mod tests {
         let rounds = play(&mut announcer, &config, Instant::ZERO + Duration::from_s(60));
         assert_eq!(rounds, [0, 50, 100, 150, 200, 5_000, 5_050, 5_100, 5_150, 5_200]);
         assert_eq!(announcer.next_at(), None);
+    }
+
+    /// Found by the operations of the fuzzer: a refresh every zero seconds never ended.
+    #[test]
+    fn a_refresh_that_is_turned_off_ends_and_one_that_is_turned_on_begins() {
+        let mut announcer = Announcer::default();
+        let config =
+            |refresh| AnnounceConfig { repeat: 1, delay: Duration::ZERO, refresh, ..AnnounceConfig::default() };
+        let (on, off) = (config(Duration::from_s(10)), config(Duration::ZERO));
+        announcer.start(Instant::ZERO, &on);
+        announcer.reconfigure(Instant::ZERO + Duration::from_s(1), &off);
+        assert_eq!(play(&mut announcer, &off, Instant::ZERO + Duration::from_s(60)), [0]);
+        assert_eq!(announcer.next_at(), None);
+        announcer.reconfigure(Instant::ZERO + Duration::from_s(70), &on);
+        assert_eq!(play(&mut announcer, &on, Instant::ZERO + Duration::from_s(95)), [80_000, 90_000]);
+        announcer.reconfigure(Instant::ZERO + Duration::from_s(96), &on);
+        assert_eq!(announcer.next_at(), Some(Instant::ZERO + Duration::from_s(100)), "it goes on as it was");
     }
 
     #[test]

@@ -183,7 +183,6 @@ fn a_yield_taken_back_in_time_changes_nothing_for_the_clients() {
         [
             "PriorityChanged { from: 1, to: 100 }",
             "advert 100 to 224.0.0.18",
-            "AddAddresses",
             "Announce",
             "BACKUP -> MASTER: yield ended by operator"
         ]
