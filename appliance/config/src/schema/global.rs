@@ -22,10 +22,8 @@ const ADDRESS: &[Arg] = &[one("ADDRESS", Kind::Address)];
 
 const ONE_PROCESS: &str = "locum is one process and needs no such setting";
 const NO_IPVS: &str = "IPVS is left alone";
-const NO_MAIL: &str = "no mail is sent";
 const NO_SNMP: &str = "there is no SNMP agent; `locum show --json` and `locum metrics` have the figures";
 const NO_DBUS: &str = "there is no D-Bus service; the control socket has all of it";
-const NO_FIFO: &str = "no FIFO is written; `locum watch --json` has the same and more";
 const NO_FIREWALL: &str = "no firewall rules are written";
 const BUFFERS: &str = "receive buffers are sized by locum, and an overrun is followed by a full resynchronisation";
 const SOCKET_INSTEAD: &str = "no state files are written; the control socket has all of it";
@@ -95,38 +93,38 @@ static KEYWORDS: &[Keyword] = &[
     no_effect("iproute_usr_dir", "2.3.2", PATH, "Where iproute2's name tables stand.", "they are looked for in the usual places"),
     no_effect("iproute_etc_dir", "2.3.2", PATH, "Where iproute2's name tables stand.", "they are looked for in the usual places"),
     // Mail.
-    not_yet("notification_email", "0.5.3", NONE, "Who gets mail.", NO_MAIL).opens(&EMAILS),
-    not_yet("notification_email_from", "0.5.3", &[one("ADDRESS", Kind::Word)], "Sender of mail.", NO_MAIL).default("keepalived@HOST"),
-    not_yet("smtp_server", "0.5.3", &[one("HOST", Kind::Word), optional("PORT", int(1, 65_535))], "The mail relay.", NO_MAIL),
-    not_yet("smtp_helo_name", "1.2.20", &[one("NAME", Kind::Word)], "Our name towards the relay.", NO_MAIL).default("the host name"),
-    not_yet("smtp_connect_timeout", "0.5.3", &[one("SECONDS", decimal_seconds(0, 86_400))], "How long the relay may take.", NO_MAIL).default("30"),
-    not_yet("smtp_alert", "2.0.0", SWITCH, "smtp_alert of all that does not say.", NO_MAIL).default("off"),
-    not_yet("smtp_alert_vrrp", "2.0.0", SWITCH, "smtp_alert of instances and groups that do not say.", NO_MAIL).default("smtp_alert"),
-    not_yet("no_email_faults", "2.0.0", NONE, "No mail about FAULT.", NO_MAIL),
-    not_yet("smtp_user", OWN, &[one("NAME", Kind::Word)], "The name to log in to the relay with.", NO_MAIL).default("no login"),
-    not_yet("smtp_password_file", OWN, PATH, "A file that only root can read and whose first line is the password for the relay.", NO_MAIL),
-    not_yet("smtp_security", OWN, &[one("none|starttls|tls", Kind::Choice(&["none", "starttls", "tls"]))], "Whether mail is sent over TLS: by STARTTLS, or from the first byte (port 465).", NO_MAIL).default("none"),
-    not_yet("smtp_ca_file", OWN, PATH, "Certificates (PEM) that the relay's certificate must be signed by.", NO_MAIL).default("those of the system"),
-    not_yet("smtp_digest", OWN, &[one("SECONDS", seconds(0, 86_400))], "After a mail, transitions within so many seconds come in one mail; 0 for a mail each.", NO_MAIL).default("60"),
+    supported("notification_email", "0.5.3", NONE, "Who gets mail.").opens(&EMAILS),
+    supported("notification_email_from", "0.5.3", &[one("ADDRESS", Kind::Word)], "Sender of mail.").default("keepalived@HOST"),
+    supported("smtp_server", "0.5.3", &[one("HOST", Kind::Word), optional("PORT", int(1, 65_535))], "The mail relay."),
+    supported("smtp_helo_name", "1.2.20", &[one("NAME", Kind::Word)], "Our name towards the relay.").default("the host name"),
+    supported("smtp_connect_timeout", "0.5.3", &[one("SECONDS", decimal_seconds(0, 86_400))], "How long the relay may take.").default("30"),
+    supported("smtp_alert", "2.0.0", SWITCH, "smtp_alert of all that does not say.").default("off"),
+    supported("smtp_alert_vrrp", "2.0.0", SWITCH, "smtp_alert of instances and groups that do not say.").default("smtp_alert"),
+    supported("no_email_faults", "2.0.0", NONE, "No mail about FAULT."),
+    supported("smtp_user", OWN, &[one("NAME", Kind::Word)], "The name to log in to the relay with.").default("no login"),
+    supported("smtp_password_file", OWN, PATH, "A file that only root can read and whose first line is the password for the relay."),
+    supported("smtp_security", OWN, &[one("none|starttls|tls", Kind::Choice(&["none", "starttls", "tls"]))], "Whether mail is sent over TLS: by STARTTLS, or from the first byte (port 465).").default("none"),
+    supported("smtp_ca_file", OWN, PATH, "Certificates (PEM) that the relay's certificate must be signed by.").default("those of the system"),
+    supported("smtp_digest", OWN, &[one("SECONDS", seconds(0, 86_400))], "Of more than five transitions within so many seconds, those after the fifth come in one mail; 0 for a mail each.").default("60"),
     outside("smtp_alert_checker", "2.0.0", SWITCH, "Mail of the load balancer.", NO_IPVS),
     outside("checker_log_all_failures", "2.0.11", SWITCH, "Log of the load balancer.", NO_IPVS),
     outside("no_checker_emails", "2.0.0", NONE, "Mail of the load balancer.", NO_IPVS),
     // Scripts.
-    not_yet("script_user", "1.3.0", &[one("USER", Kind::Word), optional("GROUP", Kind::Word)], "User and group that scripts run as.", "no script is run").default("keepalived_script if there is such a user, else root"),
-    not_yet("enable_script_security", "1.3.0", NONE, "Does not run scripts as root that others than root can change.", "no script is run"),
+    supported("script_user", "1.3.0", &[one("USER", Kind::Word), optional("GROUP", Kind::Word)], "User and group that scripts run as.").default("keepalived_script if there is such a user, else root"),
+    supported("enable_script_security", "1.3.0", NONE, "Does not run scripts as root that others than root can change."),
     not_yet("set_supplementary_groups", "2.4.0", NONE, "Scripts get the supplementary groups of their user.", "no script is run"),
     not_yet("use_symlink_paths", "2.3.0", SWITCH, "Keeps symbolic links in the paths of scripts.", "no script is run"),
-    not_yet("startup_script", "2.1.0", SCRIPT_ARGS, "Run before the start.", "it is not run; use the service manager"),
-    not_yet("startup_script_timeout", "2.1.0", &[one("SECONDS", seconds(1, 1_000))], "How long it may take.", "it is not run").default("10"),
-    not_yet("shutdown_script", "2.1.0", SCRIPT_ARGS, "Run after the end.", "it is not run; use the service manager"),
-    not_yet("shutdown_script_timeout", "2.1.0", &[one("SECONDS", seconds(1, 1_000))], "How long it may take.", "it is not run").default("10"),
-    not_yet("notify_fifo", "1.3.6", FIFO, "A FIFO that gets all transitions.", NO_FIFO),
-    not_yet("notify_fifo_script", "1.3.6", SCRIPT_ARGS, "A script that reads it.", NO_FIFO),
-    not_yet("vrrp_notify_fifo", "1.3.6", FIFO, "A FIFO that gets the transitions of instances.", NO_FIFO),
-    not_yet("vrrp_notify_fifo_script", "1.3.6", SCRIPT_ARGS, "A script that reads it.", NO_FIFO),
-    not_yet("vrrp_notify_priority_changes", "2.0.16", SWITCH, "Reports changes of the priority on the FIFOs.", NO_FIFO),
-    not_yet("notify_timeout", OWN, &[one("SECONDS", decimal_seconds(1_000_000, 86_400))], "How long a notify script may run before it is killed.", "no script is run").default("60"),
-    not_yet("fifo_write_vrrp_states_on_reload", "2.2.5", NONE, "Writes all states to the FIFOs after a reload.", NO_FIFO),
+    supported("startup_script", "2.1.0", SCRIPT_ARGS, "Run before the start."),
+    supported("startup_script_timeout", "2.1.0", &[one("SECONDS", seconds(1, 1_000))], "How long it may take.").default("10"),
+    supported("shutdown_script", "2.1.0", SCRIPT_ARGS, "Run after the end."),
+    supported("shutdown_script_timeout", "2.1.0", &[one("SECONDS", seconds(1, 1_000))], "How long it may take.").default("10"),
+    supported("notify_fifo", "1.3.6", FIFO, "A FIFO that gets all transitions."),
+    supported("notify_fifo_script", "1.3.6", SCRIPT_ARGS, "A script that reads it."),
+    supported("vrrp_notify_fifo", "1.3.6", FIFO, "A FIFO that gets the transitions of instances."),
+    supported("vrrp_notify_fifo_script", "1.3.6", SCRIPT_ARGS, "A script that reads it."),
+    supported("vrrp_notify_priority_changes", "2.0.16", SWITCH, "Reports changes of the priority on the FIFOs."),
+    supported("notify_timeout", OWN, &[one("SECONDS", decimal_seconds(1_000_000, 86_400))], "How long a notify script may run before it is killed.").default("60"),
+    supported("fifo_write_vrrp_states_on_reload", "2.2.5", NONE, "Writes all states to the FIFOs after a reload."),
     outside("lvs_notify_fifo", "1.3.6", FIFO, "FIFO of the load balancer.", NO_IPVS),
     outside("lvs_notify_fifo_script", "1.3.6", SCRIPT_ARGS, "A script that reads it.", NO_IPVS),
     // Reload and files.

@@ -48,7 +48,6 @@ const VMAC_INSTEAD: &str = "the VIPs go on the interface itself, and gratuitous 
 const IPVLAN_INSTEAD: &str = "the adverts are sent and the VIPs stand on the interface itself";
 const VMAC: &[super::Arg] = &[any("[name] NAME | MAC | netlink_notify_msg | group GROUP", Kind::Word)];
 const IPVLAN: &[super::Arg] = &[any("[name] NAME | ADDRESS[/PREFIX] | bridge|private|vepa | group GROUP", Kind::Word)];
-const NOTIFY_INSTEAD: &str = "the script is not run; `locum watch` shows each transition";
 const TRACK_INSTEAD: &str = "the priority and state of the instance do not follow it";
 
 #[rustfmt::skip] // a row a keyword
@@ -123,15 +122,15 @@ static KEYWORDS: &[Keyword] = &[
     outside("track_bfd", "2.0.0", NONE, "BFD sessions whose loss lowers the priority, or means FAULT.", TRACK_INSTEAD).opens(&TRACK_BFD_LIST),
     no_effect("linkbeat_use_polling", "2.0.0", NONE, "Polls the link state.", "the kernel reports link changes by netlink"),
     // Who is told.
-    not_yet("notify_master", "0.5.9", SCRIPT_ARGS, "Run on becoming MASTER.", NOTIFY_INSTEAD),
-    not_yet("notify_backup", "0.5.9", SCRIPT_ARGS, "Run on becoming BACKUP.", NOTIFY_INSTEAD),
-    not_yet("notify_fault", "0.5.9", SCRIPT_ARGS, "Run on entering FAULT.", NOTIFY_INSTEAD),
-    not_yet("notify_stop", "1.1.13", SCRIPT_ARGS, "Run when the service stops.", NOTIFY_INSTEAD),
-    not_yet("notify_deleted", "2.1.0", &[optional("COMMAND", Kind::Script), optional("USER", Kind::Word), optional("GROUP", Kind::Word)], "Run when a reload deletes the instance.", NOTIFY_INSTEAD),
-    not_yet("notify", "0.5.3", SCRIPT_ARGS, "Run on every transition, with INSTANCE, the name, the state and the priority added.", NOTIFY_INSTEAD),
-    not_yet("notify_master_rx_lower_pri", "2.0.6", SCRIPT_ARGS, "Run when a MASTER hears a lower priority.", NOTIFY_INSTEAD),
-    not_yet("notify_priority_changes", "2.0.16", SWITCH, "Reports changes of the priority on the notify FIFOs.", "there are no notify FIFOs"),
-    not_yet("smtp_alert", "0.5.7", SWITCH, "Mails each transition.", "no mail is sent"),
+    supported("notify_master", "0.5.9", SCRIPT_ARGS, "Run on becoming MASTER."),
+    supported("notify_backup", "0.5.9", SCRIPT_ARGS, "Run on becoming BACKUP."),
+    supported("notify_fault", "0.5.9", SCRIPT_ARGS, "Run on entering FAULT."),
+    supported("notify_stop", "1.1.13", SCRIPT_ARGS, "Run when the service stops."),
+    supported("notify_deleted", "2.1.0", &[optional("COMMAND", Kind::Script), optional("USER", Kind::Word), optional("GROUP", Kind::Word)], "Run when a reload deletes the instance."),
+    supported("notify", "0.5.3", SCRIPT_ARGS, "Run on every transition, with INSTANCE, the name, the state and the priority added."),
+    supported("notify_master_rx_lower_pri", "2.0.6", SCRIPT_ARGS, "Run when a MASTER hears a lower priority."),
+    supported("notify_priority_changes", "2.0.16", SWITCH, "Reports changes of the priority on the notify FIFOs."),
+    supported("smtp_alert", "0.5.7", SWITCH, "Mails each transition."),
     // Of no consequence here.
     no_effect("debug", "0.5.3", &[one("LEVEL", int(0, 4))], "Debug level.", "keepalived does not act on it either"),
     no_effect("kernel_rx_buf_size", "2.0.3", &[one("BYTES", int(1, i32::MAX as i64))], "Receive buffer of the socket.", "the receive buffers are sized for the number of instances"),

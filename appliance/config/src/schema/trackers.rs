@@ -108,13 +108,13 @@ pub static SYNC_GROUP: Place = Place::new(
         not_yet("track_process", "2.0.11", NONE, "vrrp_track_process blocks that all members follow.", TRACK_INSTEAD).opens(&TRACK_PROCESS_LIST),
         not_yet("track_probe", OWN, NONE, "vrrp_probe blocks that all members follow.", TRACK_INSTEAD).opens(&TRACK_PROBE_LIST),
         outside("track_bfd", "2.0.0", NONE, "BFD sessions that all members follow.", TRACK_INSTEAD).opens(&TRACK_BFD_LIST),
-        not_yet("notify_master", "0.6.4", SCRIPT_ARGS, "Run when the group becomes MASTER.", NOTIFY_INSTEAD),
-        not_yet("notify_backup", "0.6.4", SCRIPT_ARGS, "Run when the group becomes BACKUP.", NOTIFY_INSTEAD),
-        not_yet("notify_fault", "0.6.4", SCRIPT_ARGS, "Run when the group enters FAULT.", NOTIFY_INSTEAD),
-        not_yet("notify_stop", "2.0.0", SCRIPT_ARGS, "Run when the service stops.", NOTIFY_INSTEAD),
-        not_yet("notify", "1.1.2", SCRIPT_ARGS, "Run on every transition, with GROUP, the name, the state and the priority added.", NOTIFY_INSTEAD),
-        not_yet("notify_priority_changes", "2.2.0", SWITCH, "Reports changes of the priority on the notify FIFOs.", "there are no notify FIFOs"),
-        not_yet("smtp_alert", "1.0.0", SWITCH, "Mails each transition.", "no mail is sent"),
+        supported("notify_master", "0.6.4", SCRIPT_ARGS, "Run when the group becomes MASTER."),
+        supported("notify_backup", "0.6.4", SCRIPT_ARGS, "Run when the group becomes BACKUP."),
+        supported("notify_fault", "0.6.4", SCRIPT_ARGS, "Run when the group enters FAULT."),
+        supported("notify_stop", "2.0.0", SCRIPT_ARGS, "Run when the service stops."),
+        supported("notify", "1.1.2", SCRIPT_ARGS, "Run on every transition, with GROUP, the name, the state and the priority added."),
+        supported("notify_priority_changes", "2.2.0", SWITCH, "Reports changes of the priority on the notify FIFOs."),
+        supported("smtp_alert", "1.0.0", SWITCH, "Mails each transition."),
         keyword("global_tracking", "1.2.3", NONE, Status::Renamed("sync_group_tracking_weight"), "Deprecated."),
         not_yet("sync_group_tracking_weight", "2.0.0", NONE, "Members may have trackers with weights.", TRACK_INSTEAD),
     ],
@@ -160,4 +160,3 @@ const WEIGHT_253: &[Arg] = &[one("WEIGHT", int(-253, 253)), REVERSE];
 const WEIGHT_254: &[Arg] = &[one("WEIGHT", int(-254, 254)), REVERSE];
 const WEIGHT_HELP: &str = "Above 0: added to the priority while it is good. Below 0: taken off while it is bad. 0: bad means FAULT. `reverse` turns the sign of what is added.";
 const TRACK_INSTEAD: &str = "the members do not follow it";
-const NOTIFY_INSTEAD: &str = "the script is not run; `locum watch` shows each transition";
