@@ -112,8 +112,8 @@ static KEYWORDS: &[Keyword] = &[
     // Scripts.
     supported("script_user", "1.3.0", &[one("USER", Kind::Word), optional("GROUP", Kind::Word)], "User and group that scripts run as.").default("keepalived_script if there is such a user, else root"),
     supported("enable_script_security", "1.3.0", NONE, "Does not run scripts as root that others than root can change."),
-    not_yet("set_supplementary_groups", "2.4.0", NONE, "Scripts get the supplementary groups of their user.", "no script is run"),
-    not_yet("use_symlink_paths", "2.3.0", SWITCH, "Keeps symbolic links in the paths of scripts.", "no script is run"),
+    supported("set_supplementary_groups", "2.4.0", NONE, "Scripts get the supplementary groups of their user."),
+    no_effect("use_symlink_paths", "2.3.0", SWITCH, "Keeps symbolic links in the paths of scripts.", "scripts are run by the path that is written, links and all"),
     supported("startup_script", "2.1.0", SCRIPT_ARGS, "Run before the start."),
     supported("startup_script_timeout", "2.1.0", &[one("SECONDS", seconds(1, 1_000))], "How long it may take.").default("10"),
     supported("shutdown_script", "2.1.0", SCRIPT_ARGS, "Run after the end."),

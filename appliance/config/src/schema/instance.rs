@@ -114,11 +114,11 @@ static KEYWORDS: &[Keyword] = &[
     not_yet("use_ipvlan", "2.0.17", IPVLAN, "Runs on an ipvlan interface, which has an address of its own and the MAC address of the interface below it.", IPVLAN_INSTEAD),
     // What it follows.
     supported("dont_track_primary", "1.1.8", NONE, "The instance stays up when its own interface goes down."),
-    not_yet("track_interface", "1.0.1", NONE, "Interfaces whose loss lowers the priority, or means FAULT.", TRACK_INSTEAD).opens(&TRACK_INTERFACE_LIST),
-    not_yet("track_script", "1.1.13", NONE, "vrrp_script blocks whose failure lowers the priority, or means FAULT.", TRACK_INSTEAD).opens(&TRACK_SCRIPT_LIST),
-    not_yet("track_file", "2.0.0", NONE, "track_file blocks whose value counts into the priority.", TRACK_INSTEAD).opens(&TRACK_FILE_LIST),
-    not_yet("track_process", "2.0.11", NONE, "vrrp_track_process blocks whose loss lowers the priority, or means FAULT.", TRACK_INSTEAD).opens(&TRACK_PROCESS_LIST),
-    not_yet("track_probe", OWN, NONE, "vrrp_probe blocks whose failure lowers the priority, or means FAULT.", TRACK_INSTEAD).opens(&TRACK_PROBE_LIST),
+    supported("track_interface", "1.0.1", NONE, "Interfaces whose loss lowers the priority, or means FAULT.").opens(&TRACK_INTERFACE_LIST),
+    supported("track_script", "1.1.13", NONE, "vrrp_script blocks whose failure lowers the priority, or means FAULT.").opens(&TRACK_SCRIPT_LIST),
+    supported("track_file", "2.0.0", NONE, "track_file blocks whose value counts into the priority.").opens(&TRACK_FILE_LIST),
+    supported("track_process", "2.0.11", NONE, "vrrp_track_process blocks whose loss lowers the priority, or means FAULT.").opens(&TRACK_PROCESS_LIST),
+    supported("track_probe", OWN, NONE, "vrrp_probe blocks whose failure lowers the priority, or means FAULT.").opens(&TRACK_PROBE_LIST),
     outside("track_bfd", "2.0.0", NONE, "BFD sessions whose loss lowers the priority, or means FAULT.", TRACK_INSTEAD).opens(&TRACK_BFD_LIST),
     no_effect("linkbeat_use_polling", "2.0.0", NONE, "Polls the link state.", "the kernel reports link changes by netlink"),
     // Who is told.

@@ -102,11 +102,11 @@ pub static SYNC_GROUP: Place = Place::new(
     "vrrp_sync_group",
     &[
         supported("group", "0.6.4", NONE, "The instances that change state together.").opens(&MEMBERS),
-        not_yet("track_interface", "2.0.0", NONE, "Interfaces that all members follow.", TRACK_INSTEAD).opens(&TRACK_INTERFACE_LIST),
-        not_yet("track_script", "2.0.0", NONE, "vrrp_script blocks that all members follow.", TRACK_INSTEAD).opens(&TRACK_SCRIPT_LIST),
-        not_yet("track_file", "2.0.0", NONE, "track_file blocks that all members follow.", TRACK_INSTEAD).opens(&TRACK_FILE_LIST),
-        not_yet("track_process", "2.0.11", NONE, "vrrp_track_process blocks that all members follow.", TRACK_INSTEAD).opens(&TRACK_PROCESS_LIST),
-        not_yet("track_probe", OWN, NONE, "vrrp_probe blocks that all members follow.", TRACK_INSTEAD).opens(&TRACK_PROBE_LIST),
+        supported("track_interface", "2.0.0", NONE, "Interfaces that all members follow.").opens(&TRACK_INTERFACE_LIST),
+        supported("track_script", "2.0.0", NONE, "vrrp_script blocks that all members follow.").opens(&TRACK_SCRIPT_LIST),
+        supported("track_file", "2.0.0", NONE, "track_file blocks that all members follow.").opens(&TRACK_FILE_LIST),
+        supported("track_process", "2.0.11", NONE, "vrrp_track_process blocks that all members follow.").opens(&TRACK_PROCESS_LIST),
+        supported("track_probe", OWN, NONE, "vrrp_probe blocks that all members follow.").opens(&TRACK_PROBE_LIST),
         outside("track_bfd", "2.0.0", NONE, "BFD sessions that all members follow.", TRACK_INSTEAD).opens(&TRACK_BFD_LIST),
         supported("notify_master", "0.6.4", SCRIPT_ARGS, "Run when the group becomes MASTER."),
         supported("notify_backup", "0.6.4", SCRIPT_ARGS, "Run when the group becomes BACKUP."),
@@ -116,7 +116,7 @@ pub static SYNC_GROUP: Place = Place::new(
         supported("notify_priority_changes", "2.2.0", SWITCH, "Reports changes of the priority on the notify FIFOs."),
         supported("smtp_alert", "1.0.0", SWITCH, "Mails each transition."),
         keyword("global_tracking", "1.2.3", NONE, Status::Renamed("sync_group_tracking_weight"), "Deprecated."),
-        not_yet("sync_group_tracking_weight", "2.0.0", NONE, "Members may have trackers with weights.", TRACK_INSTEAD),
+        supported("sync_group_tracking_weight", "2.0.0", NONE, "Members may have trackers with weights."),
     ],
 );
 
