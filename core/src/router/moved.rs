@@ -122,6 +122,7 @@ impl<S: Storage> VirtualRouter<S> {
             Phase::Master { advertise_at } => {
                 let advertise_at = advertise_at.min(now + self.config.advert_interval());
                 self.phase = Phase::Master { advertise_at };
+                self.announcer.reconfigure(now, &self.config.announce);
             }
             Phase::Init { .. } | Phase::Stopped | Phase::Fault | Phase::Leaving { .. } | Phase::Yielding { .. } => {}
         }

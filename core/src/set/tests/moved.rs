@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::priority::{Track, Weight};
+use crate::router::AnnounceConfig;
 use core::net::Ipv4Addr;
 
 const fn track(tracker: u16, value: i16) -> Track {
@@ -320,6 +321,26 @@ fn a_master_goes_on_with_a_new_configuration() {
     bench.until(DOWN_US + 1_000_000);
     assert_eq!(bench.sent.len(), 1, "at the moment it was due");
     assert_eq!(bench.sent[0].2[22..24], [120, 2], "priority and number of addresses");
+}
+
+/// Found by the operations of the fuzzer: a refresh every zero seconds never ended.
+#[test]
+fn a_refresh_begins_and_ends_with_the_configuration() {
+    let mut bench = tracking_master(PROXY);
+    let with = |refresh| {
+        let announce = AnnounceConfig { refresh, repeat: 1, delay: Duration::ZERO, ..AnnounceConfig::default() };
+        Config { tracks: PROXY, announce, ..config(100) }
+    };
+    let start = DOWN_US + 10_000_000;
+    bench.until(start);
+    bench.lines();
+    reconfigure(&mut bench, with(Duration::from_s(10)));
+    bench.until(start + 25_000_000);
+    assert_eq!(bench.times("Announce"), [start + 10_000_000, start + 20_000_000]);
+    bench.lines();
+    reconfigure(&mut bench, with(Duration::ZERO));
+    bench.until(start + 60_000_000);
+    assert_eq!(bench.times("Announce"), [0; 0]);
 }
 
 #[test]
