@@ -2,8 +2,8 @@
 
 use super::Status;
 use super::{
-    Arg, Keyword, Kind, NONE, OWN, Place, SCRIPT_ARGS, SWITCH, any, decimal_seconds, int, keyword, not_yet, one,
-    optional, outside, renamed, supported,
+    Arg, Keyword, Kind, NONE, OWN, Place, SCRIPT_ARGS, SWITCH, any, decimal_seconds, int, keyword, one, optional,
+    outside, renamed, supported,
 };
 
 /// `vrrp_script NAME { … }`
