@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use locum_config::edit::{Edit, EditError, List, Origin, WriteError};
+use locum_config::edit::{BlockName, Edit, EditError, Origin, WriteError};
 use locum_config::model::{Model, Peer, Setting};
 use locum_config::source::FileId;
 use locum_config::syntax;
@@ -15,19 +15,27 @@ use proptest::prelude::*;
 
 fn set(instance: &str, keyword: &str, values: &[&str]) -> Edit {
     let values = values.iter().map(|value| (*value).to_owned()).collect();
-    Edit::Set { instance: instance.into(), keyword: keyword.into(), values }
+    Edit::Set { block: BlockName::instance(instance), keyword: keyword.into(), values }
 }
 
 fn unset(instance: &str, keyword: &str) -> Edit {
-    Edit::Unset { instance: instance.into(), keyword: keyword.into() }
+    Edit::Unset { block: BlockName::instance(instance), keyword: keyword.into() }
 }
 
-fn add(list: List, line: &str) -> Edit {
-    Edit::AddEntry { instance: "V".into(), list, words: line.split(' ').map(str::to_owned).collect() }
+fn add(list: &str, line: &str) -> Edit {
+    add_to(BlockName::instance("V"), list, line)
 }
 
-fn remove(list: List, address: &str) -> Edit {
-    Edit::RemoveEntry { instance: "V".into(), list, address: address.parse().unwrap() }
+fn add_to(block: BlockName, list: &str, line: &str) -> Edit {
+    Edit::AddEntry { block, list: list.into(), words: line.split(' ').map(str::to_owned).collect() }
+}
+
+fn remove(list: &str, entry: &str) -> Edit {
+    remove_from(BlockName::instance("V"), list, entry)
+}
+
+fn remove_from(block: BlockName, list: &str, entry: &str) -> Edit {
+    Edit::RemoveEntry { block, list: list.into(), entry: entry.into() }
 }
 
 fn edited(text: &str, edits: &[Edit]) -> Result<String, EditError> {
@@ -104,16 +112,20 @@ fn passwords_go_where_they_belong() {
 #[test]
 fn vips_and_peers_come_and_go() {
     let more = FILE.replace("# web\n", "# web\n\t172.20.45.249/24 dev eth0 label eth0:2\n");
-    expect(FILE, &[add(List::Addresses, "172.20.45.249/24 dev eth0 label eth0:2")], &more);
-    expect(&more, &[remove(List::Addresses, "172.20.45.249")], FILE);
-    expect(&more, &[remove(List::Addresses, "172.20.45.248")], &more.replace("172.20.45.248 dev eth0 # web", "# web"));
+    expect(FILE, &[add("virtual_ipaddress", "172.20.45.249/24 dev eth0 label eth0:2")], &more);
+    expect(&more, &[remove("virtual_ipaddress", "172.20.45.249")], FILE);
+    expect(
+        &more,
+        &[remove("virtual_ipaddress", "172.20.45.248")],
+        &more.replace("172.20.45.248 dev eth0 # web", "# web"),
+    );
     let peers = FILE.replace("# b\n", "# b\n    172.20.45.133\n");
-    expect(FILE, &[add(List::Peers, "172.20.45.133")], &peers);
-    expect(&peers, &[remove(List::Peers, "172.20.45.133")], FILE);
+    expect(FILE, &[add("unicast_peer", "172.20.45.133")], &peers);
+    expect(&peers, &[remove("unicast_peer", "172.20.45.133")], FILE);
     let excluded = FILE.replace("    }\n}\n", "    }\n    virtual_ipaddress_excluded {\n        10.0.0.1\n    }\n}\n");
-    expect(FILE, &[add(List::ExcludedAddresses, "10.0.0.1")], &excluded);
-    assert!(matches!(edited(FILE, &[add(List::Addresses, "172.20.45.248/32")]), Err(EditError::AlreadyThere(_))));
-    assert!(matches!(edited(FILE, &[remove(List::Peers, "172.20.45.9")]), Err(EditError::NotThere(_))));
+    expect(FILE, &[add("virtual_ipaddress_excluded", "10.0.0.1")], &excluded);
+    assert!(matches!(edited(FILE, &[add("virtual_ipaddress", "172.20.45.248/32")]), Err(EditError::AlreadyThere(_))));
+    assert!(matches!(edited(FILE, &[remove("unicast_peer", "172.20.45.9")]), Err(EditError::NotThere(_))));
 }
 
 #[test]
@@ -121,7 +133,7 @@ fn blocks_on_one_line_stay_readable() {
     let line = "vrrp_instance V { virtual_router_id 1\ninterface eth0\nvirtual_ipaddress { 10.0.0.1 } }\n";
     expect(
         line,
-        &[add(List::Addresses, "10.0.0.2")],
+        &[add("virtual_ipaddress", "10.0.0.2")],
         "vrrp_instance V { virtual_router_id 1\ninterface eth0\nvirtual_ipaddress { 10.0.0.1 \n    10.0.0.2\n} }\n",
     );
     expect(line, &[set("V", "priority", &["9"])], &line.replace("eth0\n", "eth0\npriority 9\n"));
@@ -130,10 +142,10 @@ fn blocks_on_one_line_stay_readable() {
 #[test]
 fn instances_come_and_go() {
     let edits = [
-        Edit::AddInstance { name: "W".into() },
+        Edit::AddBlock { block: BlockName::instance("W") },
         set("W", "interface", &["eth0"]),
         set("W", "virtual_router_id", &["46"]),
-        Edit::AddEntry { instance: "W".into(), list: List::Addresses, words: vec!["172.20.45.250".into()] },
+        add_to(BlockName::instance("W"), "virtual_ipaddress", "172.20.45.250"),
     ];
     let text = "vrrp_instance W {\n    interface eth0\n    virtual_router_id 46\n    virtual_ipaddress {\n        \
                 172.20.45.250\n    }\n}\n";
@@ -141,10 +153,99 @@ fn instances_come_and_go() {
     expect("", &edits, text);
     let behind = format!("{FILE}\nvrrp_script s {{\n script /bin/true\n}}");
     expect(&behind, &edits, &format!("{FILE}\n{text}\nvrrp_script s {{\n script /bin/true\n}}"));
-    expect(&format!("{text}{FILE}"), &[Edit::RemoveInstance { name: "W".into() }], FILE);
-    assert!(matches!(edited(FILE, &[Edit::AddInstance { name: "V".into() }]), Err(EditError::AlreadyThere(_))));
-    let Err(EditError::NoInstance { near, .. }) = edited(FILE, &[set("v", "priority", &["1"])]) else { panic!() };
+    expect(&format!("{text}{FILE}"), &[Edit::RemoveBlock { block: BlockName::instance("W") }], FILE);
+    assert!(matches!(
+        edited(FILE, &[Edit::AddBlock { block: BlockName::instance("V") }]),
+        Err(EditError::AlreadyThere(_))
+    ));
+    let Err(EditError::NoBlock { near, .. }) = edited(FILE, &[set("v", "priority", &["1"])]) else { panic!() };
     assert_eq!(near.as_deref(), Some("V"));
+}
+
+#[test]
+fn any_block_is_edited_by_its_name() {
+    let script = "vrrp_script chk {\n    script /bin/true\n    weight 10\n}\n";
+    let text = format!("{script}{FILE}");
+    let chk = || BlockName::named("vrrp_script", "chk");
+    let weigh = |values: &[&str]| Edit::Set {
+        block: chk(),
+        keyword: "weight".into(),
+        values: values.iter().map(|value| (*value).to_owned()).collect(),
+    };
+    expect(&text, &[weigh(&["-20", "reverse"])], &text.replace("weight 10", "weight -20 reverse"));
+    expect(&text, &[Edit::Unset { block: chk(), keyword: "weight".into() }], &text.replace("    weight 10\n", ""));
+    let tracked = text.replace("    }\n}\n", "    }\n    track_script {\n        chk weight 5\n    }\n}\n");
+    expect(&text, &[add("track_script", "chk weight 5")], &tracked);
+    // The last of a list leaves an empty block, in which the next one finds its place.
+    let emptied = tracked.replace("        chk weight 5\n", "");
+    expect(&tracked, &[remove("track_script", "chk")], &emptied);
+    expect(&emptied, &[add("track_script", "chk weight 5")], &tracked);
+    // What somebody follows cannot be taken away; nothing is changed.
+    let gone = [Edit::RemoveBlock { block: chk() }];
+    assert!(matches!(edited(&tracked, &gone), Err(EditError::Invalid(_))));
+    expect(&text, &gone, FILE);
+    assert!(matches!(edited(FILE, &gone), Err(EditError::NoBlock { .. })));
+    let other = [Edit::AddBlock { block: BlockName::named("virtual_server", "x") }];
+    assert!(matches!(edited(FILE, &other), Err(EditError::UnknownBlock(_))));
+}
+
+#[test]
+fn groups_take_and_lose_members() {
+    let both = format!(
+        "{FILE}{}",
+        FILE.replace("instance V", "instance W").replace("_id 45", "_id 46").replace(".248", ".249")
+    );
+    let text = format!("{both}vrrp_sync_group G {{\n    group {{\n        V  W # both\n    }}\n}}\n");
+    let group = || BlockName::named("vrrp_sync_group", "G");
+    let one = text.replace("V  W #", "V #");
+    expect(&text, &[remove_from(group(), "group", "W")], &one);
+    expect(&text, &[remove_from(group(), "group", "V")], &text.replace("V  W #", "W #"));
+    expect(&one, &[add_to(group(), "group", "W")], &one.replace("# both\n", "# both\n        W\n"));
+    assert!(matches!(edited(&text, &[add_to(group(), "group", "W")]), Err(EditError::AlreadyThere(_))));
+    assert!(matches!(edited(&text, &[add_to(group(), "group", "X")]), Err(EditError::Invalid(_))));
+    let made = [
+        Edit::AddBlock { block: BlockName::named("vrrp_sync_group", "H") },
+        add_to(BlockName::named("vrrp_sync_group", "H"), "group", "V"),
+        add_to(BlockName::named("vrrp_sync_group", "H"), "group", "W"),
+    ];
+    let behind = "\nvrrp_sync_group H {\n    group {\n        V\n        W\n    }\n}\n";
+    expect(&both, &made, &format!("{both}{behind}"));
+}
+
+#[test]
+fn global_settings_are_edited_and_made_where_there_are_none() {
+    let mail = |keyword: &str, value: &str| Edit::Set {
+        block: BlockName::GlobalDefs,
+        keyword: keyword.into(),
+        values: vec![value.into()],
+    };
+    let text = format!(
+        "{FILE}\nglobal_defs {{\n    router_id gw\n    notification_email {{\n        a@example.com\n    }}\n}}\n"
+    );
+    let list = text.replace("    notification_email {\n        a@example.com\n    }\n", "");
+    expect(FILE, &[mail("router_id", "gw")], &list);
+    expect(&list, &[add_to(BlockName::GlobalDefs, "notification_email", "a@example.com")], &text);
+    expect(&text, &[mail("router_id", "edge")], &text.replace("router_id gw", "router_id edge"));
+    expect(
+        &text,
+        &[remove_from(BlockName::GlobalDefs, "notification_email", "a@example.com")],
+        &text.replace("        a@example.com\n", ""),
+    );
+}
+
+#[test]
+fn routes_are_lines_as_a_whole() {
+    let route = "192.168.9.0/24 via 172.20.45.9";
+    let text = FILE.replace("    }\n}\n", &format!("    }}\n    virtual_routes {{\n        {route}\n    }}\n}}\n"));
+    expect(FILE, &[add("virtual_routes", route)], &text);
+    let again = "192.168.9.0/24 via 172.20.45.8 metric 5";
+    let two = text.replace(&format!("{route}\n"), &format!("{route}\n        {again}\n"));
+    expect(&text, &[add("virtual_routes", again)], &two);
+    expect(&two, &[remove("virtual_routes", again)], &text);
+    assert!(matches!(edited(&text, &[add("virtual_routes", route)]), Err(EditError::AlreadyThere(_))));
+    let top = format!("{FILE}\nstatic_routes {{\n    {route}\n}}\n");
+    expect(FILE, &[add_to(BlockName::File, "static_routes", route)], &top);
+    expect(&top, &[remove_from(BlockName::File, "static_routes", route)], &top.replace(&format!("    {route}\n"), ""));
 }
 
 #[test]
@@ -158,7 +259,7 @@ fn what_comes_out_of_something_is_not_edited() {
     assert_eq!(place, "a.conf:7:5");
     expect(&defined, &[set("V", "state", &["MASTER"])], &defined.replace("BACKUP", "MASTER"));
     let sequence = FILE.replace("    172.20.45.132   # b\n", "~SEQ(I, 2, 3) 172.20.45.13${I}\n");
-    let removed = edited(&sequence, &[remove(List::Peers, "172.20.45.133")]);
+    let removed = edited(&sequence, &[remove("unicast_peer", "172.20.45.133")]);
     assert!(matches!(removed, Err(EditError::Elsewhere { origin: Origin::Substitution, .. })));
 }
 
@@ -346,27 +447,27 @@ fn choose(kind: Kind, number: u8, model: &Model) -> Option<(Edit, Model)> {
                 ..vip
             };
             instance.addresses.push(vip);
-            Edit::AddEntry { instance: name, list: List::Addresses, words: words.to_vec() }
+            add_to(BlockName::instance(&name), "virtual_ipaddress", &words.join(" "))
         }
         Kind::RemoveVip => {
             let address = instance.addresses.get(usize::from(number) % instance.addresses.len().max(1))?.address;
             instance.addresses.retain(|vip| vip.address != address);
-            Edit::RemoveEntry { instance: name, list: List::Addresses, address }
+            remove_from(BlockName::instance(&name), "virtual_ipaddress", &address.to_string())
         }
         Kind::AddPeer => {
             instance.peers.last()?;
             instance.peers.push(Setting::implied(Peer { address: fresh, min_ttl: None, max_ttl: None }));
-            Edit::AddEntry { instance: name, list: List::Peers, words: vec![fresh.to_string()] }
+            add_to(BlockName::instance(&name), "unicast_peer", &fresh.to_string())
         }
         Kind::RemovePeer => {
             let address = instance.peers.get(usize::from(number) % instance.peers.len().max(1))?.address;
             instance.peers.retain(|peer| peer.address != address);
             (!instance.peers.is_empty()).then_some(())?; // without any, multicast settings come into force
-            Edit::RemoveEntry { instance: name, list: List::Peers, address }
+            remove_from(BlockName::instance(&name), "unicast_peer", &address.to_string())
         }
         Kind::RemoveInstance => {
             after.instances.remove(at);
-            Edit::RemoveInstance { name }
+            Edit::RemoveBlock { block: BlockName::instance(&name) }
         }
     };
     // What has an error is refused, so nothing is broken in what an edit gives.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::BlockName;
 use crate::Configuration;
 
 /// Why an edit cannot be made. Nothing has been changed.
@@ -9,30 +10,36 @@ use crate::Configuration;
 pub enum EditError {
     /// The file is not UTF-8, so an edit could not keep every byte of it.
     NotUtf8,
-    /// The file is UCI, which edits do not know.
-    Uci,
+    /// UCI has no way to say this; the text says what it is.
+    NotInUci(String),
     /// It cannot be told which lines of the file belong to which block.
     Untellable,
-    /// There is no such instance.
-    NoInstance {
-        /// The name.
-        name: String,
+    /// There is no such block.
+    NoBlock {
+        /// Its kind and name.
+        block: BlockName,
         /// A name that may have been meant.
         near: Option<String>,
     },
-    /// There is an instance, or an entry, of this name already.
+    /// Blocks of this kind are not known, or have no names.
+    UnknownBlock(String),
+    /// There is a block, or an entry, of this name already.
     AlreadyThere(String),
     /// What is to be taken away is not there.
     NotThere(String),
-    /// Not a keyword of an instance.
+    /// Not a keyword of the block.
     UnknownKeyword {
         /// The word.
         keyword: String,
+        /// The kind of block.
+        place: &'static str,
         /// A keyword that may have been meant.
         near: Option<String>,
     },
     /// A keyword that opens a block, so that it has no value of its own.
     TakesBlock(String),
+    /// A keyword that opens no list.
+    NoList(String),
     /// A word that the language cannot express: with a line end, another control character or a double quote.
     Word,
     /// The words cannot be written so that they are read again as meant.
@@ -63,20 +70,35 @@ impl fmt::Display for EditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotUtf8 => f.write_str("the file is not UTF-8, so it cannot be edited without losing bytes"),
-            Self::Uci => f.write_str("the file is UCI: change it with `uci set` and `uci commit`"),
+            Self::NotInUci(what) => write!(f, "UCI has no way to say {what}"),
             Self::Untellable => f.write_str(
                 "the structure of the file cannot be told apart; put its errors right first (`locum check`)",
             ),
-            Self::NoInstance { name, near: None } => write!(f, "there is no instance `{name}`"),
-            Self::NoInstance { name, near: Some(near) } => {
-                write!(f, "there is no instance `{name}`; did you mean `{near}`?")
+            Self::NoBlock { block, near } => {
+                match block {
+                    BlockName::Named { keyword, name } if keyword == "vrrp_instance" => {
+                        write!(f, "there is no instance `{name}`")?;
+                    }
+                    block @ (BlockName::File | BlockName::GlobalDefs | BlockName::Named { .. }) => {
+                        write!(f, "there is no `{block}`")?;
+                    }
+                }
+                match near {
+                    Some(near) => write!(f, "; did you mean `{near}`?"),
+                    None => Ok(()),
+                }
             }
+            Self::UnknownBlock(keyword) => write!(f, "there are no blocks `{keyword} NAME`"),
             Self::AlreadyThere(what) => write!(f, "{what} is there already"),
             Self::NotThere(what) => write!(f, "there is no {what}"),
-            Self::UnknownKeyword { keyword, near: None } => write!(f, "`{keyword}` is no option of an instance"),
-            Self::UnknownKeyword { keyword, near: Some(near) } => {
-                write!(f, "`{keyword}` is no option of an instance; did you mean `{near}`?")
+            Self::UnknownKeyword { keyword, place, near } => {
+                write!(f, "`{keyword}` is no option of `{place}`")?;
+                match near {
+                    Some(near) => write!(f, "; did you mean `{near}`?"),
+                    None => Ok(()),
+                }
             }
+            Self::NoList(keyword) => write!(f, "`{keyword}` is no list"),
             Self::TakesBlock(keyword) => write!(f, "`{keyword}` is a block, not an option with a value"),
             Self::Word => f.write_str("a value cannot hold double quotes, line ends or other control characters"),
             Self::Unwritable => f.write_str("the value cannot be written so that it is read as meant"),

@@ -173,6 +173,20 @@ impl<'s> Layout<'s> {
         Change { start, end, text: String::new() }
     }
 
+    /// Takes a word away, with the blanks before it.
+    pub(super) fn remove_word(&self, word: &Word<'_>) -> Change {
+        let (mut start, end) = (word.at.start as usize, word.at.end as usize);
+        let before = self.text.get(..start).unwrap_or_default();
+        start -= before.len() - before.trim_end_matches([' ', '\t']).len();
+        // At the start of its line the indentation stays, and the blanks behind the word go.
+        if self.text.get(..start).is_none_or(|before| before.is_empty() || before.ends_with('\n')) {
+            let after = self.text.get(end..).unwrap_or_default();
+            let blanks = after.len() - after.trim_start_matches([' ', '\t']).len();
+            return Change { start: word.at.start as usize, end: end + blanks, text: String::new() };
+        }
+        Change { start, end, text: String::new() }
+    }
+
     fn token_at(&self, at: usize) -> Option<syntax::SyntaxToken> {
         let at = u32::try_from(at).ok()?;
         (usize::try_from(at).ok()? < self.text.len()).then_some(())?;

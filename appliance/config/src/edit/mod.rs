@@ -11,10 +11,9 @@ mod layout;
 mod write;
 
 use std::fmt;
-use std::net::IpAddr;
 
 pub use self::error::{EditError, Origin};
-use self::find::Found;
+pub(crate) use self::find::{Found, is_about};
 pub use self::write::WriteError;
 use crate::reading::Includes;
 use crate::schema::{self, Kind};
@@ -24,85 +23,103 @@ use crate::{Configuration, Surroundings, uci};
 /// One change.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Edit {
-    /// Writes an option of an instance, or changes the one that counts.
+    /// Writes an option of a block, or changes the line that counts.
     Set {
-        /// The instance.
-        instance: String,
-        /// The keyword: a plain one of `vrrp_instance`, or of its `authentication`.
+        /// The block.
+        block: BlockName,
+        /// The keyword: a plain one of the block, or of the `authentication` of an instance.
         keyword: String,
         /// The words after it, without quotes.
         values: Vec<String>,
     },
-    /// Takes an option of an instance away, wherever in its block it stands.
+    /// Takes an option of a block away, wherever in it it stands.
     Unset {
-        /// The instance.
-        instance: String,
+        /// The block.
+        block: BlockName,
         /// The keyword.
         keyword: String,
     },
-    /// Adds a line to a list of an instance.
+    /// Adds a line to a list of a block, or a name to a list of names.
     AddEntry {
-        /// The instance.
-        instance: String,
-        /// Which list.
-        list: List,
-        /// The words of the line: the address and its options.
+        /// The block.
+        block: BlockName,
+        /// The keyword that opens the list: `virtual_ipaddress`, `unicast_peer`, `track_script`, `group`, …
+        list: String,
+        /// The words of the line: the address or name, and its options.
         words: Vec<String>,
     },
-    /// Takes a line out of a list of an instance.
+    /// Takes a line, or a name, out of a list of a block.
     RemoveEntry {
-        /// The instance.
-        instance: String,
-        /// Which list.
-        list: List,
-        /// The address that the line is about.
-        address: IpAddr,
+        /// The block.
+        block: BlockName,
+        /// The keyword that opens the list.
+        list: String,
+        /// What the line is about: its address, its name, or the whole of it.
+        entry: String,
     },
-    /// Adds an instance with an empty block behind the last one. Further edits fill it.
-    AddInstance {
-        /// Its name.
-        name: String,
+    /// Adds an empty block behind the last one of its kind. Further edits fill it.
+    AddBlock {
+        /// Its kind and name.
+        block: BlockName,
     },
-    /// Takes an instance away, with all that stands in its block.
-    RemoveInstance {
+    /// Takes a block away, with all that stands in it.
+    RemoveBlock {
+        /// Its kind and name.
+        block: BlockName,
+    },
+}
+
+/// Where an edit is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlockName {
+    /// Outside all blocks.
+    File,
+    /// In `global_defs`.
+    GlobalDefs,
+    /// In the block of this kind and name.
+    Named {
+        /// What opens it: `vrrp_instance`, `vrrp_sync_group`, `vrrp_script`, …
+        keyword: String,
         /// Its name.
         name: String,
     },
 }
 
-/// A list of addresses in an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum List {
-    /// `virtual_ipaddress`
-    Addresses,
-    /// `virtual_ipaddress_excluded`
-    ExcludedAddresses,
-    /// `unicast_peer`
-    Peers,
-}
-
-impl List {
-    /// The keyword that opens it.
+impl BlockName {
+    /// A `vrrp_instance`.
     #[must_use]
-    pub const fn keyword(self) -> &'static str {
+    pub fn instance(name: &str) -> Self {
+        Self::named("vrrp_instance", name)
+    }
+
+    /// A block of any kind that has names.
+    #[must_use]
+    pub fn named(keyword: &str, name: &str) -> Self {
+        Self::Named { keyword: keyword.to_owned(), name: name.to_owned() }
+    }
+}
+
+impl fmt::Display for BlockName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Addresses => "virtual_ipaddress",
-            Self::ExcludedAddresses => "virtual_ipaddress_excluded",
-            Self::Peers => "unicast_peer",
+            Self::File => f.write_str("the file"),
+            Self::GlobalDefs => f.write_str("global_defs"),
+            Self::Named { keyword, name } => write!(f, "{keyword} {name}"),
         }
     }
 }
 
 impl Edit {
-    /// The instance that it is about.
+    /// The block that it is about.
     #[must_use]
-    pub fn instance(&self) -> &str {
+    pub fn block(&self) -> &BlockName {
         match self {
-            Self::Set { instance, .. }
-            | Self::Unset { instance, .. }
-            | Self::AddEntry { instance, .. }
-            | Self::RemoveEntry { instance, .. } => instance,
-            Self::AddInstance { name } | Self::RemoveInstance { name } => name,
+            Self::Set { block, .. }
+            | Self::Unset { block, .. }
+            | Self::AddEntry { block, .. }
+            | Self::RemoveEntry { block, .. }
+            | Self::AddBlock { block }
+            | Self::RemoveBlock { block } => block,
         }
     }
 }
@@ -110,21 +127,20 @@ impl Edit {
 impl fmt::Debug for Edit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Set { instance, keyword, values } => {
-                let known = schema::INSTANCE.keyword(keyword).or_else(|| schema::AUTHENTICATION.keyword(keyword));
-                let open = known.is_some_and(|known| known.args.iter().all(|arg| arg.kind != Kind::Secret));
-                let values = if open { values.join(" ") } else { "********".to_owned() };
-                write!(f, "set {instance} {keyword} {values}")
+            Self::Set { block, keyword, values } => {
+                let open = schema::places_of(keyword)
+                    .iter()
+                    .filter_map(|place| place.keyword(keyword))
+                    .all(|known| known.args.iter().all(|arg| arg.kind != Kind::Secret));
+                let values =
+                    if open && schema::help(keyword).is_some() { values.join(" ") } else { "********".to_owned() };
+                write!(f, "set {keyword} of {block} to {values}")
             }
-            Self::Unset { instance, keyword } => write!(f, "unset {instance} {keyword}"),
-            Self::AddEntry { instance, list, words } => {
-                write!(f, "add to {instance} {}: {}", list.keyword(), words.join(" "))
-            }
-            Self::RemoveEntry { instance, list, address } => {
-                write!(f, "remove from {instance} {}: {address}", list.keyword())
-            }
-            Self::AddInstance { name } => write!(f, "add instance {name}"),
-            Self::RemoveInstance { name } => write!(f, "remove instance {name}"),
+            Self::Unset { block, keyword } => write!(f, "unset {keyword} of {block}"),
+            Self::AddEntry { block, list, words } => write!(f, "add to {list} of {block}: {}", words.join(" ")),
+            Self::RemoveEntry { block, list, entry } => write!(f, "remove from {list} of {block}: {entry}"),
+            Self::AddBlock { block } => write!(f, "add {block}"),
+            Self::RemoveBlock { block } => write!(f, "remove {block}"),
         }
     }
 }
@@ -179,19 +195,26 @@ impl Configuration {
         if !main.is_utf8() {
             return Err(EditError::NotUtf8);
         }
-        if uci::is_uci(main.text()) {
-            return Err(EditError::Uci);
-        }
         if self.refuses_start() {
             return Err(EditError::Untellable);
         }
         let original = main.text().to_owned();
         let mut sources = self.sources.clone();
         let mut includes = self.includes.clone();
+        let is_uci = uci::is_uci(main.text());
         for edit in edits {
-            let changes = Found::new(&sources, &includes, around).changes(edit)?;
+            let changes = if is_uci {
+                uci::changes(&sources, &Found::uci(&sources), edit)?
+            } else {
+                Found::new(&sources, &includes, around).changes(edit)?
+            };
             apply(&mut sources, &mut includes, changes);
-            if !Found::new(&sources, &includes, around).is_done(edit) {
+            let done = if is_uci {
+                Found::uci(&sources).is_done(edit)
+            } else {
+                Found::new(&sources, &includes, around).is_done(edit)
+            };
+            if !done {
                 return Err(EditError::Unwritable);
             }
         }
@@ -209,10 +232,10 @@ fn main_text(sources: &Sources) -> &str {
 
 /// Bytes of the main file, and what to put in their place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Change {
-    start: usize,
-    end: usize,
-    text: String,
+pub(crate) struct Change {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) text: String,
 }
 
 /// Makes changes that do not overlap. What stands in place of `include` lines moves along.

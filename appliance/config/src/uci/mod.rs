@@ -5,11 +5,13 @@
 //! addresses may stand where the name of a section does, a flag of `0` is off, and a script is followed by those who
 //! name it.
 
+mod edit;
 mod lines;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+pub(crate) use self::edit::changes;
 pub(crate) use self::lines::is_uci;
 use self::lines::{Section, sections};
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
@@ -69,8 +71,11 @@ impl<'a, 's> Writer<'a, 's> {
                 let lines = if words.is_empty() { Vec::new() } else { vec![line(words)] };
                 Some(block(vec![word("interface_up_down_delays", section.kind.at)], section, lines))
             }
+            "static_routes" => {
+                let lines = section.all("route").flat_map(items).filter_map(|item| self.route(&item)).collect();
+                Some(block(vec![word("static_routes", section.kind.at)], section, lines))
+            }
             // Outside the project, which the reader says once for each.
-            "static_routes" => Some(block(vec![word("static_routes", section.kind.at)], section, Vec::new())),
             "bfd_instance" | "virtual_server" => {
                 let name = section.own_name().cloned().unwrap_or_else(|| word("-", section.kind.at));
                 Some(block(vec![section.kind.clone(), name], section, Vec::new()))
@@ -181,6 +186,7 @@ impl<'a, 's> Writer<'a, 's> {
                 }
                 Some(line(words))
             }
+            "virtual_routes" => self.route(item),
             "track_interface" => {
                 let tracked = self.refer(&["track_interface"], item)?;
                 let mut words = vec![self.need(tracked, "value")?];
@@ -218,6 +224,29 @@ impl<'a, 's> Writer<'a, 's> {
                 words.extend([word("label", at), word(label, at)]);
             }
             words.extend(section.get("scope").into_iter().flat_map(|scope| [word("scope", scope.at), scope.clone()]));
+        }
+        Some(line(words))
+    }
+
+    /// The `route` section of this name, as the init script writes it.
+    fn route(&mut self, item: &Word<'s>) -> Option<Statement<'s>> {
+        let section = self.refer(&["route"], item)?;
+        let mut words = Vec::new();
+        let blackhole =
+            section.get("blackhole").filter(|value| matches!(value.text.as_ref(), "1" | "yes" | "on" | "true"));
+        words.extend(blackhole.map(|value| word("blackhole", value.at)));
+        for (option, keyword) in
+            [("src_addr", "src"), ("address", "to"), ("gateway", "via"), ("device", "dev"), ("table", "table")]
+        {
+            let Some(value) = section.get(option) else { continue };
+            // LuCI offers the tables with a capital letter.
+            let value =
+                if keyword == "table" { word(value.text.to_ascii_lowercase(), value.at) } else { value.clone() };
+            words.extend([word(keyword, value.at), value]);
+        }
+        if section.get("address").is_none() {
+            self.need(section, "address");
+            return None;
         }
         Some(line(words))
     }
