@@ -146,6 +146,16 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Try who is told about an instance: runs each of its scripts, writes to each FIFO, sends a mail
+    ///
+    /// Scripts are told of every state, and last of the one that the instance is in; they find LOCUM_TEST=1.
+    NotifyTest {
+        /// Which; needed where there are several
+        instance: Option<String>,
+        /// The configuration [default: that of the service, if one runs]
+        #[arg(short, long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// Explain a configuration: errors, warnings and lints
     Check {
         /// The configuration [default: /etc/locum/locum.conf, else /etc/keepalived/keepalived.conf]

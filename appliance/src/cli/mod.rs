@@ -8,6 +8,7 @@ mod console;
 mod demo;
 mod explain;
 mod log;
+mod notify_test;
 mod plan;
 mod reload;
 mod show;
@@ -77,6 +78,7 @@ pub fn main() -> ExitCode {
         Some(Command::Resume { instance }) => ask(&at(&socket), Verb::Resume { instance })
             .map_or_else(|exit| exit, |(_, done)| print(&format!("{done}\n"))),
         Some(Command::Reload { dry_run, json }) => reload::reload(&at(&socket), dry_run, json),
+        Some(Command::NotifyTest { instance, file }) => notify_test::notify_test(&at(&socket), instance, file),
         Some(Command::Check { explain: Some(code), .. }) => explain::code(&code),
         Some(Command::Explain { word }) => explain::word(&word),
         Some(Command::Check { file, format, json, strict, explain: None }) => {

@@ -14,6 +14,7 @@
 //! - [`fifo`]: FIFOs and the scripts that read them.
 //! - [`once`]: what is run at the start and at the end.
 //! - [`mail`]: built-in mail.
+//! - [`trial`]: one of each, for `locum notify-test`.
 
 mod fifo;
 mod groups;
@@ -22,6 +23,7 @@ mod mail;
 mod once;
 mod queue;
 mod told;
+mod trial;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,7 +32,7 @@ use std::time::Duration;
 
 use locum_config::Model;
 use locum_config::model;
-use locum_core::vocabulary::{Family, State};
+use locum_core::vocabulary::State;
 use tokio::sync::mpsc;
 
 use self::fifo::Fifo;
@@ -42,6 +44,7 @@ pub(crate) use self::queue::RunResult;
 use self::queue::{Hooks, Queue, Shared};
 pub(crate) use self::told::{Change, Subject, Word};
 use self::told::{Notice, Particulars, cause_kind};
+pub(crate) use self::trial::{Standing, Trial, try_all};
 use crate::clock;
 use crate::script::Customs;
 
@@ -282,14 +285,7 @@ impl Notifier {
             self.targets.insert(subject, target);
         };
         for instance in &model.instances {
-            let particulars = Particulars {
-                vrid: Some(*instance.vrid),
-                interface: instance.interface.as_ref().map(|name| name.value.clone()),
-                family: Some(match instance.family {
-                    model::Family::V4 => Family::Ipv4,
-                    model::Family::V6 => Family::Ipv6,
-                }),
-            };
+            let particulars = Particulars::of(instance);
             let subject = Subject::instance(&instance.name);
             follow(subject, *instance.priority, &instance.notify, *instance.smtp_alert, particulars);
         }

@@ -135,7 +135,7 @@ impl Hooks {
 
     /// What runs for a notice, in order: the script for the state, then `notify`, which gets told the state
     /// (keepalived.conf(5)).
-    fn runs(&self, notice: &Notice) -> Vec<(&'static str, Command)> {
+    pub(super) fn runs(&self, notice: &Notice) -> Vec<(&'static str, Command)> {
         let (keyword, own) = match notice.word {
             Word::Master => ("notify_master", &self.master),
             Word::Backup => ("notify_backup", &self.backup),

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::rc::Rc;
 
+use locum_config::model;
 use locum_core::vocabulary::{Cause, Family, State};
 
 /// What a notification is about.
@@ -30,6 +31,14 @@ impl Subject {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Instance(name) | Self::Group(name) => name,
+        }
+    }
+
+    /// What is said for a priority: groups have none, and 0 is said for it.
+    pub(super) const fn shown_priority(&self, priority: u8) -> u8 {
+        match self {
+            Self::Instance(_) => priority,
+            Self::Group(_) => 0,
         }
     }
 
@@ -115,6 +124,19 @@ pub(super) struct Particulars {
     pub(super) family: Option<Family>,
 }
 
+impl Particulars {
+    pub(super) fn of(instance: &model::Instance) -> Self {
+        Self {
+            vrid: Some(*instance.vrid),
+            interface: instance.interface.as_ref().map(|name| name.value.clone()),
+            family: Some(match instance.family {
+                model::Family::V4 => Family::Ipv4,
+                model::Family::V6 => Family::Ipv6,
+            }),
+        }
+    }
+}
+
 /// One thing to tell.
 #[derive(Clone, Debug)]
 pub(super) struct Notice {
@@ -134,13 +156,18 @@ impl Notice {
     /// What `notify` gets after its own arguments.
     pub(super) fn arguments(&self) -> [String; 4] {
         let Self { subject, word, .. } = self;
-        [subject.kind().into(), subject.name().into(), word.to_string(), self.shown_priority().to_string()]
+        [
+            subject.kind().into(),
+            subject.name().into(),
+            word.to_string(),
+            self.subject.shown_priority(self.priority).to_string(),
+        ]
     }
 
     /// The line on a FIFO, with its end.
     pub(super) fn line(&self) -> String {
         let Self { subject, word, .. } = self;
-        format!("{} \"{}\" {word} {}\n", subject.kind(), subject.name(), self.shown_priority())
+        format!("{} \"{}\" {word} {}\n", subject.kind(), subject.name(), self.subject.shown_priority(self.priority))
     }
 
     /// What a script finds in its environment, beside what the service itself has.
@@ -160,7 +187,7 @@ impl Notice {
             ("LOCUM_TYPE", self.subject.kind().into()),
             (name_is, self.subject.name().into()),
             ("LOCUM_STATE", self.word.to_string()),
-            ("LOCUM_PRIORITY", self.shown_priority().to_string()),
+            ("LOCUM_PRIORITY", self.subject.shown_priority(self.priority).to_string()),
             ("LOCUM_CAUSE", self.cause.clone()),
             ("LOCUM_CAUSE_KIND", self.cause_kind.clone()),
             ("LOCUM_AT_UNIX_MS", self.at_unix_ms.to_string()),
@@ -170,14 +197,6 @@ impl Notice {
         // A variable cannot hold the byte that ends it.
         variables.iter_mut().for_each(|(_, value)| value.retain(|char| char != '\0'));
         variables
-    }
-
-    /// Groups have no priority, and 0 is said for it.
-    const fn shown_priority(&self) -> u8 {
-        match self.subject {
-            Subject::Instance(_) => self.priority,
-            Subject::Group(_) => 0,
-        }
     }
 }
 
