@@ -29,7 +29,7 @@ for name in $names; do
     i=$((i + 1))
 done
 while IFS= read -r file; do
-    timeout 20 keepalived -t -i main -f "$file" > /dev/null 2>&1
+    timeout 120 keepalived -t -i main -f "$file" > /dev/null 2>&1
     echo "$? $file"
 done
 "#;
@@ -94,6 +94,50 @@ fn keepalived_and_locum_agree_but_for_the_differences_listed() {
         panic!("differences.txt should be:\n{differences}");
     }
     assert!(!listed.contains(": ?"), "a difference without a reason");
+}
+
+/// 10,000 instances, tested by both: prints how long each takes. Timing judges only where nothing else runs:
+/// `cargo test --release -p locum-tests --test verdicts -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures; needs a quiet machine and a release build"]
+fn ten_thousand_instances_beside_keepalived() {
+    let mut text = String::new();
+    for n in 0..10_000 {
+        write!(
+            text,
+            "vrrp_instance VI_{n} {{\n    interface i{}\n    virtual_router_id {}\n    priority 100\n    \
+             virtual_ipaddress {{\n        10.{}.{}.1/24\n    }}\n}}\n",
+            n / 250,
+            n % 250 + 1,
+            n / 250,
+            n % 250
+        )
+        .unwrap();
+    }
+    let path = std::env::temp_dir().join(format!("locum-ten-thousand-{}.conf", std::process::id()));
+    std::fs::write(&path, &text).unwrap();
+    let interfaces: BTreeSet<String> = (0..40).map(|n| format!("i{n}")).collect();
+    let known = around(Some(interfaces.iter().cloned().collect()));
+    // The least of several: what else runs only adds.
+    let ours = (0..5)
+        .map(|_| timed(|| assert!(locum_config::load(&path, &known).unwrap().diagnostics().is_empty())))
+        .min()
+        .unwrap();
+    let nothing = BTreeMap::from([(Path::new("/dev/null"), interfaces.clone())]);
+    let file = BTreeMap::from([(path.as_path(), interfaces)]);
+    let theirs = (0..3)
+        .map(|_| timed(|| drop(keepalived(&file))).saturating_sub(timed(|| drop(keepalived(&nothing)))))
+        .min()
+        .unwrap();
+    std::fs::remove_file(&path).unwrap();
+    println!("10,000 instances read and checked: locum {ours:?}, keepalived -t {theirs:?}");
+    assert!(ours < std::time::Duration::from_secs(1) && ours < theirs);
+}
+
+fn timed(act: impl FnOnce()) -> std::time::Duration {
+    let start = std::time::Instant::now();
+    act();
+    start.elapsed()
 }
 
 fn verdict(configuration: &Configuration) -> Verdict {
