@@ -16,7 +16,6 @@ mod clock;
 mod demo;
 mod engine;
 mod machine;
-#[allow(dead_code, unused_imports, reason = "the service is about to use it")]
 mod notify;
 #[allow(dead_code, unused_imports, reason = "trackers and notification are about to use it")]
 mod script;

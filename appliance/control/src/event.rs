@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Block, Cause, Reject, State};
+use crate::{Block, Cause, NotifyStatus, Reject, State};
 
 /// An event with its number and time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,6 +143,14 @@ pub enum Event {
         /// What it is.
         to: u8,
     },
+    /// A notification script has ended.
+    Notified {
+        /// The instance that it was about; absent for a sync group.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<String>,
+        /// How it went.
+        run: NotifyStatus,
+    },
     /// The reader was too slow and missed notices; ask again with `watch`.
     Lagged {
         /// How many.
@@ -166,7 +174,7 @@ impl Event {
             | Self::AddressFailed { instance, .. }
             | Self::PriorityChanged { instance, .. }
             | Self::HandoverEnded { instance, .. } => Some(instance),
-            Self::Rejected { instance, .. } => instance.as_deref(),
+            Self::Rejected { instance, .. } | Self::Notified { instance, .. } => instance.as_deref(),
             Self::Lagged { .. } | Self::Stopping => None,
         }
     }

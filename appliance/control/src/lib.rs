@@ -16,6 +16,7 @@ pub mod client;
 mod event;
 mod framing;
 mod message;
+mod notification;
 mod outlook;
 mod status;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use locum_core::reject::Reject;
 pub use locum_core::time::Duration;
 pub use locum_core::vocabulary::{Block, Cause, Family, State};
 pub use message::{Answer, Difference, DifferenceKind, ErrorCode, Hello, Item, Line, Refusal, Request, Role, Verb};
+pub use notification::{FifoStatus, MailStatus, NotifyStatus};
 pub use outlook::{headline, outlook, priority_sum};
 pub use status::{
     BlockStatus, Counters, ForeignVrid, InstanceStatus, InterfaceStatus, MasterStatus, Mode, RunStatus, SecondMaster,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Block, Family, Reject, Role, State, TransitionRecord};
+use crate::{Block, Family, FifoStatus, MailStatus, NotifyStatus, Reject, Role, State, TransitionRecord};
 
 /// The service as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,12 @@ pub struct ServiceStatus {
     pub lateness_max_us: u64,
     /// Reports that the engine could not hand over because nobody fetched them in time.
     pub reports_lost: u64,
+    /// The FIFOs that changes of state are written to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fifos: Vec<FifoStatus>,
+    /// Built-in mail, if it is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailStatus>,
 }
 
 /// A network interface that instances use.
@@ -142,6 +148,12 @@ pub struct InstanceStatus {
     pub standing_back: Option<StandingBack>,
     /// The last change of state.
     pub last_transition: Option<TransitionRecord>,
+    /// The last runs of the notification scripts of it and of its sync group, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notified: Vec<NotifyStatus>,
+    /// States that these scripts were never told, because those before took so long.
+    #[serde(default)]
+    pub notifications_skipped: u32,
 }
 
 /// Who is master.

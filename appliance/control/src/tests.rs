@@ -24,6 +24,15 @@ fn transition() -> TransitionRecord {
 #[test]
 fn every_event_is_read_as_it_was_said() {
     let instance = || "VI_1".to_owned();
+    let run = || NotifyStatus {
+        kind: "INSTANCE".into(),
+        name: instance(),
+        script: "notify_master".into(),
+        state: "MASTER".into(),
+        ok: false,
+        skipped: 2,
+        run: RunStatus { at_us: 5, result: "exit 3".into(), duration_us: 7, last_lines: vec!["disk full".into()] },
+    };
     let mark = |kind| AdvertMark { at_us: 5, source: SOURCE, priority: 100, kind };
     let marks = vec![mark(MarkKind::Received), mark(MarkKind::Sent), mark(MarkKind::Rejected { reason: Reject::Ttl })];
     let (source, reason) = (SOURCE, Reject::Password);
@@ -40,6 +49,7 @@ fn every_event_is_read_as_it_was_said() {
         Event::HandoverEnded { instance: instance(), to: Some(source), lasted_us: 3 },
         Event::PriorityChanged { instance: instance(), from: 100, to: 80 },
         Event::HandoverEnded { instance: instance(), to: None, lasted_us: 3 },
+        Event::Notified { instance: Some(instance()), run: run() },
         Event::Lagged { missed: 3 },
         Event::Stopping,
     ] {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use locum_control::{
-    Duration, InstanceStatus, InterfaceStatus, Item, Mode, SCHEMA, ServiceStatus, State, TrackReading,
+    Duration, InstanceStatus, InterfaceStatus, Item, Mode, NotifyStatus, SCHEMA, ServiceStatus, State, TrackReading,
     TransitionRecord, Verb, headline, outlook, priority_sum,
 };
 use serde::Serialize;
@@ -80,6 +80,7 @@ fn brief(shown: &Shown, now_us: u64) -> String {
             service.configuration, service.configuration_errors
         ));
     }
+    text.extend(shown.service.as_ref().map(notification_trouble));
     text
 }
 
@@ -137,6 +138,7 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
         lines.extend(in_time(at).map(|left| format!("  {what} {left}")));
     }
     lines.extend(trackers(status, now_us));
+    lines.extend(notifications(status, now_us));
     lines.push("Addresses".into());
     for vip in &status.vips {
         let label = vip.label.as_ref().map(|label| format!(" label {label}")).unwrap_or_default();
@@ -186,6 +188,38 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// Who was told, and how it went.
+fn notifications(status: &InstanceStatus, now_us: u64) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !status.notified.is_empty() {
+        lines.push("Notifications".into());
+    }
+    for told in &status.notified {
+        let NotifyStatus { name, script, state, run, .. } = told;
+        let whose = if *name == status.name { String::new() } else { format!("{name}: ") };
+        let (age, took) = (words::ago(now_us, run.at_us), Duration::from_us(run.duration_us));
+        lines.push(format!("  {whose}{script} ({state}) {age} ago took {took}: {}", run.result));
+        lines.extend(run.last_lines.iter().map(|line| format!("    | {line}")));
+    }
+    if status.notifications_skipped > 0 {
+        lines.push(format!("  {} states were never told, because scripts took so long", status.notifications_skipped));
+    }
+    lines
+}
+
+/// What of the service's own notifications is not as it should be.
+fn notification_trouble(service: &ServiceStatus) -> String {
+    let mut text = String::new();
+    for fifo in service.fifos.iter().filter(|fifo| fifo.lost > 0) {
+        text.push_str(&format!("{}: nobody reads it, {} lines are lost\n", fifo.path, fifo.lost));
+    }
+    if let Some(mail) = service.mail.as_ref().filter(|mail| mail.last_error.is_some()) {
+        let error = mail.last_error.as_deref().unwrap_or_default();
+        text.push_str(&format!("mail: {error}; {} wait, {} refused, {} lost\n", mail.waiting, mail.refused, mail.lost));
+    }
+    text
 }
 
 /// What it follows, and how each of it is.

@@ -94,6 +94,9 @@ fn lines(notice: &Notice) -> String {
             format!("{instance}: nobody has taken over within {}", span(*lasted_us))
         }
         Event::PriorityChanged { instance, from, to } => format!("{instance}: effective priority {from} -> {to}"),
+        Event::Notified { run, .. } => {
+            format!("{}: {} ({}) {}", run.name, run.script, run.state, run.run.result)
+        }
         Event::Lagged { missed } => format!("{missed} events were missed, this program was too slow"),
         Event::Stopping => "the service stops".into(),
     };

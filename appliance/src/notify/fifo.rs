@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use locum_config::model;
+use locum_control::FifoStatus;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::{geteuid, mkfifo};
@@ -154,15 +155,14 @@ impl Fifo {
         }
     }
 
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Lines that wait for a reader, and lines that were thrown away because there was none.
-    pub(super) fn backlog(&self) -> (usize, u64) {
+    pub(super) fn status(&self) -> FifoStatus {
         let waiting = self.lines.waiting.borrow();
-        (waiting.lines.len(), waiting.lost)
+        FifoStatus {
+            path: self.path.display().to_string(),
+            waiting: u32::try_from(waiting.lines.len()).unwrap_or(u32::MAX),
+            lost: waiting.lost,
+        }
     }
 }
 

@@ -75,6 +75,12 @@ impl Groups {
         Some(group.told(change.to, starts))
     }
 
+    /// The group that an instance belongs to.
+    pub(super) fn of(&self, instance: &str) -> Option<Subject> {
+        let group = self.0.iter().find(|group| group.members.iter().any(|member| member.name == instance))?;
+        Some(Subject::Group(Rc::clone(&group.name)))
+    }
+
     /// The service stops: the groups that did not.
     pub(super) fn stop(&mut self) -> Vec<Moved> {
         let stopped = self.0.iter_mut().filter(|group| group.state != State::Init);

@@ -32,13 +32,14 @@ use std::time::Duration;
 
 use locum_config::Model;
 use locum_config::model;
+use locum_control::{FifoStatus, MailStatus, NotifyStatus};
 use locum_core::vocabulary::State;
 use tokio::sync::mpsc;
 
 use self::fifo::Fifo;
 use self::groups::{Groups, Moved};
 #[cfg(feature = "mail")]
-pub(crate) use self::mail::{MailStatus, Mailer};
+use self::mail::Mailer;
 use self::once::run_once;
 pub(crate) use self::queue::RunResult;
 use self::queue::{Hooks, Queue, Shared};
@@ -87,15 +88,6 @@ struct Target {
     last: Option<Word>,
     /// The effective priority, as last told; a group has none.
     priority: u8,
-}
-
-/// What became of the notifications of an instance or a group.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Results {
-    /// The last runs of its scripts, the oldest first.
-    pub(crate) runs: Vec<RunResult>,
-    /// States that its scripts were never told, because those before took so long.
-    pub(crate) skipped: u32,
 }
 
 impl Notifier {
@@ -188,26 +180,28 @@ impl Notifier {
         lines.iter().for_each(|(_, line)| self.write(line));
     }
 
-    /// What became of the last notifications.
-    pub(crate) fn results(&self, subject: &Subject) -> Results {
-        self.targets.get(subject).map_or_else(Results::default, |target| Results {
-            runs: target.queue.results(),
-            skipped: target.queue.skipped(),
-        })
+    /// The last runs of the scripts of an instance and of its sync group, the oldest first; and how many states its scripts
+    /// were never told, because those before took so long.
+    pub(crate) fn runs(&self, instance: &str) -> (Vec<NotifyStatus>, u32) {
+        let subjects = [Some(Subject::instance(instance)), self.groups.of(instance)];
+        let targets = subjects.iter().flatten().filter_map(|subject| self.targets.get(subject));
+        let mut runs: Vec<_> = targets.clone().flat_map(|target| target.queue.results()).collect();
+        runs.sort_by_key(|run| run.at);
+        let skipped = targets.fold(0, |sum: u32, target| sum.saturating_add(target.queue.skipped()));
+        (runs.into_iter().map(NotifyStatus::from).collect(), skipped)
     }
 
-    /// The FIFOs that are open: where, lines that wait for a reader, lines that were thrown away.
-    pub(crate) fn fifos(&self) -> impl Iterator<Item = (&Path, usize, u64)> {
-        self.fifos.iter().filter_map(|(_, fifo)| fifo.as_ref()).map(|fifo| {
-            let (waiting, lost) = fifo.backlog();
-            (fifo.path(), waiting, lost)
-        })
+    /// The FIFOs that are open.
+    pub(crate) fn fifos(&self) -> Vec<FifoStatus> {
+        self.fifos.iter().filter_map(|(_, fifo)| fifo.as_ref()).map(Fifo::status).collect()
     }
 
-    /// What became of the last mails.
-    #[cfg(feature = "mail")]
-    pub(crate) fn mail(&self) -> MailStatus {
-        self.mailer.status()
+    /// What became of the last mails; nothing where no mail is sent.
+    pub(crate) fn mail(&self) -> Option<MailStatus> {
+        #[cfg(feature = "mail")]
+        return self.mailer.status();
+        #[cfg(not(feature = "mail"))]
+        None
     }
 
     /// Lets what has been told come to its end, within a bound; then removes the FIFOs and runs `shutdown_script`. To be

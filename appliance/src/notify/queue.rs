@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use locum_config::model;
+use locum_control::{NotifyStatus, RunStatus};
+use locum_core::time::Instant;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_local;
 
@@ -39,14 +41,33 @@ pub(crate) struct RunResult {
     pub(crate) is_success: bool,
     /// How it ended, in words.
     pub(crate) end: String,
-    /// When it began, on the wall clock.
-    pub(crate) at_unix_ms: u64,
+    /// When it ended.
+    pub(crate) at: Instant,
     /// How long it ran.
     pub(crate) duration: Duration,
     /// The last lines that it printed.
     pub(crate) last_lines: Vec<String>,
     /// States that were passed over since the run before, because that took so long.
     pub(crate) skipped: u32,
+}
+
+impl From<RunResult> for NotifyStatus {
+    fn from(result: RunResult) -> Self {
+        Self {
+            kind: result.subject.kind().into(),
+            name: result.subject.name().into(),
+            script: result.keyword.into(),
+            state: result.word.to_string(),
+            ok: result.is_success,
+            skipped: result.skipped,
+            run: RunStatus {
+                at_us: result.at.us(),
+                result: result.end,
+                duration_us: u64::try_from(result.duration.as_micros()).unwrap_or(u64::MAX),
+                last_lines: result.last_lines,
+            },
+        }
+    }
 }
 
 /// What all queues share.
@@ -222,7 +243,6 @@ impl Queue {
 async fn work(inner: Rc<RefCell<Inner>>, shared: Rc<Shared>) {
     while let Some((runs, notice, skipped)) = next(&inner) {
         for (keyword, command) in runs {
-            let at_unix_ms = clock::unix_ms();
             let customs = inner.borrow().hooks.customs.clone();
             let environment = notice.environment(skipped);
             let command = environment.into_iter().fold(command, |command, (name, value)| command.variable(name, value));
@@ -235,7 +255,7 @@ async fn work(inner: Rc<RefCell<Inner>>, shared: Rc<Shared>) {
             let word = notice.word;
             log_end(&subject, keyword, word, is_success, &end, &last_lines);
             let result =
-                RunResult { subject, keyword, word, is_success, end, at_unix_ms, duration, last_lines, skipped };
+                RunResult { subject, keyword, word, is_success, end, at: clock::now(), duration, last_lines, skipped };
             let mut inner = inner.borrow_mut();
             if inner.results.len() >= RESULTS_KEPT {
                 inner.results.pop_front();

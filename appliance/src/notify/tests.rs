@@ -74,10 +74,6 @@ pub(super) fn change(from: State, to: State) -> Change<'static> {
     Change { from, to, cause, cause_text: "nobody heard for 3.6 s" }
 }
 
-fn instance() -> Subject {
-    Subject::instance("VI_1")
-}
-
 const ALL_SCRIPTS: &str = "notify_master \"SCRIPT notify_master\"\nnotify_backup \"SCRIPT notify_backup\"\n\
                            notify_fault \"SCRIPT notify_fault\"\nnotify_stop \"SCRIPT notify_stop\"\n\
                            notify \"SCRIPT notify\"\n";
@@ -181,16 +177,14 @@ fn fifos_get_the_lines_of_the_manual_and_go_with_us() {
             let mut text = [0; 1_000];
             let mut file =
                 fs::OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(folder.path(name)).unwrap();
-            let read = file
-                .read(&mut text)
-                .unwrap_or_else(|error| panic!("{name}: {error}, {:?}", notifier.fifos().collect::<Vec<_>>()));
+            let read = file.read(&mut text).unwrap_or_else(|error| panic!("{name}: {error}, {:?}", notifier.fifos()));
             let expected = "GROUP \"VG\" BACKUP 0\nINSTANCE \"VI_1\" BACKUP 100\nINSTANCE \"VI_1\" MASTER 100\nGROUP \"VG\" MASTER 0\n\
                             INSTANCE \"VI_1\" MASTER_RX_LOWER_PRI 100\nINSTANCE \"VI_1\" MASTER_PRIORITY 90\n\
                             GROUP \"VG\" MASTER 0\nINSTANCE \"VI_1\" MASTER 90\nINSTANCE \"VI_1\" BACKUP 90\n\
                             GROUP \"VG\" BACKUP 0\nINSTANCE \"VI_1\" BACKUP_PRIORITY 80\n";
             assert_eq!(std::str::from_utf8(&text[..read]).unwrap(), expected, "{name}");
         }
-        assert_eq!(notifier.fifos().count(), 2);
+        assert_eq!(notifier.fifos().len(), 2);
         notifier.shut_down().await;
     });
     assert!(!Path::new(&folder.path("all")).exists());
@@ -205,10 +199,10 @@ fn a_reload_takes_other_scripts_and_keeps_results_and_fifos() {
         let first = model(&fifo, &format!("notify_master \"{script} one\""), false);
         let (mut notifier, _results) = Notifier::start(&first, &folder.0).await;
         notifier.transition("VI_1", &change(State::Backup, State::Master));
-        eventually(|| !notifier.results(&instance()).runs.is_empty()).await;
+        eventually(|| !notifier.runs("VI_1").0.is_empty()).await;
         let inode = fs::metadata(folder.path("fifo")).map(|found| std::os::unix::fs::MetadataExt::ino(&found)).unwrap();
         notifier.reload(&model(&fifo, &format!("notify_master \"{script} two\""), false));
-        assert_eq!(notifier.results(&instance()).runs.len(), 1, "what was is still known");
+        assert_eq!(notifier.runs("VI_1").0.len(), 1, "what was is still known");
         let after = fs::metadata(folder.path("fifo")).map(|found| std::os::unix::fs::MetadataExt::ino(&found)).unwrap();
         assert_eq!(inode, after, "readers keep their FIFO");
         notifier.transition("VI_1", &change(State::Backup, State::Master));

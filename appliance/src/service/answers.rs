@@ -135,6 +135,8 @@ impl Service {
             instances: u32::try_from(self.instances.len()).unwrap_or(u32::MAX),
             lateness_max_us: self.engine.shared.lateness_max_us().into(),
             reports_lost: self.engine.shared.lost().into(),
+            fifos: self.notifier.fifos(),
+            mail: self.notifier.mail(),
         }
     }
 

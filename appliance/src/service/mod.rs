@@ -52,7 +52,7 @@ pub(crate) use self::plan::{Ties, core_config};
 pub(crate) use self::start::StartError;
 use crate::clock;
 use crate::engine::link::{Order, OrderError, RouterView, ServiceEnd};
-use crate::notify::Notifier;
+use crate::notify::{Notifier, RunResult};
 use crate::track::{Links, Reports, Trackers};
 
 /// How often adverts are passed on to those who watch them.
@@ -109,6 +109,8 @@ struct Service {
     history: History,
     journal: Journal,
     notifier: Notifier,
+    /// Notification scripts that have ended.
+    script_runs: Option<mpsc::Receiver<RunResult>>,
     clients: Clients,
     /// What the engine answered to the question that is open.
     reply: Reply,
@@ -161,6 +163,7 @@ struct Sources {
 impl Service {
     async fn serve(&mut self, mut sources: Sources, listener: UnixListener) -> Result<(), StartError> {
         let reports = Rc::clone(&self.reports_ready);
+        let mut script_runs = self.script_runs.take().unwrap_or_else(|| mpsc::channel(1).1);
         let mut adverts = tokio::time::interval(ADVERTS_EVERY);
         adverts.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.stopped {
@@ -198,6 +201,7 @@ impl Service {
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                 },
+                Some(run) = script_runs.recv() => self.tell_run(run),
                 _ = adverts.tick(), if watched => {
                     self.take_reports();
                     self.tell_adverts();

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use locum_control::{AdvertMark, Event as Told, ForeignVrid, MarkKind, Reject, TransitionRecord};
+use locum_control::{AdvertMark, Event as Told, ForeignVrid, MarkKind, NotifyStatus, Reject, TransitionRecord};
 use locum_core::router::{Event, Transition};
 use locum_core::set::{RouterId, Stray};
 use locum_core::time::Instant;
@@ -12,7 +12,7 @@ use super::Service;
 use super::plan;
 use crate::clock;
 use crate::engine::link::{AddressOutcome, Report};
-use crate::notify::Change;
+use crate::notify::{Change, RunResult};
 
 impl Service {
     pub(super) fn handle_report(&mut self, report: Report) {
@@ -197,6 +197,13 @@ impl Service {
         // What happened a moment ago happened that much earlier on the wall clock, too.
         let age_ms = clock::now().since(at).us() / 1_000;
         self.clients.tell(at.us(), clock::unix_ms().saturating_sub(age_ms), &event);
+    }
+
+    /// A notification script has ended.
+    pub(super) fn tell_run(&mut self, run: RunResult) {
+        let (at, run) = (run.at, NotifyStatus::from(run));
+        let instance = (run.kind == "INSTANCE").then(|| run.name.clone());
+        self.tell(at, Told::Notified { instance, run });
     }
 
     /// Tells those who watch adverts what has come since the last time.

@@ -117,7 +117,7 @@ pub(super) async fn start(
 
     let mut history = History::in_directory(&options.run_directory);
     let model = configuration.model();
-    let (notifier, _) = Notifier::start(model, &options.run_directory).await;
+    let (notifier, script_runs) = Notifier::start(model, &options.run_directory).await;
     history.retain(|name| model.instance(name).is_some());
     let mut interfaces = Vec::new();
     running::note_interfaces(model, &mut interfaces);
@@ -152,6 +152,7 @@ pub(super) async fn start(
         history,
         journal,
         notifier,
+        script_runs: Some(script_runs),
         clients,
         reply: Reply::default(),
         next_ticket: 0,

@@ -19,7 +19,9 @@ impl Service {
     pub(super) fn instance_status(&self, index: usize) -> Option<InstanceStatus> {
         let instance = self.instances.get(index)?;
         let trackers = instance.tracks.iter().filter_map(|track| self.track_status(track)).collect();
-        Some(instance.status(self.blocks(index, instance), trackers, self.history.last(instance.name())))
+        let mut status = instance.status(self.blocks(index, instance), trackers, self.history.last(instance.name()));
+        (status.notified, status.notifications_skipped) = self.notifier.runs(instance.name());
+        Some(status)
     }
 
     fn blocks(&self, index: usize, instance: &Instance) -> Vec<BlockStatus> {
@@ -131,6 +133,8 @@ impl Instance {
             }),
             counters: view.map(counters).unwrap_or_default(),
             last_transition: last_transition.cloned(),
+            notified: Vec::new(),
+            notifications_skipped: 0,
         }
     }
 

@@ -210,6 +210,7 @@ impl Replica {
             | Event::SecondMasterGone { .. }
             | Event::AddressFailed { .. }
             | Event::PriorityChanged { .. }
+            | Event::Notified { .. }
             | Event::HandoverEnded { .. } => name.map_or(Follow::Nothing, Follow::Ask),
             Event::Lagged { .. } => Follow::Resync,
             Event::Stopping => Follow::Stopping,

@@ -37,6 +37,8 @@ pub fn service(role: Role, now_us: u64, instances: usize) -> ServiceStatus {
         instances: u32::try_from(instances).unwrap(),
         lateness_max_us: 0,
         reports_lost: 0,
+        fifos: Vec::new(),
+        mail: None,
     }
 }
 
@@ -114,6 +116,8 @@ pub fn backup(name: &str, vrid: u8) -> InstanceStatus {
         group: None,
         standing_back: None,
         last_transition: Some(record(name, 600, State::Init, State::Backup, Cause::Start)),
+        notified: Vec::new(),
+        notifications_skipped: 0,
     }
 }
 

@@ -31,9 +31,9 @@ fn without_a_reader_memory_is_bounded_and_the_newest_are_kept() {
         for number in 0..count {
             fifo.write(&line(number));
         }
-        let (waiting, lost) = fifo.backlog();
-        assert_eq!(waiting, LINES_MAX);
-        assert!(lost > 0);
+        let status = fifo.status();
+        assert_eq!((status.path.as_str(), status.waiting as usize), (path.as_str(), LINES_MAX));
+        assert!(status.lost > 0);
         // A reader comes: first what is in the pipe, then the newest, and nothing twice.
         let reader = std::thread::spawn({
             let path = path.clone();
@@ -51,10 +51,10 @@ fn without_a_reader_memory_is_bounded_and_the_newest_are_kept() {
             }
         });
         fifo.write(&line(count));
-        eventually(|| fifo.backlog().0 == 0).await;
+        eventually(|| fifo.status().waiting == 0).await;
         let seen = reader.join().unwrap();
         assert!(seen.is_sorted_by(|one, next| one < next));
-        assert_eq!(seen.len() as u64 + fifo.backlog().1, count as u64 + 1, "each line is read or counted");
+        assert_eq!(seen.len() as u64 + fifo.status().lost, count as u64 + 1, "each line is read or counted");
         assert!(seen.ends_with(&[count - 2, count - 1, count]));
     });
     assert!(!Path::new(&path).exists());

@@ -21,6 +21,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use locum_config::model::{self, Global};
+use locum_control::MailStatus;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{Instant, sleep_until};
 
@@ -39,23 +40,6 @@ const DIGEST_MAX: usize = 100;
 /// Between attempts: at first, and at most.
 const RETRY_FIRST: Duration = Duration::from_secs(5);
 const RETRY_MAX: Duration = Duration::from_secs(15 * 60);
-
-/// What became of the mails.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct MailStatus {
-    /// Mails that the relay has not taken yet.
-    pub(crate) waiting: usize,
-    /// Changes that are collected for a digest.
-    pub(crate) collected: usize,
-    /// Mails that the relay has taken.
-    pub(crate) sent: u64,
-    /// Mails that it refused for good.
-    pub(crate) refused: u64,
-    /// Mails that were thrown away because too many waited.
-    pub(crate) lost: u64,
-    /// Why the last attempt failed. `None` when it did not.
-    pub(crate) last_error: Option<String>,
-}
 
 /// Sends mails.
 pub(crate) struct Mailer {
@@ -162,9 +146,10 @@ impl Mailer {
         is_mailed
     }
 
-    /// What became of the mails.
-    pub(super) fn status(&self) -> MailStatus {
-        self.inner.borrow().status()
+    /// What became of the mails; nothing where none are sent.
+    pub(super) fn status(&self) -> Option<MailStatus> {
+        let inner = self.inner.borrow();
+        inner.settings.is_some().then(|| inner.status())
     }
 
     /// Sends what can be sent within `limit`; the rest stays in the spool.
@@ -199,9 +184,10 @@ impl Mailer {
 
 impl Inner {
     fn status(&self) -> MailStatus {
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         MailStatus {
-            waiting: self.spool.len(),
-            collected: self.collected.len(),
+            waiting: count(self.spool.len()),
+            collected: count(self.collected.len()),
             lost: self.spool.lost(),
             ..self.status.clone()
         }

@@ -4,13 +4,9 @@ use std::collections::BTreeMap;
 
 use locum_core::vocabulary::State;
 
+use super::super::Notifier;
 use super::super::tests::{Folder, change, eventually, model, run_local};
-use super::super::{Notifier, Subject};
 use super::*;
-
-fn vi_1() -> Subject {
-    Subject::instance("VI_1")
-}
 
 /// 100 changes in 10 s, with a script that takes up to 3 s; here twenty times as fast, as it is where
 /// `LOCUM_FLAPS_FULL` is set.
@@ -56,7 +52,7 @@ fn a_hundred_flaps_with_a_slow_script() {
         let runs = u32::try_from(numbers.len()).unwrap();
         assert_eq!(runs + skipped, 100, "each change is told or counted");
         assert!(skipped > 0, "it was never behind, and nothing is shown");
-        assert_eq!(notifier.results(&vi_1()).skipped, skipped);
+        assert_eq!(notifier.runs("VI_1").1, skipped);
         let mut taken = 0;
         while results.try_recv().is_ok() {
             taken += 1;
