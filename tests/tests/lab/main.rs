@@ -15,6 +15,7 @@ mod causes;
 mod command_line;
 mod configuration;
 mod crash;
+mod effective_priority;
 mod faults;
 mod interop;
 mod lab_itself;
@@ -27,6 +28,7 @@ mod scenario_4_notifications;
 mod scenario_5_three_nodes;
 mod socket;
 mod split;
+mod trackers;
 mod version_3;
 mod witness;
 
