@@ -397,6 +397,12 @@ where
         self.with_router(now, id, |router, _, out| router.handle_source(now, source, out));
     }
 
+    /// Something keeps a router from taking part, or no longer does. For what the set cannot know by itself.
+    pub fn handle_block(&mut self, now: Instant, id: RouterId, block: Block, holds: bool) {
+        self.assert_drained();
+        self.with_router(now, id, |router, _, out| router.handle_block(now, block, holds, out));
+    }
+
     /// A tracker says this now. All who follow it act on it.
     pub fn handle_reading(&mut self, now: Instant, tracker: TrackerId, reading: Reading) {
         self.assert_drained();

@@ -77,6 +77,8 @@ pub enum Block {
     LinkDown,
     /// The interface has no address to send adverts from, or not the one configured.
     NoSourceAddress,
+    /// The kernel refuses an address or a route that the instance cannot do without.
+    Refused,
     /// A tracker without a weight has failed.
     Tracker,
     /// Another member of its sync group is in FAULT.
@@ -85,18 +87,19 @@ pub enum Block {
 
 impl Block {
     /// Every block, in the order in which a person would mend them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Configuration,
         Self::InterfaceMissing,
         Self::LinkDown,
         Self::NoSourceAddress,
+        Self::Refused,
         Self::Tracker,
         Self::Group,
     ];
 
     /// Those that a router can have: all but the first, which keeps an instance from becoming one.
-    pub(crate) const OF_ROUTERS: [Self; 5] =
-        [Self::InterfaceMissing, Self::LinkDown, Self::NoSourceAddress, Self::Tracker, Self::Group];
+    pub(crate) const OF_ROUTERS: [Self; 6] =
+        [Self::InterfaceMissing, Self::LinkDown, Self::NoSourceAddress, Self::Refused, Self::Tracker, Self::Group];
 
     /// Its place in [`Block::OF_ROUTERS`].
     pub(crate) const fn index(self) -> usize {
@@ -104,8 +107,9 @@ impl Block {
             Self::InterfaceMissing => 0,
             Self::LinkDown => 1,
             Self::NoSourceAddress => 2,
-            Self::Tracker => 3,
-            Self::Group => 4,
+            Self::Refused => 3,
+            Self::Tracker => 4,
+            Self::Group => 5,
             Self::Configuration => usize::MAX,
         }
     }
@@ -118,6 +122,7 @@ impl fmt::Display for Block {
             Self::InterfaceMissing => "interface missing",
             Self::LinkDown => "link down",
             Self::NoSourceAddress => "no source address",
+            Self::Refused => "refused by the kernel",
             Self::Tracker => "tracker failed",
             Self::Group => "sync group in FAULT",
         })
@@ -257,6 +262,7 @@ impl fmt::Display for Cause {
                 Block::InterfaceMissing => f.write_str("interface is there"),
                 Block::LinkDown => f.write_str("link is up"),
                 Block::NoSourceAddress => f.write_str("source address is there"),
+                Block::Refused => f.write_str("tries again what the kernel had refused"),
                 Block::Tracker => f.write_str("tracker recovered"),
                 Block::Group => f.write_str("sync group out of FAULT"),
             },

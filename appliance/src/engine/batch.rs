@@ -8,14 +8,17 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use locum_core::router::InterfaceId;
 use locum_core::set::{PACKET_BYTES_MAX, RouterId, Transmit};
 use locum_core::vocabulary::Family;
+use locum_core::wire::arp::Mac;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+
+use super::wire::{ETHERNET_BYTES, multicast_header};
 
 /// Packets in a batch.
 pub(super) const PACKETS_MAX: usize = 64;
 
-/// Room for that many ordinary adverts, and always for one of the longest.
-const ARENA_BYTES: usize = PACKETS_MAX * 128 + PACKET_BYTES_MAX;
+/// Room for that many ordinary adverts, and always for one of the longest, each with an Ethernet header before it.
+const ARENA_BYTES: usize = PACKETS_MAX * 128 + ETHERNET_BYTES + PACKET_BYTES_MAX;
 
 /// Packets that wait to be sent.
 pub(super) struct Outbox {
@@ -29,16 +32,28 @@ pub(super) struct Outbox {
 struct Packet {
     router: RouterId,
     over: Over,
-    to: SocketAddr,
+    /// `None` over a socket that knows its destination from the frame.
+    to: Option<SocketAddr>,
     start: usize,
     len: usize,
 }
 
 /// The socket that a packet goes over.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Over {
-    interface: InterfaceId,
-    family: Family,
+pub(super) enum Over {
+    /// That for adverts of a family.
+    Adverts(InterfaceId, Family),
+    /// That for ready-made frames.
+    Frames(InterfaceId),
+}
+
+/// That an advert leaves in a frame from a virtual MAC address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Framed {
+    /// The interface with that address.
+    pub(crate) interface: InterfaceId,
+    /// The address.
+    pub(crate) mac: Mac,
 }
 
 impl Outbox {
@@ -53,32 +68,46 @@ impl Outbox {
 
     /// Where the next packet is to be written; long enough for any, unless [`Outbox::is_full`].
     pub(super) fn space(&mut self) -> &mut [u8] {
-        self.arena.get_mut(self.used..).unwrap_or_default()
+        self.arena.get_mut(self.used + ETHERNET_BYTES..).unwrap_or_default()
     }
 
     /// Takes the packet that was written.
-    pub(super) fn push(&mut self, transmit: Transmit) {
-        let over = Over { interface: transmit.interface, family: Family::of(transmit.destination) };
-        let to = SocketAddr::new(transmit.destination, 0);
-        let packet = Packet { router: transmit.router, over, to, start: self.used, len: transmit.len };
+    pub(super) fn push(&mut self, transmit: Transmit, framed: Option<Framed>) {
+        let destination = transmit.destination;
+        let (start, end) = (self.used + ETHERNET_BYTES, self.used + ETHERNET_BYTES + transmit.len);
+        // Only a group has a MAC address that everybody knows.
+        let framed = framed.filter(|_| destination.is_multicast());
+        let header = self.arena.get_mut(self.used..start);
+        let packet = match (framed, header) {
+            (Some(framed), Some(header)) => {
+                header.copy_from_slice(&multicast_header(framed.mac, destination));
+                let over = Over::Frames(framed.interface);
+                Packet { router: transmit.router, over, to: None, start: self.used, len: end - self.used }
+            }
+            (Some(_), None) | (None, _) => {
+                let over = Over::Adverts(transmit.interface, Family::of(destination));
+                let to = Some(SocketAddr::new(destination, 0));
+                Packet { router: transmit.router, over, to, start, len: transmit.len }
+            }
+        };
         if self.packets.push(packet).is_ok() {
-            self.used += transmit.len;
+            self.used = end;
         }
     }
 
     /// Whether it must be sent before more is written.
     pub(super) fn is_full(&self) -> bool {
-        self.packets.is_full() || self.arena.len() - self.used < PACKET_BYTES_MAX
+        self.packets.is_full() || self.arena.len() - self.used < ETHERNET_BYTES + PACKET_BYTES_MAX
     }
 
     /// Sends everything, socket by socket. `socket` finds one; `done` hears what became of each packet.
     pub(super) fn send<'a>(
         &mut self,
-        socket: impl Fn(InterfaceId, Family) -> Option<BorrowedFd<'a>>,
+        socket: impl Fn(Over) -> Option<BorrowedFd<'a>>,
         mut done: impl FnMut(RouterId, Option<Errno>),
     ) {
         while let Some(over) = self.packets.first().map(|packet| packet.over) {
-            match socket(over.interface, over.family) {
+            match socket(over) {
                 Some(fd) => self.send_over(fd, over, &mut done),
                 None => {
                     let lost = self.packets.iter().filter(|packet| packet.over == over);
@@ -100,7 +129,7 @@ impl Outbox {
                 let bytes = self.arena.get(packet.start..packet.start + packet.len).unwrap_or_default();
                 // All three have room for every packet of the outbox.
                 let _ = slices.push([IoSlice::new(bytes)]);
-                let _ = to.push(Some(packet.to.into()));
+                let _ = to.push(packet.to.map(Into::into));
                 let _ = routers.push(packet.router);
             }
             if routers.is_empty() {

@@ -26,7 +26,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::Sizes;
-use super::addresses::AddressPlan;
+use super::install::InstallPlan;
+use super::pace::Paces;
 use super::scheduling::SchedulingError;
 use super::storage::Owned;
 use super::wire::Attachment;
@@ -51,11 +52,19 @@ pub(crate) enum Order {
     /// The link is this now.
     SetLink { interface: InterfaceId, link: Link },
     /// Run a router. Answered by [`Report::Inserted`].
-    Insert { key: InstanceKey, config: Box<Config<Owned>>, source: Option<IpAddr>, plan: Box<AddressPlan> },
+    Insert { key: InstanceKey, config: Box<Config<Owned>>, source: Option<IpAddr>, plan: Box<InstallPlan> },
     /// Send from this address now.
     SetSource { router: RouterId, source: Option<IpAddr> },
     /// The addresses are to be installed in this way now. The old plan comes back by [`Report::Discarded`].
-    SetPlan { router: RouterId, plan: Box<AddressPlan> },
+    SetPlan { router: RouterId, plan: Box<InstallPlan> },
+    /// Something may have been taken out of the kernel by somebody else: put it back if the router holds it.
+    Refresh { router: RouterId },
+    /// Announce the addresses that adverts do not keep alive, if the router is MASTER.
+    AnnounceExtra { router: RouterId },
+    /// This keeps the router from taking part, or no longer does.
+    SetBlock { router: RouterId, block: Block, holds: bool },
+    /// Announcements are spaced like this now.
+    SetPaces(Box<Paces>),
     /// A tracker says this now.
     SetReading { tracker: TrackerId, reading: Reading },
     /// Do what the operator says. Answered by [`Report::Obeyed`].
@@ -83,8 +92,8 @@ pub(crate) enum Report {
     Event { at: Instant, router: RouterId, event: Event },
     /// A packet for no router came in.
     Stray { at: Instant, interface: InterfaceId, stray: Stray },
-    /// An address is on its interface, or not any more.
-    Address { router: RouterId, index: u16, outcome: AddressOutcome },
+    /// An item of a router's plan is in the kernel, or not any more.
+    Item { router: RouterId, index: u16, outcome: ItemOutcome },
     /// What became of [`Order::Command`].
     Obeyed { ticket: u32, result: Result<(), CommandError> },
     /// What became of [`Order::Reconfigure`]. The configuration that is not used any more comes back to be freed.
@@ -100,7 +109,7 @@ pub(crate) enum Report {
         #[allow(dead_code, reason = "only its drop matters")]
         unused: Box<Config<Owned>>,
         #[allow(dead_code, reason = "only its drop matters")]
-        plan: Option<Box<AddressPlan>>,
+        plan: Option<Box<InstallPlan>>,
     },
     /// The views asked for.
     Views { views: Vec<RouterView>, more_from: Option<usize> },
@@ -109,24 +118,43 @@ pub(crate) enum Report {
     /// The thread cannot be scheduled as it was to be.
     NotScheduled(SchedulingError),
     /// Not needed any more; freed by the service, so that the engine does not have to.
-    Discarded(#[allow(dead_code, reason = "only its drop matters")] Box<AddressPlan>),
+    Discarded(#[allow(dead_code, reason = "only its drop matters")] Box<InstallPlan>),
+    /// See `Discarded`.
+    Unpaced(#[allow(dead_code, reason = "only its drop matters")] Box<Paces>),
     /// See `Discarded`.
     Detached(#[allow(dead_code, reason = "only its drop matters")] Box<Attachment>),
     /// All routers have stopped; the engine's last word.
     Stopped,
 }
 
-/// What became of an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AddressOutcome {
-    /// It is on its interface, put there by us.
+/// What became of an item of a router's plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ItemOutcome {
+    /// It is in the kernel, put there by us.
     Installed,
+    /// Somebody had taken it away, and it is there again.
+    PutBack,
     /// It was there already, and stays when we leave: somebody else's.
     Foreign,
     /// It is gone.
     Removed,
     /// The kernel refused.
-    Failed(Errno),
+    Failed(Refusal),
+}
+
+/// The kernel's no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// Its number.
+    pub(crate) errno: Errno,
+    /// Its words, where it has any that are more than the number's.
+    pub(crate) words: Option<Box<str>>,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.words.as_deref().unwrap_or_else(|| self.errno.desc()))
+    }
 }
 
 /// A router as it was at one moment.
@@ -155,7 +183,7 @@ pub(crate) struct RouterView {
     /// Another master heard while MASTER.
     pub(crate) second: Option<Second>,
     /// What keeps it in FAULT.
-    pub(crate) blocks: heapless::Vec<(Block, Instant), 5>,
+    pub(crate) blocks: heapless::Vec<(Block, Instant), { Block::ALL.len() }>,
     /// Who was heard.
     pub(crate) senders: heapless::Vec<Sender, { locum_core::router::SENDERS_MAX }>,
     /// What was counted.

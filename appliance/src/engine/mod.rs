@@ -6,14 +6,16 @@
 //! - [`link`]: what it and the service say to each other.
 //! - `orders`: what the service wants done.
 //! - [`wire`]: the sockets of an interface.
-//! - [`addresses`]: addresses on and off interfaces, in pieces.
+//! - [`install`]: addresses and what belongs to them into the kernel and out of it, in pieces; [`pace`]: how fast they are
+//!   announced.
 //! - `batch`: many packets in one system call.
 //! - [`scheduling`]: when it runs.
 
-pub(crate) mod addresses;
-mod batch;
+pub(crate) mod batch;
+pub(crate) mod install;
 pub(crate) mod link;
 mod orders;
+pub(crate) mod pace;
 pub(crate) mod scheduling;
 pub(crate) mod storage;
 #[cfg(test)]
@@ -33,9 +35,9 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
-use self::addresses::{AddressPlan, JobKind, Jobs};
-use self::batch::{Inbox, Outbox};
-use self::link::{EngineEnd, Report, ServiceEnd};
+use self::batch::{Inbox, Outbox, Over};
+use self::install::{Hands, InstallPlan, JobKind, Jobs};
+use self::link::{EngineEnd, ItemOutcome, Report, ServiceEnd};
 use self::scheduling::Scheduling;
 use self::storage::Owned;
 use self::wire::{Attachment, Inbox6};
@@ -70,7 +72,7 @@ type Set = RouterSet<Owned, Vec<Slot<Owned>>, Vec<Interface>, Vec<Tracker>>;
 /// What the engine keeps for a router beside the router itself.
 #[derive(Default)]
 struct Beside {
-    plan: Option<Box<AddressPlan>>,
+    plan: Option<Box<InstallPlan>>,
     announcements_sent: u32,
     /// The error of the last packet that could not be sent; told once until sending works again.
     send_error: Option<Errno>,
@@ -161,11 +163,9 @@ impl Engine {
 
     /// Waits for a packet, an order or a deadline; not at all if there is work to go on with.
     fn wait(&mut self) {
-        let timeout = if self.jobs.is_empty() {
-            self.set.deadline().map(|at| at.since(clock::now()))
-        } else {
-            Some(Duration::ZERO)
-        };
+        let now = clock::now();
+        let deadline = [self.set.deadline(), self.jobs.deadline(now)].into_iter().flatten().min();
+        let timeout = deadline.map(|at| at.since(now));
         let timeout = timeout.map(|timeout| TimeSpec::from(std::time::Duration::from_micros(timeout.us())));
         let mut fds: heapless::Vec<PollFd<'_>, { 2 * INTERFACES_MAX + 1 }> = heapless::Vec::new();
         let _ = fds.push(PollFd::new(self.end.wake_fd(), PollFlags::POLLIN));
@@ -198,24 +198,41 @@ impl Engine {
         let most = if late > STALL { RECEIVE_MAX_AFTER_STALL } else { RECEIVE_MAX };
         for index in 0..self.readable.len() {
             match self.readable.get(index) {
-                Some((interface, Family::Ipv4)) => self.receive_v4(*interface, most),
+                Some((interface, Family::Ipv4)) => self.receive_whole(*interface, Family::Ipv4, most),
+                // A raw socket gives IPv6 packets without their header; a packet socket gives whole ones.
+                Some((interface, Family::Ipv6)) if self.is_made(*interface) => {
+                    self.receive_whole(*interface, Family::Ipv6, most);
+                }
                 Some((interface, Family::Ipv6)) => self.receive_v6(*interface, most),
                 None => return,
             }
         }
     }
 
-    fn receive_v4(&mut self, interface: InterfaceId, most: usize) {
+    fn is_made(&self, interface: InterfaceId) -> bool {
+        let attachment = self.attachments.get(usize::from(interface.0)).and_then(Option::as_ref);
+        attachment.is_some_and(|attachment| attachment.heard_on.is_some())
+    }
+
+    /// Takes packets from a socket that gives them with their IP header.
+    fn receive_whole(&mut self, interface: InterfaceId, family: Family, most: usize) {
         let mut taken = 0;
         while taken < most {
             let attachment = self.attachments.get(usize::from(interface.0)).and_then(Option::as_ref);
-            let Some(socket) = attachment.and_then(|attachment| attachment.socket(Family::Ipv4)) else { return };
+            let Some(attachment) = attachment else { return };
+            let Some(socket) = attachment.socket(family) else { return };
+            let heard_on = attachment.heard_on.unwrap_or(interface);
             let lens = self.inbox.receive(socket);
             let now = clock::now();
             for (index, len) in lens.iter().enumerate() {
-                match wire::read_v4(self.inbox.packet(index, *len)) {
-                    Some(packet) => self.set.handle_packet(now, interface, &packet),
-                    None => self.set.handle_malformed(now, interface, None),
+                let bytes = self.inbox.packet(index, *len);
+                let packet = match family {
+                    Family::Ipv4 => wire::read_v4(bytes),
+                    Family::Ipv6 => wire::read_v6(bytes),
+                };
+                match packet {
+                    Some(packet) => self.set.handle_packet(now, heard_on, &packet),
+                    None => self.set.handle_malformed(now, heard_on, None),
                 }
                 self.drain(now);
             }
@@ -255,7 +272,9 @@ impl Engine {
             match self.set.poll_output(self.outbox.space()) {
                 Output::Timeout(_) => break,
                 Output::Transmit(transmit) => {
-                    self.outbox.push(transmit);
+                    let beside = self.beside.get(transmit.router.index());
+                    let framed = beside.and_then(|beside| beside.plan.as_ref()).and_then(|plan| plan.framed);
+                    self.outbox.push(transmit, framed);
                     if self.outbox.is_full() {
                         self.send();
                     }
@@ -287,8 +306,11 @@ impl Engine {
     /// Sends the adverts that wait.
     fn send(&mut self) {
         let Self { outbox, attachments, beside, end, .. } = self;
-        let socket =
-            |interface: InterfaceId, family| attachments.get(usize::from(interface.0))?.as_ref()?.socket(family);
+        let attachment = |interface: InterfaceId| attachments.get(usize::from(interface.0))?.as_deref();
+        let socket = |over| match over {
+            Over::Adverts(interface, family) => attachment(interface)?.socket(family),
+            Over::Frames(interface) => attachment(interface)?.frames(),
+        };
         outbox.send(socket, |router, error| {
             if let Some(beside) = beside.get_mut(router.index()).filter(|beside| beside.send_error != error) {
                 beside.send_error = error;
@@ -299,26 +321,36 @@ impl Engine {
         });
     }
 
-    /// Does a piece of the address work that waits.
+    /// Does a piece of the kernel work that waits.
     fn jobs(&mut self) {
         let Self { jobs, beside, attachments, end, .. } = self;
-        let mut announced: Option<(RouterId, u32)> = None;
-        jobs.work(
-            |router| beside.get_mut(router.index())?.plan.as_deref_mut(),
-            |router, interface, address| {
-                let attachment = attachments.get(usize::from(interface.0)).and_then(Option::as_ref);
-                // A frame that is lost here is one of several rounds.
-                if attachment.is_some_and(|attachment| attachment.announce(address).unwrap_or(false)) {
-                    let count = announced.map_or(0, |(_, count)| count);
-                    announced = Some((router, count + 1));
-                }
-            },
-            |router, index, outcome| end.tell(Report::Address { router, index, outcome }),
-        );
-        if let Some((router, count)) = announced
+        jobs.work(clock::now(), &mut EngineHands { beside, attachments, end });
+    }
+}
+
+/// What the jobs work with.
+struct EngineHands<'a> {
+    beside: &'a mut [Beside],
+    attachments: &'a [Option<Box<Attachment>>],
+    end: &'a mut EngineEnd,
+}
+
+impl Hands for EngineHands<'_> {
+    fn plan(&mut self, router: RouterId) -> Option<&mut InstallPlan> {
+        self.beside.get_mut(router.index())?.plan.as_deref_mut()
+    }
+
+    fn announce(&mut self, router: RouterId, interface: InterfaceId, address: std::net::IpAddr) {
+        let attachment = self.attachments.get(usize::from(interface.0)).and_then(Option::as_ref);
+        // A frame that is lost here is one of several rounds.
+        if attachment.is_some_and(|attachment| attachment.announce(address).unwrap_or(false))
             && let Some(beside) = self.beside.get_mut(router.index())
         {
-            beside.announcements_sent = beside.announcements_sent.saturating_add(count);
+            beside.announcements_sent = beside.announcements_sent.saturating_add(1);
         }
+    }
+
+    fn done(&mut self, router: RouterId, index: u16, outcome: ItemOutcome) {
+        self.end.tell(Report::Item { router, index, outcome });
     }
 }

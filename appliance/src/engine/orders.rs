@@ -4,7 +4,7 @@ use locum_core::priority::Tracker;
 use locum_core::router::{InterfaceId, VirtualRouter};
 use locum_core::set::{Interface, RouterId, Slot};
 
-use super::addresses::{AddressPlan, JobKind};
+use super::install::{InstallPlan, JobKind};
 use super::link::{Order, Report, RouterView};
 use super::wire::Attachment;
 use super::{Beside, Engine, INTERFACES_MAX, Sizes};
@@ -49,6 +49,13 @@ impl Engine {
             },
             Order::SetSource { router, source } => self.set.handle_source(now, router, source),
             Order::SetPlan { router, plan } => self.set_plan(router, plan),
+            Order::Refresh { router } => self.push_if_holding(router, JobKind::Refresh),
+            Order::AnnounceExtra { router } => self.push_if_holding(router, JobKind::AnnounceExtra),
+            Order::SetBlock { router, block, holds } => self.set.handle_block(now, router, block, holds),
+            Order::SetPaces(paces) => {
+                let before = self.jobs.set_paces(paces);
+                self.end.tell(Report::Unpaced(before));
+            }
             Order::SetReading { tracker, reading } => self.set.handle_reading(now, tracker, reading),
             Order::Command { router, command, ticket } => {
                 let result = self.set.handle_command(now, router, command);
@@ -119,7 +126,7 @@ impl Engine {
     }
 
     /// A new plan takes over what the old one has installed, as far as it names the same messages.
-    fn set_plan(&mut self, router: RouterId, mut plan: Box<AddressPlan>) {
+    fn set_plan(&mut self, router: RouterId, mut plan: Box<InstallPlan>) {
         let Some(beside) = self.beside.get_mut(router.index()) else { return };
         if let Some(before) = beside.plan.take() {
             if plan.succeed(&before) {
@@ -128,9 +135,13 @@ impl Engine {
             self.end.tell(Report::Discarded(before));
         }
         beside.plan = Some(plan);
+        self.push_if_holding(router, JobKind::Add);
+        self.push_if_holding(router, JobKind::Announce);
+    }
+
+    fn push_if_holding(&mut self, router: RouterId, kind: JobKind) {
         if self.set.router(router).is_some_and(VirtualRouter::holds_addresses) {
-            self.jobs.push(router, JobKind::Add);
-            self.jobs.push(router, JobKind::Announce);
+            self.jobs.push(router, kind);
         }
     }
 

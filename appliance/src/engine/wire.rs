@@ -2,36 +2,53 @@
 
 use std::io::{self, IoSliceMut};
 use std::mem::size_of;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use locum_core::router::Received;
+use locum_core::router::{InterfaceId, Received};
 use locum_core::set::PACKET_BYTES_MAX;
 use locum_core::vocabulary::Family;
 use locum_core::wire::arp::{self, Mac};
-use locum_core::wire::{ipv4, neighbour, vrrp};
+use locum_core::wire::{ipv4, ipv6, neighbour, vrrp};
 use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg, setsockopt, sockopt};
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockFilter, Socket, Type};
 
 /// Room for a burst of adverts of a thousand instances, so that a stall of the engine loses none.
 const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
 
-/// An interface that adverts go over.
+/// Bytes of an Ethernet header.
+pub(super) const ETHERNET_BYTES: usize = 14;
+
+/// An interface that adverts or announcements go over.
 #[derive(Debug)]
 pub(crate) struct Attachment {
-    v4: Socket,
-    /// Absent where the kernel has no IPv6.
+    /// Where adverts come in: absent on an interface that only has addresses, and for IPv6 where the kernel has none.
+    v4: Option<Socket>,
     v6: Option<Socket>,
     announce: Option<Announce>,
+    /// The interface that adverts coming in here count as received on, if it is another one.
+    pub(super) heard_on: Option<InterfaceId>,
+}
+
+/// What is to be known of an interface with a virtual MAC address that locum has made on another one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made {
+    /// Its index.
+    pub(crate) index: NonZeroU32,
+    /// Its MAC address.
+    pub(crate) mac: Mac,
+    /// The index of the interface below.
+    pub(crate) base_index: NonZeroU32,
+    /// The interface that adverts count as received on, if they are to be received here at all.
+    pub(crate) heard_on: Option<(InterfaceId, Family)>,
 }
 
 /// Where gratuitous ARP and neighbour advertisements go.
 #[derive(Debug)]
 struct Announce {
     packet: Socket,
-    to: SockAddr,
     mac: Mac,
 }
 
@@ -72,13 +89,36 @@ impl Attachment {
             }
         }
         let announce = mac.map(|mac| open_announce(index, mac)).transpose()?;
-        Ok(Self { v4, v6, announce })
+        Ok(Self { v4: Some(v4), v6, announce, heard_on: None })
+    }
+
+    /// Opens sockets for an interface that locum has made. What is announced and advertised leaves by the interface below
+    /// it, in frames that carry the virtual MAC address, so the made one need not be set up for it.
+    ///
+    /// # Errors
+    /// As [`Attachment::open`].
+    pub(crate) fn open_made(made: Made) -> io::Result<Self> {
+        let hears = |wanted| {
+            let heard = made.heard_on.filter(|(_, family)| *family == wanted);
+            heard.map(|(_, family)| open_hearing(made.index, made.mac, family)).transpose()
+        };
+        Ok(Self {
+            v4: hears(Family::Ipv4)?,
+            v6: hears(Family::Ipv6)?,
+            announce: Some(open_announce(made.base_index, made.mac)?),
+            heard_on: made.heard_on.map(|(interface, _)| interface),
+        })
+    }
+
+    /// The socket that frames are sent over, bound to its interface.
+    pub(super) fn frames(&self) -> Option<BorrowedFd<'_>> {
+        self.announce.as_ref().map(|announce| announce.packet.as_fd())
     }
 
     /// The socket for a family: readable when a packet is there. Absent where the kernel has no IPv6.
     pub(crate) fn socket(&self, family: Family) -> Option<BorrowedFd<'_>> {
         match family {
-            Family::Ipv4 => Some(self.v4.as_fd()),
+            Family::Ipv4 => self.v4.as_ref().map(AsFd::as_fd),
             Family::Ipv6 => self.v6.as_ref().map(AsFd::as_fd),
         }
     }
@@ -88,10 +128,10 @@ impl Attachment {
         let Some(announce) = &self.announce else { return Ok(false) };
         match address {
             IpAddr::V4(address) => {
-                announce.packet.send_to(&arp::gratuitous(announce.mac, address), &announce.to)?;
+                announce.packet.send(&arp::gratuitous(announce.mac, address))?;
             }
             IpAddr::V6(address) => {
-                announce.packet.send_to(&neighbour::unsolicited(announce.mac, address), &announce.to)?;
+                announce.packet.send(&neighbour::unsolicited(announce.mac, address))?;
             }
         }
         Ok(true)
@@ -127,7 +167,65 @@ fn open_announce(index: NonZeroU32, mac: Mac) -> io::Result<Announce> {
     // Protocol 0: it only sends, and nothing is queued on it.
     let packet = Socket::new(Domain::PACKET, Type::RAW, None)?;
     packet.set_nonblocking(true)?;
-    Ok(Announce { packet, to: link_layer_address(index)?, mac })
+    packet.bind(&link_layer_address(index, 0)?)?;
+    Ok(Announce { packet, mac })
+}
+
+/// A socket that gets the adverts which arrive on an interface from its own MAC address: another master with the same
+/// virtual one. The kernel gives such frames to the interface whose address it is, and not to the one below (macvlan).
+/// No group is joined for it, which the switch would be told in a frame from the virtual MAC address.
+fn open_hearing(index: NonZeroU32, mac: Mac, family: Family) -> io::Result<Socket> {
+    let (protocol, next_header_at) = match family {
+        Family::Ipv4 => (libc::ETH_P_IP, 9),
+        Family::Ipv6 => (libc::ETH_P_IPV6, 6),
+    };
+    let socket = Socket::new(Domain::PACKET, Type::DGRAM, None)?;
+    socket.set_nonblocking(true)?;
+    // Before it is bound, so that nothing else slips in.
+    socket.attach_filter(&adverts_from(mac, next_header_at))?;
+    let protocol = u16::try_from(protocol).unwrap_or_default();
+    socket.bind(&link_layer_address(index, protocol)?)?;
+    Ok(socket)
+}
+
+/// A packet filter (bpf(4)) for VRRP from this MAC address. Offsets count from the IP header; those from `LINK_LAYER` from
+/// the header before it.
+fn adverts_from(mac: Mac, next_header_at: u32) -> [SockFilter; 8] {
+    const LOAD_BYTE: u16 = 0x30;
+    const LOAD_HALF: u16 = 0x28;
+    const LOAD_WORD: u16 = 0x20;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    /// `SKF_LL_OFF`: -0x200000.
+    const LINK_LAYER: u32 = 0xffe0_0000;
+    const SOURCE_AT: u32 = LINK_LAYER + 6;
+    let [a, b, c, d, e, f] = mac;
+    let unless = |value, skip| SockFilter::new(JUMP_IF_EQUAL, 0, skip, value);
+    [
+        SockFilter::new(LOAD_BYTE, 0, 0, next_header_at),
+        unless(u32::from(vrrp::PROTOCOL), 5),
+        SockFilter::new(LOAD_WORD, 0, 0, SOURCE_AT),
+        unless(u32::from_be_bytes([a, b, c, d]), 3),
+        SockFilter::new(LOAD_HALF, 0, 0, SOURCE_AT + 4),
+        unless(u32::from_be_bytes([0, 0, e, f]), 1),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ]
+}
+
+/// The Ethernet header of a multicast packet (RFC 1112 §6.4, RFC 2464 §7).
+pub(super) fn multicast_header(source: Mac, group: IpAddr) -> [u8; ETHERNET_BYTES] {
+    let [a, b, c, d, e, f] = source;
+    match group {
+        IpAddr::V4(group) => {
+            let [_, x, y, z] = Ipv4Addr::octets(&group);
+            [0x01, 0x00, 0x5e, x & 0x7f, y, z, a, b, c, d, e, f, 0x08, 0x00]
+        }
+        IpAddr::V6(group) => {
+            let [.., w, x, y, z] = group.octets();
+            [0x33, 0x33, w, x, y, z, a, b, c, d, e, f, 0x86, 0xdd]
+        }
+    }
 }
 
 /// A packet as a raw IPv4 socket gives it, with its header. `None` if it cannot be read.
@@ -177,13 +275,28 @@ pub(crate) fn receive_v6<'a>(socket: BorrowedFd<'_>, inbox: &'a mut Inbox6) -> O
     Some(packet)
 }
 
-/// An address for sending ready-made frames over an interface (packet(7): only family, protocol and index matter).
-#[allow(unsafe_code, reason = "neither nix nor socket2 makes a sockaddr_ll for sending in safe code")]
-fn link_layer_address(index: NonZeroU32) -> io::Result<SockAddr> {
+/// A packet as a packet socket gives it, with its IPv6 header (RFC 8200 §3). `None` if it is not VRRP right after it.
+pub(crate) fn read_v6(bytes: &[u8]) -> Option<Received<'_>> {
+    let (header, rest) = bytes.split_at_checked(ipv6::HEADER_BYTES)?;
+    let [first, _, _, _, high, low, next_header, ttl, addresses @ ..] = header else { return None };
+    let (source, destination) = addresses.split_first_chunk::<16>()?;
+    let destination: [u8; 16] = destination.try_into().ok()?;
+    let len = usize::from(u16::from_be_bytes([*high, *low]));
+    (first >> 4 == 6 && *next_header == vrrp::PROTOCOL).then_some(Received {
+        source: Ipv6Addr::from(*source).into(),
+        destination: Ipv6Addr::from(destination).into(),
+        ttl: *ttl,
+        message: rest.get(..len)?,
+    })
+}
+
+/// An address to bind a packet socket with: what it gets (packet(7): only family, protocol and index matter).
+#[allow(unsafe_code, reason = "neither nix nor socket2 makes a sockaddr_ll in safe code")]
+fn link_layer_address(index: NonZeroU32, protocol: u16) -> io::Result<SockAddr> {
     let bad = |_| io::Error::from(io::ErrorKind::InvalidInput);
     let address = libc::sockaddr_ll {
         sll_family: u16::try_from(libc::AF_PACKET).map_err(bad)?,
-        sll_protocol: 0,
+        sll_protocol: protocol.to_be(),
         sll_ifindex: i32::try_from(index.get()).map_err(bad)?,
         sll_hatype: 0,
         sll_pkttype: 0,
@@ -201,4 +314,34 @@ fn link_layer_address(index: NonZeroU32) -> io::Result<SockAddr> {
         })?
     };
     Ok(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn multicast_headers_byte_by_byte() {
+        let mac = [0, 0, 0x5e, 0, 1, 45];
+        let v4 = multicast_header(mac, Ipv4Addr::new(224, 128, 0, 18).into());
+        assert_eq!(v4, [1, 0, 0x5e, 0, 0, 18, 0, 0, 0x5e, 0, 1, 45, 8, 0]);
+        let v6 = multicast_header(mac, Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12).into());
+        assert_eq!(v6, [0x33, 0x33, 0, 0, 0, 0x12, 0, 0, 0x5e, 0, 1, 45, 0x86, 0xdd]);
+    }
+
+    #[test]
+    fn an_ipv6_packet_is_read_whatever_is_cut_off() {
+        let mut packet = [0; ipv6::HEADER_BYTES + 8];
+        let (from, to) = (Ipv6Addr::LOCALHOST, Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12));
+        ipv6::emit(&mut packet, from, to, 255, vrrp::PROTOCOL, 8).unwrap();
+        packet[ipv6::HEADER_BYTES..].copy_from_slice(b"abcdefgh");
+        let read = read_v6(&packet).unwrap();
+        assert_eq!((read.source, read.destination, read.ttl), (from.into(), to.into(), 255));
+        assert_eq!(read.message, b"abcdefgh");
+        for len in 0..packet.len() {
+            assert!(read_v6(&packet[..len]).is_none(), "{len}");
+        }
+        packet[6] = 17;
+        assert!(read_v6(&packet).is_none(), "not VRRP");
+    }
 }

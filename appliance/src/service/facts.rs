@@ -1,18 +1,20 @@
 //! What the kernel's changes mean: sockets opened and closed, links up and down, source addresses found and lost.
 
+use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use locum_control::{ForeignVrid, InstanceStatus, InterfaceStatus};
 use locum_core::router::InterfaceId;
 use locum_core::set::Link;
+use locum_core::vocabulary::Family;
 use locum_core::wire::arp::Mac;
 
 use super::Service;
-use super::plan;
+use super::plan::{self, MadeInterface};
 use super::status::rejected;
 use crate::engine::link::Order;
-use crate::engine::wire::Attachment;
+use crate::engine::wire::{Attachment, Made};
 
 /// An interface that instances use.
 pub(super) struct Interface {
@@ -22,6 +24,10 @@ pub(super) struct Interface {
     pub(super) groups: Vec<IpAddr>,
     /// Whether it carries adverts; otherwise it only has addresses on it.
     pub(super) is_used_for_adverts: bool,
+    /// Locum makes it, and this is how.
+    pub(super) made: Option<MadeInterface>,
+    /// The family of the adverts that come in on it in place of its base, if it is a made one.
+    pub(super) hears: Option<Family>,
     /// The kernel's index and hardware address that its sockets were opened with.
     attached: Option<(NonZeroU32, Option<Mac>)>,
     /// Its groups are not those that its sockets were opened with.
@@ -38,6 +44,8 @@ impl Interface {
             name,
             groups: Vec::new(),
             is_used_for_adverts: false,
+            made: None,
+            hears: None,
             attached: None,
             has_other_groups: false,
             link: Link::Missing,
@@ -62,6 +70,10 @@ impl Service {
         }
         for index in 0..self.instances.len() {
             self.follow_source(index);
+        }
+        self.follow_kernel();
+        for index in 0..self.instances.len() {
+            self.follow_block(index);
         }
     }
 
@@ -105,11 +117,15 @@ impl Service {
         }
     }
 
-    fn attach(&mut self, index: usize, id: InterfaceId, wanted: Option<(NonZeroU32, Option<Mac>)>) {
-        let Some(interface) = self.interfaces.get_mut(index) else { return };
+    fn attach(&mut self, place: usize, id: InterfaceId, wanted: Option<(NonZeroU32, Option<Mac>)>) {
+        let Some(interface) = self.interfaces.get(place) else { return };
+        let attachment = wanted.map(|(index, mac)| match &interface.made {
+            Some(made) => self.open_made(made, interface.hears, index),
+            None => Attachment::open(&interface.name, index, mac, &interface.groups),
+        });
+        let Some(interface) = self.interfaces.get_mut(place) else { return };
         interface.attached = wanted;
         interface.has_other_groups = false;
-        let attachment = wanted.map(|(index, mac)| Attachment::open(&interface.name, index, mac, &interface.groups));
         match attachment {
             Some(Ok(attachment)) => self.order(Order::Attach { interface: id, attachment: Box::new(attachment) }),
             Some(Err(error)) => {
@@ -122,15 +138,22 @@ impl Service {
         }
     }
 
+    fn open_made(&self, made: &MadeInterface, hears: Option<Family>, index: NonZeroU32) -> io::Result<Attachment> {
+        let (base_index, _) = self.network.by_name(&made.base).ok_or(io::ErrorKind::NotFound)?;
+        let heard_on = hears.and_then(|family| Some((self.interface_id(&made.base)?, family)));
+        Attachment::open_made(Made { index, mac: made.mac, base_index, heard_on })
+    }
+
     /// The kernel's index of an interface has changed: the addresses that go on it are installed with other messages.
     fn replan(&mut self, interface: usize) {
         let Some(name) = self.interfaces.get(interface).map(|interface| interface.name.clone()) else { return };
         let mut orders = Vec::new();
         for instance in &self.instances {
-            let uses = plan::addresses(&instance.configured)
-                .any(|(address, _)| plan::device(address, &instance.configured) == name);
+            let mut parts = plan::parts(&instance.configured, &instance.placement);
+            let uses = parts.any(|part| part.devices().any(|device| device == name));
             if let Some(router) = instance.router.filter(|_| uses) {
-                let plan = plan::address_plan(&instance.configured, &self.network, |name| self.interface_id(name));
+                let interface_id = |name: &str| self.interface_id(name);
+                let plan = plan::install_plan(&instance.configured, &instance.placement, &self.network, interface_id);
                 orders.push(Order::SetPlan { router, plan: Box::new(plan) });
             }
         }

@@ -108,6 +108,7 @@ impl Service {
                     Family::Ipv6 => format!("{interface} has no link-local IPv6 address to send from"),
                 },
             },
+            Block::Refused => instance.dealings.block.clone().unwrap_or_else(|| block.to_string()),
             Block::Tracker => self.failed_trackers(instance),
             Block::Group => self.blocked_members(instance),
         }

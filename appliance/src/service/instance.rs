@@ -9,9 +9,11 @@ use locum_core::set::RouterId;
 use locum_core::time::Instant;
 use locum_core::vocabulary::{Family, State};
 
+use super::kernel::follow::Dealings;
 use super::network::Network;
 use super::plan;
-use crate::engine::link::{AddressOutcome, InstanceKey, RouterView};
+use super::plan::Placement;
+use crate::engine::link::{InstanceKey, ItemOutcome, RouterView};
 
 /// Adverts remembered for all instances together, for consoles that attach later.
 const MARKS_IN_ALL: usize = 8_192;
@@ -40,8 +42,12 @@ pub(crate) struct Instance {
     pub(crate) tracks: Box<[Track]>,
     /// Its sync group.
     pub(crate) group: Option<String>,
-    /// What became of each of its addresses.
-    pub(crate) addresses: Vec<Option<AddressOutcome>>,
+    /// Which interfaces its addresses go on.
+    pub(crate) placement: Placement,
+    /// What became of each of its parts ([`plan::parts`]).
+    pub(crate) outcomes: Vec<Option<ItemOutcome>>,
+    /// What the kernel said to it.
+    pub(crate) dealings: Dealings,
     /// The last adverts.
     marks: VecDeque<AdvertMark>,
     marks_max: usize,
@@ -53,8 +59,15 @@ pub(crate) struct Instance {
 
 impl Instance {
     /// An instance that does not run yet. `of` is how many there are.
-    pub(crate) fn new(key: InstanceKey, configured: Configured, of: usize, now: Instant, unix_ms: u64) -> Self {
-        let addresses = vec![None; plan::addresses(&configured).count()];
+    pub(crate) fn new(
+        key: InstanceKey,
+        configured: Configured,
+        placement: Placement,
+        of: usize,
+        now: Instant,
+        unix_ms: u64,
+    ) -> Self {
+        let outcomes = vec![None; plan::parts(&configured, &placement).count()];
         let marks_max = (MARKS_IN_ALL / of.max(1)).clamp(*MARKS_EACH.start(), *MARKS_EACH.end());
         Self {
             key,
@@ -67,7 +80,9 @@ impl Instance {
             source: None,
             tracks: Box::default(),
             group: None,
-            addresses,
+            placement,
+            outcomes,
+            dealings: Dealings::default(),
             marks: VecDeque::new(),
             marks_max,
             untold_marks: 0,

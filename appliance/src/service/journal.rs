@@ -11,12 +11,16 @@ use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use locum_core::wire::arp::Mac;
 use serde::{Deserialize, Serialize};
 
 use super::network::Network;
 
 /// The mark on our addresses. The kernel uses 1 to 3 itself, keepalived 18 (RTPROT_KEEPALIVED).
 pub(crate) const ADDRESS_PROTOCOL: u8 = 76;
+
+/// The mark on our routes and rules: the same number, among routing protocols.
+pub(crate) const ROUTE_PROTOCOL: u8 = ADDRESS_PROTOCOL;
 
 const VERSION: u32 = 1;
 const FILE: &str = "journal.json";
@@ -38,7 +42,73 @@ struct Content {
     boot: String,
     /// Which network namespace.
     namespace: u64,
-    addresses: Vec<Entry>,
+    #[serde(flatten)]
+    record: Record,
+}
+
+/// What may be in the kernel because of us.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// Addresses.
+    pub(crate) addresses: Vec<Entry>,
+    /// Interfaces with a virtual MAC address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) interfaces: Vec<MadeEntry>,
+    /// Routes and rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) routes: Vec<RouteEntry>,
+    /// Settings of interfaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) settings: Vec<SettingEntry>,
+}
+
+/// An interface that may be made by us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MadeEntry {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its MAC address.
+    pub(crate) mac: Mac,
+}
+
+/// A route or a rule that may be installed by us.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct RouteEntry {
+    /// What it is, in words.
+    pub(crate) name: String,
+    /// The message that removes it, and nothing that does not bear our mark: netlink's bytes as hexadecimal digits.
+    pub(crate) remove: String,
+}
+
+impl RouteEntry {
+    /// For what this message removes.
+    pub(crate) fn new(name: String, remove: &[u8]) -> Self {
+        Self { name, remove: remove.iter().map(|byte| format!("{byte:02x}")).collect() }
+    }
+
+    /// The message. `None` if it is none.
+    pub(crate) fn message(&self) -> Option<Vec<u8>> {
+        let pairs = self.remove.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+        let bytes: Option<Vec<u8>> = pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
+        let bytes = bytes?;
+        let kind = u16::from_ne_bytes(*bytes.get(4..)?.first_chunk()?);
+        // RTM_DELROUTE and RTM_DELRULE, of the length that it says it has.
+        let len = u32::from_ne_bytes(*bytes.first_chunk()?);
+        (matches!(kind, 25 | 33) && usize::try_from(len) == Ok(bytes.len())).then_some(bytes)
+    }
+}
+
+/// A setting of an interface that may be changed by us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SettingEntry {
+    /// The interface's name.
+    pub(crate) interface: String,
+    /// The setting's name.
+    pub(crate) name: String,
+    /// What it was.
+    pub(crate) before: u32,
+    /// What we have set it to.
+    pub(crate) ours: u32,
 }
 
 /// An address that may be installed by us.
@@ -62,7 +132,7 @@ impl Journal {
     ///
     /// # Errors
     /// When there is one that cannot be read or understood: then nobody knows what is ours.
-    pub(crate) fn read(&self) -> io::Result<Vec<Entry>> {
+    pub(crate) fn read(&self) -> io::Result<Record> {
         let text = match fs::metadata(&self.path).and_then(|meta| {
             if meta.len() > BYTES_MAX {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too long to be a journal"));
@@ -70,7 +140,7 @@ impl Journal {
             fs::read_to_string(&self.path)
         }) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Record::default()),
             Err(error) => return Err(error),
         };
         let content: Content = serde_json::from_str(&text).map_err(io::Error::from)?;
@@ -79,15 +149,15 @@ impl Journal {
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
         let is_here = content.boot == boot_id() && content.namespace == namespace();
-        Ok(if is_here { content.addresses } else { Vec::new() })
+        Ok(if is_here { content.record } else { Record::default() })
     }
 
     /// Writes what may be installed from now on, in place of what was written before. On return it is on the disk.
     ///
     /// # Errors
     /// What the file system says; the old journal stands then.
-    pub(crate) fn write(&self, addresses: Vec<Entry>) -> io::Result<()> {
-        let content = Content { version: VERSION, boot: boot_id(), namespace: namespace(), addresses };
+    pub(crate) fn write(&self, record: Record) -> io::Result<()> {
+        let content = Content { version: VERSION, boot: boot_id(), namespace: namespace(), record };
         let text = serde_json::to_vec(&content).map_err(io::Error::from)?;
         write_atomically(&self.path, &text)
     }
@@ -153,8 +223,36 @@ mod tests {
     use super::*;
     use std::net::Ipv4Addr;
 
-    fn entry() -> Entry {
-        Entry { interface: "eth0".into(), address: Ipv4Addr::new(10, 0, 0, 1).into(), prefix_len: 24 }
+    fn record() -> Record {
+        Record {
+            addresses: vec![Entry {
+                interface: "eth0".into(),
+                address: Ipv4Addr::new(10, 0, 0, 1).into(),
+                prefix_len: 24,
+            }],
+            routes: vec![RouteEntry::new("rule 1:".into(), &rule_removal())],
+            interfaces: vec![MadeEntry { name: "vrrp.1".into(), mac: [0, 0, 0x5e, 0, 1, 1] }],
+            settings: vec![SettingEntry { interface: "eth0".into(), name: "arp_ignore".into(), before: 0, ours: 1 }],
+        }
+    }
+
+    fn rule_removal() -> Vec<u8> {
+        let mut message = 16_u32.to_ne_bytes().to_vec();
+        message.extend(33_u16.to_ne_bytes());
+        message.resize(16, 0);
+        message
+    }
+
+    #[test]
+    fn only_removals_of_routes_and_rules_are_read_as_such() {
+        let entry = RouteEntry::new("rule 1:".into(), &rule_removal());
+        assert_eq!(entry.message(), Some(rule_removal()));
+        let mut other = rule_removal();
+        other[4..6].copy_from_slice(&17_u16.to_ne_bytes());
+        for bad in [RouteEntry::new(String::new(), &other), RouteEntry::new(String::new(), &rule_removal()[..12])] {
+            assert_eq!(bad.message(), None);
+        }
+        assert_eq!(RouteEntry { name: String::new(), remove: "0g\u{e9}1".into() }.message(), None);
     }
 
     fn directory(name: &str) -> PathBuf {
@@ -167,12 +265,12 @@ mod tests {
     fn what_is_written_is_read_until_it_is_cleared() {
         let path = directory("round");
         let journal = Journal::in_directory(&path);
-        assert_eq!(journal.read().unwrap(), []);
-        journal.write(vec![entry()]).unwrap();
-        assert_eq!(journal.read().unwrap(), [entry()]);
+        assert_eq!(journal.read().unwrap(), Record::default());
+        journal.write(record()).unwrap();
+        assert_eq!(journal.read().unwrap(), record());
         journal.clear().unwrap();
         journal.clear().unwrap();
-        assert_eq!(journal.read().unwrap(), []);
+        assert_eq!(journal.read().unwrap(), Record::default());
         fs::remove_dir_all(path).unwrap();
     }
 
@@ -181,11 +279,11 @@ mod tests {
         let path = directory("boot");
         let journal = Journal::in_directory(&path);
         for (from, to) in [(boot_id(), "0".repeat(36)), (format!(":{}", namespace()), ":1".into())] {
-            journal.write(vec![entry()]).unwrap();
+            journal.write(record()).unwrap();
             let text = fs::read_to_string(&journal.path).unwrap();
             assert!(text.contains(&from));
             fs::write(&journal.path, text.replace(&from, &to)).unwrap();
-            assert_eq!(journal.read().unwrap(), []);
+            assert_eq!(journal.read().unwrap(), Record::default());
         }
         fs::remove_dir_all(path).unwrap();
     }
@@ -194,7 +292,7 @@ mod tests {
     fn a_journal_that_cannot_be_understood_is_an_error() {
         let path = directory("bad");
         let journal = Journal::in_directory(&path);
-        journal.write(vec![entry()]).unwrap();
+        journal.write(record()).unwrap();
         let text = fs::read_to_string(&journal.path).unwrap();
         for bad in [&text[..text.len() / 2], "", "{}", &text.replace("\"version\":1", "\"version\":9")] {
             fs::write(&journal.path, bad).unwrap();

@@ -3,6 +3,7 @@
 //!
 //! - [`network`]: what the kernel says.
 //! - [`plan`]: from the configuration to orders.
+//! - [`kernel`]: what is in the kernel because of us, beside the addresses.
 //! - [`journal`], [`history`]: what survives in the run directory.
 //! - [`instance`]: what is known about an instance.
 //! - [`clients`], [`answers`]: the control socket.
@@ -19,6 +20,7 @@ mod follow;
 mod history;
 mod instance;
 mod journal;
+mod kernel;
 mod network;
 mod plan;
 mod reload;
@@ -46,8 +48,11 @@ use self::clients::{Clients, Incoming};
 use self::facts::Interface;
 use self::history::History;
 use self::instance::Instance;
-use self::journal::Journal;
+use self::journal::{Entry, Journal, RouteEntry};
+use self::kernel::Kernel;
+use self::kernel::recovery::remove_left_behind;
 use self::network::{Monitor, Network};
+use self::plan::Placements;
 pub(crate) use self::plan::{Ties, core_config};
 pub(crate) use self::start::StartError;
 use crate::clock;
@@ -57,6 +62,9 @@ use crate::track::{Links, Reports, Trackers};
 
 /// How often adverts are passed on to those who watch them.
 const ADVERTS_EVERY: Duration = Duration::from_millis(100);
+
+/// How often what the kernel refused is looked at.
+const KERNEL_EVERY: Duration = Duration::from_secs(1);
 
 /// How long the engine may take to answer. It answers within a millisecond; if it does not within this, something is
 /// badly wrong, and whoever asked is told so.
@@ -111,6 +119,13 @@ struct Service {
     notifier: Notifier,
     /// Notification scripts that have ended.
     script_runs: Option<mpsc::Receiver<RunResult>>,
+    /// The addresses that it lists.
+    journalled_addresses: Vec<Entry>,
+    /// The routes and rules that it lists.
+    journalled_routes: Vec<RouteEntry>,
+    kernel: Kernel,
+    /// Which interfaces the addresses of each instance go on.
+    placements: Placements,
     clients: Clients,
     /// What the engine answered to the question that is open.
     reply: Reply,
@@ -166,6 +181,8 @@ impl Service {
         let mut script_runs = self.script_runs.take().unwrap_or_else(|| mpsc::channel(1).1);
         let mut adverts = tokio::time::interval(ADVERTS_EVERY);
         adverts.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut kernel_tick = tokio::time::interval(KERNEL_EVERY);
+        kernel_tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.stopped {
             let watched = self.clients.any_watches_adverts();
             let waiting = !self.waiting_orders.is_empty();
@@ -206,6 +223,7 @@ impl Service {
                     self.take_reports();
                     self.tell_adverts();
                 }
+                _ = kernel_tick.tick() => self.tick_kernel(),
                 () = tokio::time::sleep(Duration::from_millis(2)), if waiting => self.send_waiting_orders(),
             }
         }
@@ -244,11 +262,12 @@ impl Service {
             // Its routers cannot have left in order; what they had installed must go all the same.
             let network = Network::read(&monitor.handle).await.map_err(StartError::Netlink)?;
             let left = self.journal.read()?;
-            start::remove_left_behind(&left, network, monitor).await?;
+            remove_left_behind(&left, network, monitor).await?;
         }
+        let all_gone = self.kernel.end();
         // Everything has been handed over; now the last words about it may take their time.
         self.notifier.shut_down().await;
-        if let Err(error) = self.journal.clear() {
+        if all_gone && let Err(error) = self.journal.clear() {
             log::warn!("journal: {error}");
         }
         let _ = std::fs::remove_file(&self.options.socket); // gone already is as well

@@ -12,9 +12,13 @@ use locum_core::wire::arp::Mac;
 use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressProtocol};
-use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
+};
 use rtnetlink::{Handle, MulticastGroup, new_multicast_connection};
 use tokio::sync::mpsc;
+
+use super::plan::route::Machine;
 
 /// Messages of the kernel that can wait.
 const MESSAGES: usize = 1024;
@@ -26,6 +30,10 @@ pub(crate) struct Interface {
     pub(crate) name: String,
     /// Its hardware address, where it is an Ethernet.
     pub(crate) mac: Option<Mac>,
+    /// The routing table of the VRF that it is.
+    pub(crate) vrf_table: Option<u32>,
+    /// It is a macvlan (ip-link(8)).
+    pub(crate) is_macvlan: bool,
     /// It is set up.
     pub(crate) is_up: bool,
     /// It has carrier and is ready for packets.
@@ -60,6 +68,8 @@ pub(crate) struct Address {
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     interfaces: BTreeMap<u32, Interface>,
+    /// Something was taken away, or an interface came back.
+    disturbed: bool,
 }
 
 /// A way to ask the kernel, and what it tells by itself.
@@ -117,17 +127,31 @@ impl Network {
         #[allow(clippy::wildcard_enum_match_arm, reason = "dozens of kinds of message, of which four concern us")]
         match message {
             RouteNetlinkMessage::NewLink(link) => self.link_is(link),
-            RouteNetlinkMessage::DelLink(link) => self.interfaces.remove(&link.header.index).is_some(),
+            RouteNetlinkMessage::DelLink(link) => {
+                self.disturbed = true;
+                self.interfaces.remove(&link.header.index).is_some()
+            }
             RouteNetlinkMessage::NewAddress(address) => self.address_is(address),
             RouteNetlinkMessage::DelAddress(address) => self.address_is_gone(address),
             _ => false,
         }
     }
 
+    /// Whether, since this was last asked, something was taken away or an interface was set up or down: what is in the
+    /// kernel may not be what was put there.
+    pub(crate) fn take_disturbed(&mut self) -> bool {
+        std::mem::take(&mut self.disturbed)
+    }
+
     /// The interface of this name, with its index.
     pub(crate) fn by_name(&self, name: &str) -> Option<(NonZeroU32, &Interface)> {
         let (index, interface) = self.interfaces.iter().find(|(_, interface)| interface.name == name)?;
         Some((NonZeroU32::new(*index)?, interface))
+    }
+
+    /// The index of the interface of this name.
+    pub(crate) fn index(&self, name: &str) -> Option<u32> {
+        self.by_name(name).map(|(index, _)| index.get())
     }
 
     /// Every interface's name.
@@ -168,18 +192,23 @@ impl Network {
         let entry = self.interfaces.entry(link.header.index).or_default();
         let before = entry.clone();
         for attribute in &link.attributes {
-            #[allow(clippy::wildcard_enum_match_arm, reason = "dozens of attributes, of which two concern us")]
+            #[allow(clippy::wildcard_enum_match_arm, reason = "dozens of attributes, of which three concern us")]
             match attribute {
                 LinkAttribute::IfName(name) => entry.name.clone_from(name),
                 LinkAttribute::Address(bytes) => {
                     let is_ethernet = link.header.link_layer_type == LinkLayerType::Ether;
                     entry.mac = Mac::try_from(bytes.as_slice()).ok().filter(|_| is_ethernet);
                 }
+                LinkAttribute::LinkInfo(infos) => {
+                    entry.is_macvlan = infos.contains(&LinkInfo::Kind(InfoKind::MacVlan));
+                    entry.vrf_table = infos.iter().find_map(vrf_table);
+                }
                 _ => {}
             }
         }
         entry.is_up = link.header.flags.contains(LinkFlags::Up);
         entry.has_carrier = link.header.flags.contains(LinkFlags::Running);
+        self.disturbed |= (entry.is_up, entry.has_carrier) != (before.is_up, before.has_carrier);
         *entry != before
     }
 
@@ -204,8 +233,25 @@ impl Network {
         };
         let before = interface.addresses.len();
         interface.addresses.retain(|known| !same(known, &address));
-        interface.addresses.len() != before
+        let is_gone = interface.addresses.len() != before;
+        self.disturbed |= is_gone;
+        is_gone
     }
+}
+
+impl Machine for Network {
+    fn index(&self, interface: &str) -> Option<u32> {
+        Self::index(self, interface)
+    }
+
+    fn vrf_table(&self, vrf: &str) -> Option<u32> {
+        self.by_name(vrf)?.1.vrf_table
+    }
+}
+
+fn vrf_table(info: &LinkInfo) -> Option<u32> {
+    let LinkInfo::Data(InfoData::Vrf(settings)) = info else { return None };
+    settings.iter().find_map(|setting| if let InfoVrf::TableId(table) = setting { Some(*table) } else { None })
 }
 
 fn same(one: &Address, other: &Address) -> bool {

@@ -118,12 +118,14 @@ impl Service {
                     tickets.insert(ticket, name.clone());
                     let Some(config) = self.core_config(configured) else { continue };
                     self.order(Order::Reconfigure { router, config: Box::new(config), ticket });
-                    let plan = plan::address_plan(configured, &self.network, |name| self.interface_id(name));
+                    let placement = self.placements.get(configured).clone();
+                    let interface_id = |name: &str| self.interface_id(name);
+                    let plan = plan::install_plan(configured, &placement, &self.network, interface_id);
                     self.order(Order::SetPlan { router, plan: Box::new(plan) });
                     let index = known.unwrap_or_default();
                     let (tracks, group) = (self.tracks_of(configured), self.group_name(&name));
                     if let Some(instance) = self.instances.get_mut(index) {
-                        instance.reconfigure(configured.clone());
+                        instance.reconfigure(configured.clone(), placement);
                         (instance.tracks, instance.group) = (tracks, group);
                     }
                     self.follow_source(index);
@@ -162,10 +164,18 @@ impl Service {
         let (interfaces, trackers) = (self.interfaces.len(), self.tracker_places());
         self.order(Order::Grow(Sizes { routers, interfaces, trackers }));
         let mut entries = start::journal_entries(after, &self.network);
-        entries.extend(before.instances.iter().flat_map(plan::journal_entries));
+        entries.extend(plan::items::journal_entries(before));
         entries.sort();
         entries.dedup();
-        self.journal.write(entries).map_err(|error| (ErrorCode::Failed, format!("journal: {error}")))?;
+        self.journalled_addresses = entries;
+        let both = before.instances.iter().chain(&after.instances);
+        self.journalled_routes = plan::items::route_entries(both, &self.network);
+        self.placements = plan::Placements::of(after);
+        self.kernel.adopt(after, &self.placements);
+        self.kernel.look(&self.network);
+        self.write_journal().map_err(|error| (ErrorCode::Failed, format!("journal: {error}")))?;
+        self.kernel.act(&self.network);
+        self.set_paces();
         self.network_changed();
         Ok(())
     }
@@ -242,13 +252,15 @@ fn summary(differences: &[Difference], instances: usize, dry_run: bool) -> Strin
 
 impl Instance {
     /// It goes on with another configuration: what became of the addresses that stay is still known.
-    fn reconfigure(&mut self, configured: locum_config::Instance) {
-        let outcome_of = |wanted: &locum_config::model::VirtualAddress| {
-            let known = plan::addresses(&self.configured).zip(&self.addresses);
-            known.filter(|((address, _), _)| *address == wanted).find_map(|(_, outcome)| *outcome)
+    fn reconfigure(&mut self, configured: locum_config::Instance, placement: plan::Placement) {
+        let outcome_of = |wanted: plan::Part<'_>| {
+            let known = plan::parts(&self.configured, &self.placement).zip(&self.outcomes);
+            let mut same = known.filter(|(part, _)| *part == wanted);
+            same.next().and_then(|(_, outcome)| outcome.clone())
         };
-        let addresses = plan::addresses(&configured).map(|(address, _)| outcome_of(address)).collect();
-        self.addresses = addresses;
+        let outcomes = plan::parts(&configured, &placement).map(outcome_of).collect();
+        self.outcomes = outcomes;
         self.configured = configured;
+        self.placement = placement;
     }
 }

@@ -9,9 +9,8 @@ use locum_core::time::Instant;
 use locum_core::vocabulary::{Block, Cause, State};
 
 use super::Service;
-use super::plan;
 use crate::clock;
-use crate::engine::link::{AddressOutcome, Report};
+use crate::engine::link::Report;
 use crate::notify::{Change, RunResult};
 
 impl Service {
@@ -23,6 +22,7 @@ impl Service {
                         if let Some(index) = self.note_router(key, router) {
                             // The source may have changed while the order was under way.
                             self.follow_source(index);
+                            self.follow_block(index);
                         }
                     }
                     Err(error) => {
@@ -38,7 +38,7 @@ impl Service {
                 }
             }
             Report::Stray { at, interface, stray } => self.handle_stray(at, usize::from(interface.0), stray),
-            Report::Address { router, index, outcome } => self.handle_address(router, index, outcome),
+            Report::Item { router, index, outcome } => self.handle_item(router, index, outcome),
             Report::Obeyed { ticket, result } => self.reply.obeyed = Some((ticket, result)),
             Report::Views { views, more_from } => self.reply.views = Some((views, more_from)),
             Report::SendFailed { router, errno } => {
@@ -51,7 +51,7 @@ impl Service {
             }
             Report::Reconfigured { ticket, result, .. } => self.reply.reconfigured.push((ticket, result)),
             Report::Removed { router, .. } => self.forget(router),
-            Report::Discarded(_) | Report::Detached(_) => {}
+            Report::Discarded(_) | Report::Unpaced(_) | Report::Detached(_) => {}
             Report::Stopped => self.stopped = true,
         }
     }
@@ -169,31 +169,7 @@ impl Service {
         self.tell(at, Told::Transition(record));
     }
 
-    fn handle_address(&mut self, router: RouterId, number: u16, outcome: AddressOutcome) {
-        let Some(index) = self.index_of(router) else { return };
-        let Some(instance) = self.instances.get_mut(index) else { return };
-        let number = usize::from(number);
-        if let Some(slot) = instance.addresses.get_mut(number) {
-            *slot = Some(outcome);
-        }
-        let Some((address, _)) = plan::addresses(&instance.configured).nth(number) else { return };
-        let device = plan::device(address, &instance.configured).to_owned();
-        let (name, address) = (instance.name().to_owned(), format!("{}/{}", address.address, address.prefix_len));
-        match outcome {
-            AddressOutcome::Installed => log::debug!("{name}: {address} added to {device}"),
-            AddressOutcome::Removed => log::debug!("{name}: {address} removed from {device}"),
-            AddressOutcome::Foreign => {
-                log::warn!("{name}: {address} was on {device} already; locum did not put it there and leaves it there");
-            }
-            AddressOutcome::Failed(errno) => {
-                let error = errno.desc().to_owned();
-                log::error!("{name}: {address} on {device}: {error}");
-                self.tell(clock::now(), Told::AddressFailed { instance: name, address, error });
-            }
-        }
-    }
-
-    fn tell(&mut self, at: Instant, event: Told) {
+    pub(super) fn tell(&mut self, at: Instant, event: Told) {
         // What happened a moment ago happened that much earlier on the wall clock, too.
         let age_ms = clock::now().since(at).us() / 1_000;
         self.clients.tell(at.us(), clock::unix_ms().saturating_sub(age_ms), &event);

@@ -10,7 +10,7 @@ use locum_core::vocabulary::{Cause, State};
 use super::Service;
 use super::facts::Interface;
 use super::instance::Instance;
-use super::plan::{self, Ties};
+use super::plan::{self, Placements, Ties};
 use crate::clock;
 use crate::engine::INTERFACES_MAX;
 use crate::engine::link::{InstanceKey, Order};
@@ -25,13 +25,15 @@ impl Service {
         let of = self.configuration.model().instances.len();
         let key = InstanceKey(self.next_key);
         self.next_key = self.next_key.wrapping_add(1);
-        let mut instance = Instance::new(key, configured.clone(), of, now, unix_ms);
+        let placement = self.placements.get(configured).clone();
+        let mut instance = Instance::new(key, configured.clone(), placement, of, now, unix_ms);
         let source = instance.choose_source(&self.network);
         instance.source = source;
         let config = self.core_config(configured);
         instance.tracks = self.tracks_of(configured);
         instance.group = self.group_name(&configured.name);
-        let plan = plan::address_plan(configured, &self.network, |name| self.interface_id(name));
+        let interface_id = |name: &str| self.interface_id(name);
+        let plan = plan::install_plan(configured, &instance.placement, &self.network, interface_id);
         let name = instance.name().to_owned();
         self.instances.push(instance);
         let configuration = &self.configuration;
@@ -141,10 +143,13 @@ pub(super) fn note_interfaces(model: &Model, interfaces: &mut Vec<Interface>) {
         interface.is_used_for_adverts = false;
         interface.groups.clear();
     }
+    let placements = Placements::of(model);
     for instance in &model.instances {
+        let placement = placements.get(instance);
         let own = instance.interface.as_ref().map(|name| name.value.as_str());
-        let devices = plan::addresses(instance).map(|(address, _)| plan::device(address, instance));
-        for name in own.into_iter().chain(devices).filter(|name| !name.is_empty()) {
+        let devices = plan::addresses(instance).map(|(address, _)| placement.device(address, instance));
+        let made = placement.made.iter().flat_map(|made| [made.base.as_str(), made.name.as_str()]);
+        for name in own.into_iter().chain(made).chain(devices).filter(|name| !name.is_empty()) {
             let index = match interfaces.iter().position(|known| known.name == name) {
                 Some(index) => index,
                 None if interfaces.len() < INTERFACES_MAX => {
@@ -153,7 +158,15 @@ pub(super) fn note_interfaces(model: &Model, interfaces: &mut Vec<Interface>) {
                 }
                 None => continue,
             };
-            let Some(interface) = interfaces.get_mut(index).filter(|_| own == Some(name)) else { continue };
+            let Some(interface) = interfaces.get_mut(index) else { continue };
+            if let Some(made) = placement.made.iter().find(|made| made.name == name) {
+                interface.made = Some(made.clone());
+                let hears = placement.hears(instance).filter(|own| *own == made);
+                interface.hears = hears.map(|_| plan::family(instance.family));
+            }
+            if own != Some(name) {
+                continue;
+            }
             interface.is_used_for_adverts = true;
             let group = *instance.multicast_group;
             if !instance.is_unicast() && !interface.groups.contains(&group) {

@@ -15,7 +15,10 @@ use tokio::net::unix::pipe;
 use super::clients::{self, Clients};
 use super::history::{self, History};
 use super::journal::{self, Entry, Journal};
+use super::kernel::Kernel;
+use super::kernel::recovery::remove_left_behind;
 use super::network::{Monitor, Network};
+use super::plan::Placements;
 use super::{Options, Reply, Service, plan, running};
 use crate::engine::{self, Sizes};
 use crate::notify::Notifier;
@@ -110,8 +113,9 @@ pub(super) async fn start(
     let journal = Journal::in_directory(&options.run_directory);
     let left = journal.read().map_err(|error| StartError::Journal(options.run_directory.clone(), error))?;
     let network = remove_left_behind(&left, network, monitor).await?;
-    let entries = journal_entries(configuration.model(), &network);
-    journal.write(entries).map_err(|error| StartError::Io("journal".into(), error))?;
+    let placements = Placements::of(configuration.model());
+    let journalled_addresses = journal_entries(configuration.model(), &network);
+    let kernel = Kernel::new(configuration.model(), &placements)?;
     let listener = clients::listen(&options.socket)
         .map_err(|error| StartError::Io(format!("control socket {}", options.socket.display()), error))?;
 
@@ -153,6 +157,10 @@ pub(super) async fn start(
         journal,
         notifier,
         script_runs: Some(script_runs),
+        journalled_addresses,
+        journalled_routes: Vec::new(),
+        kernel,
+        placements,
         clients,
         reply: Reply::default(),
         next_ticket: 0,
@@ -161,6 +169,13 @@ pub(super) async fn start(
         options,
         _lock: lock,
     };
+    // Everything that may be in the kernel from now on.
+    service.journalled_routes = plan::items::route_entries(&service.configuration.model().instances, &service.network);
+    service.kernel.look(&service.network);
+    service.write_journal().map_err(|error| StartError::Io("journal".into(), error))?;
+    service.kernel.act(&service.network);
+    service.network = Network::read(&monitor.handle).await.map_err(StartError::Netlink)?;
+    service.set_paces();
     // Sockets and links first, so that no router begins in FAULT only because it does not know its interface yet.
     service.network_changed();
     for configured in &configuration.model().instances {
@@ -202,28 +217,6 @@ pub(super) fn count(configuration: &Configuration) -> (u32, u32) {
     (count(Severity::Error), count(Severity::Warning))
 }
 
-/// Takes off the interfaces what an earlier run has left there. Gives the network as it is afterwards.
-pub(super) async fn remove_left_behind(
-    left: &[Entry],
-    network: Network,
-    monitor: &Monitor,
-) -> Result<Network, StartError> {
-    let mut removed = false;
-    for (index, entry) in journal::left_behind(left, &network, journal::kernel_marks_addresses()) {
-        let message = plan::bare_message(entry.address, entry.prefix_len, index);
-        let what = format!("{}/{} on {}", entry.address, entry.prefix_len, entry.interface);
-        match monitor.handle.address().del(message).execute().await {
-            Ok(()) => log::warn!("removed {what}, which an earlier run had left behind"),
-            Err(error) => log::error!("an earlier run had left {what} behind, and it cannot be removed: {error}"),
-        }
-        removed = true;
-    }
-    if !removed {
-        return Ok(network);
-    }
-    Network::read(&monitor.handle).await.map_err(StartError::Netlink)
-}
-
 /// What may be installed from now on. Where the kernel does not mark addresses, one that is there already is somebody
 /// else's and must not be removed after a crash.
 pub(super) fn journal_entries(model: &Model, network: &Network) -> Vec<Entry> {
@@ -233,8 +226,8 @@ pub(super) fn journal_entries(model: &Model, network: &Network) -> Vec<Entry> {
             name == entry.interface && known.address == entry.address && known.prefix_len == entry.prefix_len
         })
     };
-    let all = model.instances.iter().flat_map(plan::journal_entries);
-    let mut entries: Vec<_> = all.filter(|entry| marks || !is_there(entry)).collect();
+    let all = plan::items::journal_entries(model);
+    let mut entries: Vec<_> = all.into_iter().filter(|entry| marks || !is_there(entry)).collect();
     entries.sort();
     entries.dedup();
     entries

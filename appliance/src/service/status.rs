@@ -11,8 +11,8 @@ use locum_core::vocabulary::{Block, State};
 
 use super::Service;
 use super::instance::Instance;
-use super::plan;
-use crate::engine::link::{AddressOutcome, RouterView};
+use super::plan::{self, Part};
+use crate::engine::link::{ItemOutcome, RouterView};
 
 impl Service {
     /// Everything about an instance.
@@ -158,19 +158,23 @@ impl Instance {
     }
 
     fn vips(&self) -> Vec<VipStatus> {
-        let outcomes = self.addresses.iter().copied().chain(std::iter::repeat(None));
+        let parts = plan::parts(&self.configured, &self.placement).zip(&self.outcomes);
+        let installed = parts.filter_map(|(part, outcome)| match part {
+            Part::Address(_, device) => Some((device, outcome.as_ref())),
+            Part::Interface(_) | Part::Route(_) | Part::Rule(_) => None,
+        });
         plan::addresses(&self.configured)
-            .zip(outcomes)
-            .map(|((address, excluded), outcome)| VipStatus {
+            .zip(installed)
+            .map(|((address, excluded), (device, outcome))| VipStatus {
                 address: format!("{}/{}", address.address, address.prefix_len),
-                device: plan::device(address, &self.configured).to_owned(),
+                device: device.to_owned(),
                 label: address.label.as_ref().map(|label| label.value.clone()),
                 excluded,
-                installed: outcome == Some(AddressOutcome::Installed),
+                installed: matches!(outcome, Some(ItemOutcome::Installed | ItemOutcome::PutBack)),
                 error: match outcome {
-                    Some(AddressOutcome::Failed(errno)) => Some(errno.desc().to_owned()),
-                    Some(AddressOutcome::Foreign) => Some("was there before, not put there by locum".to_owned()),
-                    Some(AddressOutcome::Installed | AddressOutcome::Removed) | None => None,
+                    Some(ItemOutcome::Failed(refusal)) => Some(refusal.to_string()),
+                    Some(ItemOutcome::Foreign) => Some("was there before, not put there by locum".to_owned()),
+                    Some(ItemOutcome::Installed | ItemOutcome::PutBack | ItemOutcome::Removed) | None => None,
                 },
             })
             .collect()

@@ -1,6 +1,6 @@
 //! Lists of addresses: virtual_ipaddress, virtual_ipaddress_excluded, static_ipaddress and unicast_peer.
 
-use super::{Arg, Keyword, Kind, NONE, Place, int, no_effect, not_yet, one, supported};
+use super::{Arg, Keyword, Kind, NONE, Place, int, no_effect, one, supported};
 
 /// `virtual_ipaddress { … }` and `virtual_ipaddress_excluded { … }`
 pub static VIRTUAL_ADDRESSES: Place = Place::list("virtual_ipaddress", ADDRESS, VIRTUAL_OPTIONS);
@@ -39,8 +39,8 @@ static VIRTUAL_OPTIONS: &[Keyword] = &[
     supported("noprefixroute", "1.3.0", NONE, "No route for the address's prefix is added."),
     supported("autojoin", "1.3.0", NONE, "The kernel joins the multicast groups of the address."),
     supported("preferred_lft", "2.0.17", LIFETIME, LIFETIME_HELP).default("forever; 0 for an IPv6 /128"),
-    not_yet("no_track", "2.0.3", NONE, "The instance does not react when somebody deletes the address.", "a VIP that was deleted is put back"),
-    not_yet("use_vmac", "2.2.0", NONE, "Puts the address on a macvlan with the virtual router's MAC address.", "the address goes on the interface itself, with the interface's own MAC address"),
+    supported("no_track", "2.0.3", NONE, "The instance does not react when somebody deletes the address."),
+    supported("use_vmac", "2.2.0", NONE, "Puts the address on a macvlan with the virtual router's MAC address."),
     no_effect("track_group", "2.0.3", &[one("GROUP", Kind::Word)], "Only for static addresses.", "an instance always tracks its own VIPs"),
 ];
 

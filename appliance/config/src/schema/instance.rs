@@ -44,7 +44,6 @@ const ADDRESS: &[super::Arg] = &[one("ADDRESS", Kind::Address)];
 const REPEAT: &[super::Arg] = &[one("COUNT", int(0, 1_000_000))];
 const DELAY: &[super::Arg] = &[one("SECONDS", seconds(0, 4_294))];
 
-const VMAC_INSTEAD: &str = "the VIPs go on the interface itself, and gratuitous ARP tells the hosts its MAC address";
 const IPVLAN_INSTEAD: &str = "the adverts are sent and the VIPs stand on the interface itself";
 const VMAC: &[super::Arg] = &[any("[name] NAME | MAC | netlink_notify_msg | group GROUP", Kind::Word)];
 const IPVLAN: &[super::Arg] = &[any("[name] NAME | ADDRESS[/PREFIX] | bridge|private|vepa | group GROUP", Kind::Word)];
@@ -81,7 +80,7 @@ static KEYWORDS: &[Keyword] = &[
     supported("check_unicast_src", "2.1.0", NONE, "Takes unicast adverts from configured peers only.").default("off"),
     supported("unicast_ttl", "2.1.0", &[one("TTL", int(0, 255))], "TTL of unicast adverts sent.").default("255"),
     supported("unicast_fault_no_peer", "2.2.5", NONE, "Without any peer the instance goes to FAULT instead of using multicast."),
-    not_yet("track_src_ip", "2.0.0", NONE, "FAULT while the configured source address is missing.", "the instance never becomes MASTER without a source address"),
+    supported("track_src_ip", "2.0.0", NONE, "FAULT while the configured source address is missing."),
     not_yet("old_unicast_checksum", "1.3.7", &[optional("never", Kind::Choice(&["never"]))], "VRRPv3 unicast checksum as keepalived before 1.3.7 made it.", "the checksum is that of the RFC"),
     supported("v3_checksum_as_v2", "2.2.8", SWITCH, "VRRPv3 over IPv4 without pseudo-header in the checksum, as RFC 9568 and several vendors have it.").default("off"),
     // Authentication.
@@ -93,11 +92,11 @@ static KEYWORDS: &[Keyword] = &[
     supported("virtual_ipaddress", "0.5.3", NONE, "The VIPs: on the master's interface, and listed in adverts.").opens(&VIRTUAL_ADDRESSES),
     supported("virtual_ipaddress_excluded", "0.5.9", NONE, "VIPs that adverts do not list.").opens(&VIRTUAL_ADDRESSES),
     supported("no_virtual_ipaddress", "2.2.8", NONE, "The instance has no VIPs, and that is meant."),
-    not_yet("promote_secondaries", "1.3.0", NONE, "Keeps the kernel from removing other addresses of the same subnet with the first one.", "the interface's setting is left as it is").default("off"),
+    supported("promote_secondaries", "1.3.0", NONE, "Keeps the kernel from removing other addresses of the same subnet with the first one.").default("off"),
     supported("accept", "1.2.17", NONE, "A master that does not own the VIPs answers on them.").default("on; off with strict_mode"),
     not_yet("no_accept", "1.3.0", NONE, "A master that does not own the VIPs drops packets to them.", "packets to the VIPs are accepted"),
-    not_yet("virtual_routes", "1.0.1", NONE, "Routes that follow the master.", "they are not set; use a notify script").opens(&VIRTUAL_ROUTES),
-    not_yet("virtual_rules", "1.2.20", NONE, "Policy rules that follow the master.", "they are not set; use a notify script").opens(&VIRTUAL_RULES),
+    supported("virtual_routes", "1.0.1", NONE, "Routes that follow the master.").opens(&VIRTUAL_ROUTES),
+    supported("virtual_rules", "1.2.20", NONE, "Policy rules that follow the master.").opens(&VIRTUAL_RULES),
     // Gratuitous ARP and unsolicited neighbour advertisements.
     supported("garp_master_delay", "0.7.1", DELAY, "Second round of gratuitous ARP, so long after becoming MASTER; 0 for none.").default("5"),
     supported("garp_master_repeat", "1.2.14", REPEAT, "Gratuitous ARP packets per round.").default("5"),
@@ -105,12 +104,12 @@ static KEYWORDS: &[Keyword] = &[
     supported("garp_master_refresh_repeat", "1.2.14", REPEAT, "Packets per VIP at each refresh.").default("1"),
     supported("garp_lower_prio_delay", "1.2.20", DELAY, "Second round after a lower priority was heard while MASTER; 0 for none.").default("garp_master_delay"),
     supported("garp_lower_prio_repeat", "1.2.20", REPEAT, "Packets per VIP after a lower priority was heard while MASTER.").default("garp_master_repeat"),
-    not_yet("garp_extra_if", "2.2.3", &[optional("all", Kind::Choice(&["all"])), one("SECONDS", seconds(0, 86_400))], "Gratuitous ARP from time to time on the other interfaces that carry VIPs.", "none is sent between the refreshes of garp_master_refresh"),
+    supported("garp_extra_if", "2.2.3", &[optional("all", Kind::Choice(&["all"])), one("SECONDS", seconds(0, 86_400))], "Gratuitous ARP from time to time on the other interfaces that carry VIPs."),
     renamed("vmac_garp_intvl", "2.2.0", "garp_extra_if"),
     // Virtual MAC.
-    not_yet("use_vmac", "1.2.3", VMAC, "Runs on a macvlan with the virtual router's MAC address 00:00:5e:00:01:VRID.", VMAC_INSTEAD),
-    not_yet("use_vmac_addr", "2.2.0", NONE, "A macvlan for each other interface that carries VIPs.", VMAC_INSTEAD),
-    not_yet("vmac_xmit_base", "1.2.10", NONE, "Adverts go through the interface below the macvlan.", "adverts always go through the interface itself"),
+    supported("use_vmac", "1.2.3", VMAC, "Runs on a macvlan with the virtual router's MAC address 00:00:5e:00:01:VRID."),
+    supported("use_vmac_addr", "2.2.0", NONE, "A macvlan for each other interface that carries VIPs."),
+    supported("vmac_xmit_base", "1.2.10", NONE, "Adverts go through the interface below the macvlan."),
     not_yet("use_ipvlan", "2.0.17", IPVLAN, "Runs on an ipvlan interface, which has an address of its own and the MAC address of the interface below it.", IPVLAN_INSTEAD),
     // What it follows.
     supported("dont_track_primary", "1.1.8", NONE, "The instance stays up when its own interface goes down."),

@@ -31,7 +31,7 @@ static KEYWORDS: &[Keyword] = &[
     supported("vrrp_track_process", "2.0.11", NAME, "A process whose presence instances follow.").opens(&TRACK_PROCESS).repeats(),
     supported("vrrp_probe", OWN, NAME, "Something that is asked at intervals (ICMP echo, ARP, TCP, a route), without a script, and whose answer instances follow.").opens(&PROBE).repeats(),
     outside("bfd_instance", "2.0.0", NAME, "A BFD session (RFC 5880).", "no session is set up; run another BFD daemon and a vrrp_script that asks it").opens(&BFD).repeats(),
-    not_yet("garp_group", "1.2.21", NONE, "Limits the rate of gratuitous ARP on interfaces.", "the interval of global_defs (vrrp_garp_interval) holds for all interfaces").opens(&GARP_GROUP).repeats(),
+    supported("garp_group", "1.2.21", NONE, "Limits the rate of gratuitous ARP on interfaces.").opens(&GARP_GROUP).repeats(),
     supported("interface_up_down_delays", "2.2.3", NONE, "How long an interface must be up or down before that counts.").opens(&UP_DOWN_DELAYS).repeats(),
     no_effect("linkbeat_interfaces", "2.0.13", NONE, "Interfaces whose link state is polled.", "the kernel reports link changes by netlink").opens(&LINKBEAT).repeats(),
     no_effect("linkbeat_use_polling", "1.1.18", NONE, "Polls the link state of all interfaces.", "the kernel reports link changes by netlink"),

@@ -1,0 +1,274 @@
+//! The service and the kernel: what is missing is put there, what somebody takes away is put back, and what the kernel
+//! refuses keeps an instance from taking part.
+
+use std::collections::{HashSet, VecDeque};
+use std::net::IpAddr;
+
+use locum_control::Event as Told;
+use locum_core::set::RouterId;
+use locum_core::time::{Duration, Instant};
+use locum_core::vocabulary::{Block, State};
+
+use super::super::Service;
+use super::super::plan::{self, Part};
+use crate::clock;
+use crate::engine::link::{ItemOutcome, Order, Refusal};
+
+/// What the kernel refused is tried again after this long, then after twice as long, and so on.
+const RETRY_FIRST: Duration = Duration::from_s(5);
+const RETRY_MAX: Duration = Duration::from_s(300);
+
+/// Somebody who takes away what we put back this often in this time is not to be argued with.
+const PUT_BACK_MAX: usize = 10;
+const PUT_BACK_WITHIN: Duration = Duration::from_s(5);
+
+/// An instance and the kernel.
+#[derive(Debug, Default)]
+pub(in super::super) struct Dealings {
+    /// What the kernel said last when it refused something that the instance cannot do without.
+    refused: Option<Refused>,
+    /// Why it was last ordered not to take part.
+    pub(in super::super) block: Option<String>,
+    /// When something was put back.
+    put_back: VecDeque<Instant>,
+    /// When to announce again what adverts do not keep alive.
+    announce_extra_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Refused {
+    words: String,
+    /// It holds until then, and is tried again.
+    until: Instant,
+    /// How long it holds the next time.
+    next: Duration,
+    is_over: bool,
+}
+
+impl Dealings {
+    fn refuse(&mut self, now: Instant, words: String) {
+        let wait = self.refused.as_ref().map_or(RETRY_FIRST, |before| before.next);
+        self.refused = Some(Refused { words, until: now + wait, next: wait.times(2).min(RETRY_MAX), is_over: false });
+    }
+
+    fn refusal(&self) -> Option<&str> {
+        self.refused.as_ref().filter(|refused| !refused.is_over).map(|refused| refused.words.as_str())
+    }
+
+    /// Notes that something was put back. Returns whether that happens too often.
+    fn note_put_back(&mut self, now: Instant) -> bool {
+        if self.put_back.len() >= PUT_BACK_MAX {
+            self.put_back.pop_front();
+        }
+        self.put_back.push_back(now);
+        let first = self.put_back.front().filter(|_| self.put_back.len() == PUT_BACK_MAX);
+        first.is_some_and(|first| now.since(*first) < PUT_BACK_WITHIN)
+    }
+}
+
+impl Service {
+    /// Interfaces or addresses have changed: brings what we have in the kernel up to date.
+    pub(in super::super) fn follow_kernel(&mut self) {
+        let routes = plan::items::route_entries(self.instances.iter().map(|it| &it.configured), &self.network);
+        // What a change of the network makes of the messages must be known before they are used.
+        let others = self.journalled_routes != routes;
+        self.journalled_routes = routes;
+        if (self.kernel.look(&self.network) || others)
+            && let Err(error) = self.write_journal()
+        {
+            // Nothing is changed that could not be changed back after a crash.
+            log::error!("journal: {error}");
+            return;
+        }
+        self.kernel.act(&self.network);
+        if self.network.take_disturbed() {
+            self.put_back_what_is_missing();
+        }
+    }
+
+    /// Tells the engine how fast announcements may follow one another.
+    pub(in super::super) fn set_paces(&mut self) {
+        let names = self.interfaces.iter().map(|interface| interface.name.as_str());
+        let paces = plan::paces(self.configuration.model(), names, &self.placements);
+        self.order(Order::SetPaces(Box::new(paces)));
+    }
+
+    pub(in super::super) fn write_journal(&self) -> std::io::Result<()> {
+        let mut record = self.kernel.record();
+        record.addresses.clone_from(&self.journalled_addresses);
+        record.routes.extend_from_slice(&self.journalled_routes);
+        self.journal.write(record)
+    }
+
+    /// Has the engine put back what masters have lost.
+    fn put_back_what_is_missing(&mut self) {
+        let present: HashSet<(&str, IpAddr, u8)> =
+            self.network.addresses().map(|(_, name, known)| (name, known.address, known.prefix_len)).collect();
+        let lacks = |part: &Part<'_>| match part {
+            Part::Address(address, device) => {
+                !present.contains(&(*device, address.address, plan::items::installed_prefix_len(address)))
+            }
+            // The kernel is not asked to tell of it; to ask for it once more does no harm.
+            Part::Interface(_) | Part::Route(_) | Part::Rule(_) => true,
+        };
+        let mut orders = Vec::new();
+        for instance in self.instances.iter().filter(|instance| instance.state == State::Master) {
+            let parts = plan::parts(&instance.configured, &instance.placement).zip(&instance.outcomes);
+            let is_ours =
+                |outcome: &Option<ItemOutcome>| matches!(outcome, Some(ItemOutcome::Installed | ItemOutcome::PutBack));
+            let mut lost = parts.filter(|(part, outcome)| part.is_tracked() && is_ours(outcome) && lacks(part));
+            if let Some(router) = instance.router.filter(|_| lost.next().is_some()) {
+                orders.push(Order::Refresh { router });
+            }
+        }
+        orders.into_iter().for_each(|order| self.order(order));
+    }
+
+    /// What keeps an instance from taking part, as far as the kernel is concerned.
+    fn kernel_block(&self, index: usize) -> Option<String> {
+        let instance = self.instances.get(index)?;
+        // Its own interface has blocks of its own.
+        if self.network.by_name(instance.interface()).is_none() && !instance.interface().is_empty() {
+            return None;
+        }
+        let missing = |part: Part<'_>| {
+            let mut devices = part.devices().filter(|_| part.is_tracked());
+            devices.find_map(|device| match self.kernel.refusal(device) {
+                Some(refusal) => Some(format!("interface {device} cannot be made: {refusal}")),
+                None if instance.placement.is_made(device) || self.network.by_name(device).is_some() => None,
+                None => Some(format!("interface {device} of {} does not exist", part.short_name())),
+            })
+        };
+        let missing = plan::parts(&instance.configured, &instance.placement).find_map(missing);
+        missing.or_else(|| instance.dealings.refusal().map(str::to_owned))
+    }
+
+    /// Tells the engine whether the kernel keeps an instance from taking part.
+    pub(in super::super) fn follow_block(&mut self, index: usize) {
+        let block = self.kernel_block(index);
+        let Some(instance) = self.instances.get_mut(index) else { return };
+        let Some(router) = instance.router else { return };
+        let changed = block.is_some() != instance.dealings.block.is_some();
+        instance.dealings.block = block;
+        if changed {
+            let holds = instance.dealings.block.is_some();
+            self.order(Order::SetBlock { router, block: Block::Refused, holds });
+        }
+    }
+
+    /// Takes note of what became of a part of an instance.
+    pub(in super::super) fn handle_item(&mut self, router: RouterId, number: u16, outcome: ItemOutcome) {
+        let Some(index) = self.index_of(router) else { return };
+        let Some(instance) = self.instances.get_mut(index) else { return };
+        let number = usize::from(number);
+        let Some(part) = plan::parts(&instance.configured, &instance.placement).nth(number) else { return };
+        let (part_name, is_tracked) = (part.name(), part.is_tracked());
+        let name = instance.name().to_owned();
+        if let Some(slot) = instance.outcomes.get_mut(number) {
+            *slot = Some(outcome.clone());
+        }
+        let now = clock::now();
+        match outcome {
+            ItemOutcome::Installed => {
+                log::debug!("{name}: {part_name} added");
+                // What had been refused goes in now, as far as this part is concerned.
+                let all_in = !instance.outcomes.iter().any(|outcome| matches!(outcome, Some(ItemOutcome::Failed(_))));
+                if all_in && instance.outcomes.last().is_some_and(Option::is_some) {
+                    instance.dealings.refused = None;
+                }
+            }
+            ItemOutcome::Removed => log::debug!("{name}: {part_name} removed"),
+            ItemOutcome::PutBack => {
+                log::warn!("{name}: somebody had removed {part_name}; it is put back");
+                if instance.dealings.note_put_back(now) {
+                    instance.dealings.refuse(now, format!("somebody keeps removing {part_name}"));
+                    self.follow_block(index);
+                }
+            }
+            ItemOutcome::Foreign => {
+                log::warn!("{name}: {part_name} was there already; locum did not put it there and leaves it there");
+            }
+            ItemOutcome::Failed(refusal) => self.handle_refusal(index, &part_name, is_tracked, &refusal),
+        }
+    }
+
+    fn handle_refusal(&mut self, index: usize, part: &str, is_tracked: bool, refusal: &Refusal) {
+        let Some(instance) = self.instances.get_mut(index) else { return };
+        let name = instance.name().to_owned();
+        let error = refusal.to_string();
+        if is_tracked {
+            log::error!("{name}: the kernel refuses {part}: {error}");
+            // One reason at a time: the first one is what a person has to mend first.
+            if instance.dealings.refusal().is_none() {
+                instance.dealings.refuse(clock::now(), format!("the kernel refuses {part}: {error}"));
+            }
+        } else {
+            log::warn!("{name}: the kernel refuses {part}: {error}; nobody follows it (no_track)");
+        }
+        self.tell(clock::now(), Told::AddressFailed { instance: name, address: part.to_owned(), error });
+        self.follow_block(index);
+    }
+
+    /// Called every second or so: what was refused is tried again, and what adverts do not keep alive is announced.
+    pub(in super::super) fn tick_kernel(&mut self) {
+        let now = clock::now();
+        let mut orders = Vec::new();
+        for index in 0..self.instances.len() {
+            let Some(instance) = self.instances.get_mut(index) else { continue };
+            if let Some(refused) = &mut instance.dealings.refused
+                && !refused.is_over
+                && refused.until <= now
+            {
+                refused.is_over = true;
+                self.follow_block(index);
+            }
+            let Some(instance) = self.instances.get_mut(index) else { continue };
+            let every = plan::extra_announcements_every(&instance.configured);
+            let due = match (every, instance.state, instance.dealings.announce_extra_at) {
+                (Some(every), State::Master, None) => {
+                    instance.dealings.announce_extra_at = Some(now + every);
+                    false
+                }
+                (Some(every), State::Master, Some(at)) if at <= now => {
+                    instance.dealings.announce_extra_at = Some(now + every);
+                    true
+                }
+                (Some(_), State::Master, Some(_)) => false,
+                (None, _, _) | (Some(_), State::Init | State::Backup | State::Fault, _) => {
+                    instance.dealings.announce_extra_at = None;
+                    false
+                }
+            };
+            orders.extend(instance.router.filter(|_| due).map(|router| Order::AnnounceExtra { router }));
+        }
+        orders.into_iter().for_each(|order| self.order(order));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_again_and_again_is_tried_ever_less_often() {
+        let mut dealings = Dealings::default();
+        let mut now = Instant::ZERO;
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            dealings.refuse(now, "no".into());
+            let until = dealings.refused.as_ref().unwrap().until;
+            waits.push(until.since(now).us() / 1_000_000);
+            now = until;
+        }
+        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300]);
+    }
+
+    #[test]
+    fn ten_times_in_five_seconds_is_too_often() {
+        let mut dealings = Dealings::default();
+        let at = |ms| Instant::ZERO + Duration::from_ms(ms);
+        assert!((0..30).all(|count| !dealings.note_put_back(at(count * 600))), "every 600 ms is tolerated");
+        let too_often = (0..10).map(|count| dealings.note_put_back(at(60_000 + count * 100))).filter(|often| *often);
+        assert_eq!(too_often.count(), 1);
+    }
+}

@@ -1,0 +1,170 @@
+//! What locum has in the kernel besides the addresses of masters, whatever the state: interfaces with a virtual MAC
+//! address, and settings of interfaces. Everything is in the journal before it is there, and is gone at the end.
+//!
+//! - [`requests`]: orders that the kernel answers at once; `message`: how they are written.
+//! - [`settings`]: settings of interfaces, and back.
+//! - [`follow`]: what the service does about it.
+//! - [`recovery`]: what an earlier run has left.
+
+pub(crate) mod follow;
+pub(crate) mod message;
+pub(crate) mod recovery;
+pub(crate) mod requests;
+pub(crate) mod settings;
+
+use std::io;
+
+use locum_config::Model;
+use rtnetlink::sys::constants::NETLINK_ROUTE;
+
+use self::requests::Requests;
+use self::settings::Settings;
+use super::journal::{MadeEntry, Record};
+use super::network::Network;
+use super::plan::{MadeInterface, Placements, link};
+use crate::engine::link::Refusal;
+
+/// What locum has in the kernel whatever the state of its routers.
+pub(super) struct Kernel {
+    requests: Requests,
+    made: Vec<Made>,
+    settings: Settings,
+}
+
+/// An interface that locum makes.
+struct Made {
+    interface: MadeInterface,
+    /// The kernel's index of the base on which it was tried last.
+    tried_on: Option<u32>,
+    /// It was made by this run, with this index.
+    index: Option<u32>,
+    refusal: Option<Refusal>,
+}
+
+impl Kernel {
+    /// For this configuration; nothing is done yet.
+    ///
+    /// # Errors
+    /// When the kernel gives no netlink socket.
+    pub(super) fn new(model: &Model, placements: &Placements) -> io::Result<Self> {
+        let made = placements.made().map(Made::new);
+        Ok(Self {
+            requests: Requests::open(NETLINK_ROUTE)?,
+            made: made.collect(),
+            settings: Settings::new(model, placements),
+        })
+    }
+
+    /// Goes on with another configuration: what it does not name is taken out of the kernel, what is new is put there by
+    /// [`Kernel::act`].
+    pub(super) fn adopt(&mut self, model: &Model, placements: &Placements) {
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            self.made.drain(..).partition(|made| placements.made().any(|interface| *interface == made.interface));
+        self.made = kept;
+        for mut made in gone {
+            made.delete(&mut self.requests);
+        }
+        for interface in placements.made() {
+            if !self.made.iter().any(|made| made.interface == *interface) {
+                self.made.push(Made::new(interface));
+            }
+        }
+        self.settings.adopt(model, placements);
+    }
+
+    /// Looks at what there is to do. Returns whether the journal must be written before [`Kernel::act`].
+    pub(super) fn look(&mut self, network: &Network) -> bool {
+        self.settings.look(network)
+    }
+
+    /// What may be in the kernel because of us, beside the addresses.
+    pub(super) fn record(&self) -> Record {
+        let entry = |made: &Made| MadeEntry { name: made.interface.name.clone(), mac: made.interface.mac };
+        // What was there before is never ours.
+        let ours = self.made.iter().filter(|made| !made.is_foreign());
+        Record { interfaces: ours.map(entry).collect(), settings: self.settings.entries(), ..Record::default() }
+    }
+
+    /// Makes what is missing and can be made, and sets what is to be set.
+    pub(super) fn act(&mut self, network: &Network) {
+        for made in &mut self.made {
+            made.follow(network, &mut self.requests);
+        }
+        self.settings.apply();
+    }
+
+    /// Why the interface of this name could not be made.
+    pub(super) fn refusal(&self, name: &str) -> Option<&Refusal> {
+        self.made.iter().find(|made| made.interface.name == name)?.refusal.as_ref()
+    }
+
+    /// Takes everything out of the kernel again. Nothing of it is left if it returns true.
+    pub(super) fn end(&mut self) -> bool {
+        let mut all_gone = true;
+        for made in &mut self.made {
+            all_gone &= made.delete(&mut self.requests);
+        }
+        self.settings.restore();
+        all_gone
+    }
+}
+
+impl Made {
+    fn new(interface: &MadeInterface) -> Self {
+        Self { interface: interface.clone(), tried_on: None, index: None, refusal: None }
+    }
+
+    /// Returns whether it is gone.
+    fn delete(&mut self, requests: &mut Requests) -> bool {
+        let Some(index) = self.index.take() else { return true };
+        match requests.request(&[&link::delete(index)]) {
+            Ok(()) | Err(Refusal { errno: nix::errno::Errno::ENODEV, .. }) => true, // gone with its base
+            Err(refusal) => {
+                log::error!("{} cannot be deleted: {refusal}", self.interface.name);
+                false
+            }
+        }
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| refusal.errno == nix::errno::Errno::EEXIST)
+    }
+
+    fn follow(&mut self, network: &Network, requests: &mut Requests) {
+        let MadeInterface { name, base, .. } = &self.interface;
+        let base_index = network.by_name(base).map(|(index, _)| index.get());
+        let Some(base_index) = base_index else {
+            // It has gone with its base.
+            self.tried_on = None;
+            self.index = None;
+            self.refusal = None;
+            return;
+        };
+        let is_there = network.by_name(name).map(|(index, _)| index.get());
+        if self.index.is_some() && self.index == is_there || self.tried_on == Some(base_index) && self.index.is_none() {
+            return;
+        }
+        if self.tried_on == Some(base_index) {
+            log::warn!("interface {name} was deleted by somebody; it is made again");
+        }
+        self.tried_on = Some(base_index);
+        self.refusal = requests.request(&[&link::make(&self.interface, base_index)]).err();
+        self.index = match &self.refusal {
+            None => nix::net::if_::if_nametoindex(name.as_str()).ok(),
+            Some(refusal) => {
+                log::error!("interface {name} on {base} cannot be made: {refusal}");
+                None
+            }
+        };
+        let Some(index) = self.index else { return };
+        if let Err(refusal) = requests.request(&[&link::without_own_address(index)]) {
+            log::debug!("{name}: {refusal}"); // the kernel has no IPv6
+        }
+        for (setting, value) in settings::OF_MADE_INTERFACES {
+            if let Err(error) = settings::write(name, setting, *value) {
+                log::warn!("{name}: {setting} cannot be set: {error}");
+            }
+        }
+        log::info!("interface {name} made on {base}");
+    }
+}

@@ -1,0 +1,247 @@
+//! What a router has in the kernel while it is MASTER, as messages.
+
+use std::net::IpAddr;
+
+use locum_config::Model;
+use locum_config::model::{Broadcast, Instance, Lifetime, Route, Rule, VirtualAddress};
+use locum_core::router::InterfaceId;
+use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage};
+use rtnetlink::packet_route::address::{
+    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
+};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::super::journal::{ADDRESS_PROTOCOL, Entry, RouteEntry};
+use super::super::network::Network;
+use super::placement::{MadeInterface, Placement, Placements};
+use super::route::{route_name, rule_messages, rule_name};
+use crate::engine::batch::Framed;
+use crate::engine::install::{InstallPlan, Item};
+
+/// One thing that a router has in the kernel while it is MASTER, in the order in which it is put there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part<'a> {
+    /// An interface that is set up.
+    Interface(&'a MadeInterface),
+    /// An address, and the interface that it goes on.
+    Address(&'a VirtualAddress, &'a str),
+    /// A route.
+    Route(&'a Route),
+    /// A policy rule.
+    Rule(&'a Rule),
+}
+
+impl<'a> Part<'a> {
+    /// What it is, in words.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Interface(made) => format!("interface {}", made.name),
+            Self::Address(address, device) => format!("{}/{} on {device}", address.address, address.prefix_len),
+            Self::Route(route) => format!("route {}", route_name(route)),
+            Self::Rule(rule) => rule_name(rule),
+        }
+    }
+
+    /// What it is, without the interface.
+    pub(crate) fn short_name(&self) -> String {
+        match self {
+            Self::Interface(made) => made.name.clone(),
+            Self::Address(address, _) => format!("{}/{}", address.address, address.prefix_len),
+            Self::Route(_) | Self::Rule(_) => self.name(),
+        }
+    }
+
+    /// Whether the instance cannot do without it (not `no_track`).
+    pub(crate) const fn is_tracked(&self) -> bool {
+        match self {
+            Self::Interface(_) => true,
+            Self::Address(address, _) => !address.no_track,
+            Self::Route(route) => !route.no_track,
+            Self::Rule(rule) => !rule.no_track,
+        }
+    }
+
+    /// The interfaces without which it cannot be in the kernel.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = &'a str> {
+        let (one, route) = match *self {
+            Self::Interface(made) => (Some(made.name.as_str()), None),
+            Self::Address(_, device) => (Some(device), None),
+            Self::Route(route) => (None, Some(route)),
+            Self::Rule(_) => (None, None),
+        };
+        one.into_iter().chain(route.into_iter().flat_map(super::route::interfaces))
+    }
+}
+
+/// The parts of an instance, numbered as the engine reports about them.
+pub(crate) fn parts<'a>(instance: &'a Instance, placement: &'a Placement) -> impl Iterator<Item = Part<'a>> {
+    let interfaces = placement.made.iter().map(Part::Interface);
+    let addresses =
+        super::addresses(instance).map(move |(address, _)| Part::Address(address, placement.device(address, instance)));
+    let routes = instance.routes.iter().map(Part::Route);
+    interfaces.chain(addresses).chain(routes).chain(instance.rules.iter().map(Part::Rule))
+}
+
+/// How to install the parts of an instance as the network is now. `interface_id` finds the engine's number of an
+/// interface.
+pub(crate) fn install_plan(
+    instance: &Instance,
+    placement: &Placement,
+    network: &Network,
+    interface_id: impl Fn(&str) -> Option<InterfaceId>,
+) -> InstallPlan {
+    let own = instance.interface.as_ref().map(|name| name.value.as_str());
+    let everywhere = instance.garp.extra_interfaces.all;
+    let item = |part: Part<'_>| {
+        let item = Item { tracked: part.is_tracked(), ..Item::default() };
+        let messages = match part {
+            Part::Interface(made) => {
+                network.index(&made.name).map(|index| (super::link::set_up(index), super::link::set_down(index)))
+            }
+            Part::Address(address, device) => {
+                network.index(device).map(|index| (add_address(address, index), remove_address(address, index)))
+            }
+            Part::Route(route) => super::route::messages(route, network),
+            Part::Rule(rule) => Some(rule_messages(rule)),
+        };
+        let Some((add, remove)) = messages else { return item };
+        let item = Item { add, remove, ..item };
+        match part {
+            Part::Interface(_) => Item { is_switch: true, ..item },
+            Part::Address(address, device) => Item {
+                announce: interface_id(device).map(|interface| (interface, address.address)),
+                announce_extra: own != Some(device) && (everywhere || placement.is_made(device)),
+                ..item
+            },
+            Part::Route(_) | Part::Rule(_) => item,
+        }
+    };
+    let framed = placement.advert_mac.and_then(|mac| {
+        let interface = placement.own().and_then(|made| interface_id(&made.name))?;
+        Some(Framed { interface, mac })
+    });
+    InstallPlan { items: parts(instance, placement).map(item).collect(), retired: Vec::new(), framed }
+}
+
+/// What the journal must list before the instances may run.
+pub(crate) fn journal_entries(model: &Model) -> Vec<Entry> {
+    let placements = Placements::of(model);
+    let of_instance = |instance| {
+        let placement = placements.get(instance);
+        super::addresses(instance).map(|(address, _)| Entry {
+            interface: placement.device(address, instance).to_owned(),
+            address: address.address,
+            prefix_len: installed_prefix_len(address),
+        })
+    };
+    model.instances.iter().flat_map(of_instance).collect()
+}
+
+/// The routes and rules that the journal must list while these instances may run.
+pub(crate) fn route_entries<'a>(
+    instances: impl IntoIterator<Item = &'a Instance>,
+    network: &Network,
+) -> Vec<RouteEntry> {
+    let mut entries = Vec::new();
+    for instance in instances {
+        let routes = instance.routes.iter().filter_map(|route| {
+            let (_, remove) = super::route::messages(route, network)?;
+            Some(RouteEntry::new(Part::Route(route).name(), &remove))
+        });
+        // Only those with our mark: others cannot be told from what was there before.
+        let rules = instance.rules.iter().map(|rule| {
+            let (_, remove) = rule_messages(rule);
+            RouteEntry::new(rule_name(rule), &remove)
+        });
+        entries.extend(routes.chain(rules));
+    }
+    entries
+}
+
+/// The message that adds an address to an interface.
+pub(crate) fn add_address(address: &VirtualAddress, index: u32) -> Box<[u8]> {
+    serialize(RouteNetlinkMessage::NewAddress(address_message(address, index)), NLM_F_CREATE | NLM_F_EXCL)
+}
+
+/// The message that removes it.
+pub(crate) fn remove_address(address: &VirtualAddress, index: u32) -> Box<[u8]> {
+    let mut bare = bare_message(address.address, installed_prefix_len(address), index);
+    if let Some((peer, _)) = address.peer {
+        bare.attributes.push(AddressAttribute::Address(peer));
+    }
+    serialize(RouteNetlinkMessage::DelAddress(bare), 0)
+}
+
+/// The message that removes whatever has this address.
+pub(crate) fn remove_bare_address(address: IpAddr, prefix_len: u8, index: u32) -> Box<[u8]> {
+    serialize(RouteNetlinkMessage::DelAddress(bare_message(address, prefix_len, index)), 0)
+}
+
+/// The prefix length that the kernel has for an address: that of the other end, where there is one.
+pub(crate) fn installed_prefix_len(address: &VirtualAddress) -> u8 {
+    address.peer.map_or(address.prefix_len, |(_, prefix_len)| prefix_len)
+}
+
+/// The message that names an address and no more: for removing it.
+fn bare_message(address: IpAddr, prefix_len: u8, index: u32) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = match address {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    };
+    message.header.prefix_len = prefix_len;
+    message.header.index = index;
+    message.attributes.push(AddressAttribute::Local(address));
+    message
+}
+
+/// The message that adds an address with all its options (ip-address(8) names them).
+fn address_message(address: &VirtualAddress, index: u32) -> AddressMessage {
+    let mut message = bare_message(address.address, installed_prefix_len(address), index);
+    let attributes = &mut message.attributes;
+    let other_end = address.peer.map_or(address.address, |(peer, _)| peer);
+    attributes.push(AddressAttribute::Address(other_end));
+    if let Some(scope) = address.scope {
+        message.header.scope = AddressScope::from(scope.0);
+    }
+    if let Some(label) = &address.label {
+        attributes.push(AddressAttribute::Label(label.value.clone()));
+    }
+    if let (Some(broadcast), IpAddr::V4(local)) = (address.broadcast, address.address) {
+        let host_bits = u32::MAX.checked_shr(u32::from(address.prefix_len)).unwrap_or(0);
+        attributes.push(AddressAttribute::Broadcast(match broadcast {
+            Broadcast::Address(broadcast) => broadcast,
+            Broadcast::HostBitsSet => (local.to_bits() | host_bits).into(),
+            Broadcast::HostBitsClear => (local.to_bits() & !host_bits).into(),
+        }));
+    }
+    let mut flags = AddressFlags::empty();
+    flags.set(AddressFlags::Homeaddress, address.home);
+    // A VIP must answer the moment it is there (RFC 9568 §6.4.2 joins the solicited-node group and leaves it at that).
+    flags.set(AddressFlags::Nodad, address.address.is_ipv6() && !address.detect_duplicates);
+    flags.set(AddressFlags::Managetempaddr, address.manage_temporary);
+    flags.set(AddressFlags::Noprefixroute, address.no_prefix_route);
+    flags.set(AddressFlags::Mcautojoin, address.autojoin);
+    if !flags.is_empty() {
+        attributes.push(AddressAttribute::Flags(flags));
+    }
+    if let Lifetime::Seconds(preferred) = address.preferred_lifetime {
+        let mut lifetimes = CacheInfo::default();
+        lifetimes.ifa_preferred = preferred;
+        lifetimes.ifa_valid = u32::MAX;
+        attributes.push(AddressAttribute::CacheInfo(lifetimes));
+    }
+    attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)));
+    message
+}
+
+/// A message as bytes, padded so that another can follow it.
+fn serialize(message: RouteNetlinkMessage, flags: u16) -> Box<[u8]> {
+    let mut message = NetlinkMessage::from(message);
+    message.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+    message.finalize();
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes.into()
+}
