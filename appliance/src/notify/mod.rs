@@ -49,8 +49,9 @@ pub(crate) use self::trial::{Standing, Trial, try_all};
 use crate::clock;
 use crate::script::Customs;
 
-/// How long the last scripts may run when the service stops. Less than what procd and systemd allow a service.
-const STOP_MAX: Duration = Duration::from_secs(10);
+/// How long the last scripts may run when the service stops. A handover takes up to two seconds before; procd and systemd must
+/// not lose their patience first, for then nothing would be cleaned up.
+const STOP_MAX: Duration = Duration::from_secs(5);
 
 /// How long mail is given when the service stops. What is not sent then lies in the spool for the next start.
 #[cfg(feature = "mail")]

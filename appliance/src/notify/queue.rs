@@ -79,8 +79,8 @@ pub(super) struct Shared {
     /// Queues that have something to do.
     active: Cell<usize>,
     idle: tokio::sync::Notify,
-    /// The service stops.
-    stopping: Cell<bool>,
+    /// The service stops; what was called before has time until then.
+    patience_ends: Cell<Option<tokio::time::Instant>>,
     stop_asked: tokio::sync::Notify,
 }
 
@@ -94,7 +94,7 @@ impl Shared {
             limit: Cell::new(limit),
             active: Cell::new(0),
             idle: tokio::sync::Notify::new(),
-            stopping: Cell::new(false),
+            patience_ends: Cell::new(None),
             stop_asked: tokio::sync::Notify::new(),
         };
         (Rc::new(shared), taken)
@@ -102,7 +102,7 @@ impl Shared {
 
     /// From now on what runs is given little time, so that the last word is said before the service ends.
     pub(super) fn stop(&self) {
-        self.stopping.set(true);
+        self.patience_ends.set(Some(tokio::time::Instant::now() + PATIENCE_AT_STOP));
         self.stop_asked.notify_waiters();
     }
 
@@ -115,10 +115,12 @@ impl Shared {
     }
 
     async fn out_of_patience(&self) {
-        if !self.stopping.get() {
-            self.stop_asked.notified().await;
+        loop {
+            match self.patience_ends.get() {
+                Some(end) => return tokio::time::sleep_until(end).await,
+                None => self.stop_asked.notified().await,
+            }
         }
-        tokio::time::sleep(PATIENCE_AT_STOP).await;
     }
 }
 
@@ -243,6 +245,10 @@ impl Queue {
 async fn work(inner: Rc<RefCell<Inner>>, shared: Rc<Shared>) {
     while let Some((runs, notice, skipped)) = next(&inner) {
         for (keyword, command) in runs {
+            // There is little time left, and a newer state to be told.
+            if shared.patience_ends.get().is_some() && inner.borrow().state.is_some() {
+                break;
+            }
             let customs = inner.borrow().hooks.customs.clone();
             let environment = notice.environment(skipped);
             let command = environment.into_iter().fold(command, |command, (name, value)| command.variable(name, value));

@@ -215,7 +215,7 @@ fn a_reload_takes_other_scripts_and_keeps_results_and_fifos() {
 fn the_last_word_is_said_even_when_a_script_hangs() {
     let folder = Folder::new("last-word");
     let script = folder.script("hook", &format!("echo $1 >> {}; [ $1 = stop ] || sleep 100", folder.path("log")));
-    let notify = format!("notify_master \"{script} master\"\nnotify_stop \"{script} stop\"");
+    let notify = format!("notify_master \"{script} master\"\nnotify_stop \"{script} stop\"\nnotify \"{script} stop\"");
     run_local(async {
         let (mut notifier, mut results) = Notifier::start(&model("", &notify, false), &folder.0).await;
         notifier.transition("VI_1", &change(State::Backup, State::Master));
@@ -228,7 +228,7 @@ fn the_last_word_is_said_even_when_a_script_hangs() {
         assert_eq!((first.is_success, first.end.as_str()), (false, "ended because the service stops"));
         assert!(results.try_recv().unwrap().is_success);
     });
-    assert_eq!(folder.read("log"), "master\nstop\n");
+    assert_eq!(folder.read("log"), "master\nstop\nstop\n", "the last word alone is said to the end");
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod faults;
 mod interop;
 mod lab_itself;
 mod notify_fifo;
+mod notify_stuck;
 mod preempt_delay;
 mod scenario_1_unicast;
 mod scenario_2_two_masters;

@@ -177,7 +177,7 @@ impl Post {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/relay.py");
         let mut command = lab.router(node).command_in("/usr/bin/python3");
         command.arg(script).args([self.security, &self.path("certificate.pem"), &self.path("key.pem")]).arg(&file);
-        let child = command.stdin(Stdio::null()).spawn().unwrap();
+        let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         wait_for("the relay to listen", MAIL_MAX, || file.exists().then_some(()));
         Relay { child, file }
     }
