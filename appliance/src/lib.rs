@@ -17,10 +17,8 @@ mod demo;
 mod engine;
 mod machine;
 mod notify;
-#[allow(dead_code, unused_imports, reason = "trackers and notification are about to use it")]
 mod script;
 mod service;
-#[allow(dead_code, unused_imports, reason = "the service is about to use it")]
 mod track;
 
 pub use cli::main;

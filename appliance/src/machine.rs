@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use locum_config::edit::{Edit, EditError, Edited};
 use locum_config::files::{route_names, script_file};
 use locum_config::{Configuration, LoadError, Surroundings};
 
@@ -16,14 +17,25 @@ pub(crate) fn host_name() -> String {
 /// # Errors
 /// When the file cannot be read.
 pub(crate) fn load(file: &Path, interfaces: Option<Vec<String>>) -> Result<Configuration, LoadError> {
+    with_surroundings(interfaces, |around| locum_config::load(file, around))
+}
+
+/// Makes edits on a configuration, and checks what comes of them with what there is on this machine.
+///
+/// # Errors
+/// Why they cannot be made, or what would be wrong then.
+pub(crate) fn edit(to: &Configuration, edits: &[Edit], interfaces: Vec<String>) -> Result<Edited, EditError> {
+    with_surroundings(Some(interfaces), |around| to.edit(edits, around))
+}
+
+fn with_surroundings<T>(interfaces: Option<Vec<String>>, act: impl FnOnce(&Surroundings<'_>) -> T) -> T {
     let environment = |name: &str| std::env::var(name).ok();
     let route_names = route_names();
-    let around = Surroundings {
+    act(&Surroundings {
         interfaces,
         config_id: host_name().split('.').next().map(str::to_owned),
         environment: Some(&environment),
         route_names: Some(&route_names),
         script_file: Some(&script_file),
-    };
-    locum_config::load(file, &around)
+    })
 }

@@ -256,6 +256,21 @@ where
         config: Config<S>,
         source: Option<IpAddr>,
     ) -> Result<RouterId, (ConfigError, Config<S>)> {
+        self.insert_standing_back(now, config, source, None)
+    }
+
+    /// As [`RouterSet::insert`], but with `last_resort` the router stands back from the beginning, as after
+    /// [`Command::Yield`]; so not even an owner of the addresses is MASTER for a moment.
+    ///
+    /// # Errors
+    /// As for `insert`.
+    pub fn insert_standing_back(
+        &mut self,
+        now: Instant,
+        config: Config<S>,
+        source: Option<IpAddr>,
+        last_resort: Option<bool>,
+    ) -> Result<RouterId, (ConfigError, Config<S>)> {
         self.assert_drained();
         let (interface, family, vrid) = (config.interface, config.family, config.vrid.get());
         if let Err(error) = self.validate(&config) {
@@ -281,7 +296,11 @@ where
         let mut held: heapless::Vec<Block, 3> = heapless::Vec::new();
         held.extend(blocks.into_iter().filter_map(|(holds, block)| holds.then_some(block)));
         place.set_router(family, vrid, Some(id));
-        slot.router = Some(VirtualRouter::new(now, config, source, &held, trackers));
+        let mut router = VirtualRouter::new(now, config, source, &held, trackers);
+        if let Some(last_resort) = last_resort {
+            router.stand_back_from_the_beginning(now, last_resort);
+        }
+        slot.router = Some(router);
         self.join_group(now, id);
         // It is a member only now: what blocks it from the beginning is a change to the others.
         self.act_from(now, id, Standing::ABSENT, |router, _, out| router.start(now, out));

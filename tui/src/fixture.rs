@@ -40,7 +40,7 @@ pub(crate) fn attach(model: &mut Model, role: Role, statuses: Vec<InstanceStatus
 pub(crate) fn answer(model: &mut Model, purpose: &Purpose, statuses: Vec<InstanceStatus>) -> Vec<Command> {
     let service = statuses::service(Role::Admin, BOOT_US + model.now_us, statuses.len());
     link(model, Report::Begin(purpose.clone()));
-    link(model, Report::Item(Box::new(Item::Service(service))));
+    link(model, Report::Item(Box::new(Item::Service(Box::new(service)))));
     link(model, Report::Item(Box::new(Item::Interface(statuses::interface("eth0")))));
     for status in statuses {
         link(model, Report::Item(Box::new(Item::Instance(Box::new(status)))));

@@ -46,7 +46,7 @@ impl Purpose {
             Self::Watch => Verb::Watch { instance: None, adverts: true },
             Self::All => Verb::Show { instance: None },
             Self::One(name) => Verb::Show { instance: Some(name.clone()) },
-            Self::Resume(name) => Verb::Resume { instance: name.clone() },
+            Self::Resume(name) => Verb::Resume { instance: Some(name.clone()) },
         }
     }
 }

@@ -400,7 +400,7 @@ fn resume_asks_and_reaches_the_service() {
     assert!(!service.world().requests.iter().any(|verb| matches!(verb, Verb::Resume { .. })));
     console.keys("y");
     console.wait_for("preempt delay ended");
-    assert!(service.world().requests.contains(&Verb::Resume { instance: "VI_3".into() }));
+    assert!(service.world().requests.contains(&Verb::Resume { instance: Some("VI_3".into()) }));
     assert!(service.world().requests.contains(&Verb::Show { instance: Some("VI_3".into()) }));
 }
 

@@ -44,7 +44,7 @@ pub(crate) const SUPPORTED_VERSIONS: &[(Version, Family)] =
     &[(Version::V2, Family::V4), (Version::V3, Family::V4), (Version::V3, Family::V6)];
 
 /// A configuration, read and checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Configuration {
     sources: Sources,
     /// What stands in place of the `include` lines, for reading again after an edit.

@@ -143,6 +143,13 @@ pub enum Event {
         /// What it is.
         to: u8,
     },
+    /// The running configuration was changed, or a change was confirmed or taken back; or a yield began or ended.
+    Operator {
+        /// Who: the connection's credentials, or "locum" for what ends by itself.
+        who: String,
+        /// What, in a sentence.
+        text: String,
+    },
     /// A notification script has ended.
     Notified {
         /// The instance that it was about; absent for a sync group.
@@ -175,7 +182,7 @@ impl Event {
             | Self::PriorityChanged { instance, .. }
             | Self::HandoverEnded { instance, .. } => Some(instance),
             Self::Rejected { instance, .. } | Self::Notified { instance, .. } => instance.as_deref(),
-            Self::Lagged { .. } | Self::Stopping => None,
+            Self::Operator { .. } | Self::Lagged { .. } | Self::Stopping => None,
         }
     }
 }

@@ -12,6 +12,7 @@
 //! Times ending in `_us` are microseconds of the server's boot-time clock; [`Hello`] ties it to the wall clock.
 //! Unknown fields are to be ignored, so that fields can be added without a new protocol version.
 
+mod change;
 pub mod client;
 mod event;
 mod framing;
@@ -22,6 +23,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub use change::{ChangeRecord, ChangeStanding, Edit, Lasts, List};
 pub use event::{AdvertMark, Event, MarkKind, Notice, TransitionRecord};
 pub use framing::{FramingError, LineBuffer};
 pub use locum_core::reject::Reject;

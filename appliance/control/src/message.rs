@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InstanceStatus, InterfaceStatus, Notice, ServiceStatus, TransitionRecord};
+use crate::{ChangeRecord, Edit, InstanceStatus, InterfaceStatus, Lasts, Notice, ServiceStatus, TransitionRecord};
 
 /// What the connection may do, decided by the peer's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,11 +67,56 @@ pub enum Verb {
         #[serde(default)]
         adverts: bool,
     },
-    /// Ends the preempt delay of an instance (admin).
+    /// Has instances take part again: ends a yield, a preempt delay or a start delay (admin).
     Resume {
+        /// An instance or a sync group; absent for all that stand back or wait.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<String>,
+    },
+    /// Has instances hand over and stand back (admin).
+    Yield {
+        /// An instance or a sync group; absent for all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<String>,
+        /// For how long.
+        #[serde(default)]
+        lasts: Lasts,
+        /// Whether to take over all the same, with the lowest priority, when nobody else is heard.
+        #[serde(default)]
+        last_resort: bool,
+    },
+    /// Makes an instance MASTER now, if the protocol allows (admin).
+    Take {
         /// Which.
         instance: String,
     },
+    /// Changes the running configuration (admin): an [`Item::Difference`] for what changes, and an [`Item::Change`].
+    Change {
+        /// What.
+        edits: Vec<Edit>,
+        /// For how long.
+        #[serde(default)]
+        lasts: Lasts,
+        /// If nobody confirms it within so many seconds, it is taken back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        confirm_within_s: Option<u64>,
+        /// The revision that it was made on; refused if that is not the present one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revision: Option<u64>,
+        /// Only says what would change. Readers may ask for this, too.
+        #[serde(default)]
+        dry_run: bool,
+    },
+    /// Confirms the change that is on trial (admin).
+    Confirm,
+    /// Takes a change back (admin).
+    Rollback {
+        /// Its number; absent for the last one that holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<u32>,
+    },
+    /// The last changes, newest first: an [`Item::Change`] each.
+    Changes,
     /// Reads the configuration again and puts it into effect, as a whole or not at all (admin): an [`Item::Difference`]
     /// for each instance that it changes.
     Reload {
@@ -90,15 +135,23 @@ impl Verb {
             Self::Watch { .. } => "watch",
             Self::Resume { .. } => "resume",
             Self::Reload { .. } => "reload",
+            Self::Yield { .. } => "yield",
+            Self::Take { .. } => "take",
+            Self::Change { .. } => "change",
+            Self::Confirm => "confirm",
+            Self::Rollback { .. } => "rollback",
+            Self::Changes => "changes",
         }
     }
 
     /// Whether only an admin may ask for it.
     pub const fn changes_something(&self) -> bool {
         match self {
-            Self::Show { .. } | Self::Why { .. } | Self::Watch { .. } => false,
-            Self::Resume { .. } => true,
-            Self::Reload { dry_run } => !*dry_run,
+            Self::Show { .. } | Self::Why { .. } | Self::Watch { .. } | Self::Changes => false,
+            Self::Resume { .. } | Self::Yield { .. } | Self::Take { .. } | Self::Confirm | Self::Rollback { .. } => {
+                true
+            }
+            Self::Reload { dry_run } | Self::Change { dry_run, .. } => !*dry_run,
         }
     }
 }
@@ -120,7 +173,7 @@ pub enum Answer {
 #[serde(rename_all = "snake_case")]
 pub enum Item {
     /// The service as a whole.
-    Service(ServiceStatus),
+    Service(Box<ServiceStatus>),
     /// A network interface that instances use.
     Interface(InterfaceStatus),
     /// A virtual router.
@@ -131,6 +184,8 @@ pub enum Item {
     Notice(Notice),
     /// What a new configuration changes.
     Difference(Difference),
+    /// A change that was made.
+    Change(ChangeRecord),
 }
 
 /// What a new configuration changes about an instance, or about another block.
@@ -184,6 +239,8 @@ pub enum ErrorCode {
     NotAllowed,
     /// It makes no sense in the present state.
     NotNow,
+    /// The configuration has changed since the one that the request was made for.
+    Stale,
     /// The service could not do it.
     Failed,
 }

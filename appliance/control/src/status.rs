@@ -34,6 +34,15 @@ pub struct ServiceStatus {
     pub instances: u32,
     /// The largest lateness of the engine's timer so far.
     pub lateness_max_us: u64,
+    /// Counts the changes of the running configuration.
+    #[serde(default)]
+    pub revision: u64,
+    /// The change that is on trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_trial: Option<crate::ChangeRecord>,
+    /// Changes that hold and are not in the configuration file.
+    #[serde(default)]
+    pub unsaved_changes: u32,
     /// Reports that the engine could not hand over because nobody fetched them in time.
     pub reports_lost: u64,
     /// The FIFOs that changes of state are written to.

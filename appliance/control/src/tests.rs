@@ -48,6 +48,7 @@ fn every_event_is_read_as_it_was_said() {
         Event::AddressFailed { instance: instance(), address: "10.0.0.1/24".into(), error: "no".into() },
         Event::HandoverEnded { instance: instance(), to: Some(source), lasted_us: 3 },
         Event::PriorityChanged { instance: instance(), from: 100, to: 80 },
+        Event::Operator { who: "ann".into(), text: "VI_1 yields".into() },
         Event::HandoverEnded { instance: instance(), to: None, lasted_us: 3 },
         Event::Notified { instance: Some(instance()), run: run() },
         Event::Lagged { missed: 3 },
@@ -86,7 +87,26 @@ fn requests_are_what_a_person_would_type() {
         (r#"{"id":1,"verb":"show"}"#, Verb::Show { instance: None }),
         (r#"{"id":1,"verb":"why","instance":"VI_1"}"#, Verb::Why { instance: "VI_1".into() }),
         (r#"{"id":1,"verb":"watch"}"#, Verb::Watch { instance: None, adverts: false }),
-        (r#"{"id":1,"verb":"resume","instance":"VI_1"}"#, Verb::Resume { instance: "VI_1".into() }),
+        (r#"{"id":1,"verb":"resume","instance":"VI_1"}"#, Verb::Resume { instance: Some("VI_1".into()) }),
+        (
+            r#"{"id":1,"verb":"yield","lasts":{"seconds":1800}}"#,
+            Verb::Yield { instance: None, lasts: Lasts::Seconds(1800), last_resort: false },
+        ),
+        (
+            r#"{"id":1,"verb":"change","edits":[{"edit":"set","instance":"VI_1","keyword":"priority","values":["120"]}]}"#,
+            Verb::Change {
+                edits: vec![Edit::Set {
+                    instance: "VI_1".into(),
+                    keyword: "priority".into(),
+                    values: vec!["120".into()],
+                }],
+                lasts: Lasts::UntilRestart,
+                confirm_within_s: None,
+                revision: None,
+                dry_run: false,
+            },
+        ),
+        (r#"{"id":1,"verb":"confirm"}"#, Verb::Confirm),
     ] {
         let request: Request = serde_json::from_str(text).unwrap();
         assert_eq!(request, Request { id: 1, verb });

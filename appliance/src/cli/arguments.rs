@@ -88,6 +88,104 @@ pub(crate) enum ColourArgument {
     Indexed,
 }
 
+/// What changes something, and what is said about that.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Steer {
+    /// Change an option of an instance while it runs, as `set VI_1 priority 120` or `set VI_1 vip add 10.0.0.9/24`
+    Set {
+        /// Which
+        instance: String,
+        /// The option as in the configuration file; or vip, excluded-vip or peer with add or remove
+        keyword: String,
+        /// Its words
+        #[arg(allow_hyphen_values = true)]
+        values: Vec<String>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Take an option of an instance away while it runs: its default holds
+    Unset {
+        /// Which
+        instance: String,
+        /// The option as in the configuration file
+        keyword: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Have instances hand over and stand back until they are resumed
+    Yield {
+        /// An instance or a sync group
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        instance: Option<String>,
+        /// All instances
+        #[arg(long)]
+        all: bool,
+        /// For so long, as 30m; also across a restart of the service
+        #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+        lasts: Option<u64>,
+        /// Also after the machine has started again [default: until it starts again]
+        #[arg(long, conflicts_with = "lasts")]
+        persist: bool,
+        /// Until the machine starts again, which is the default
+        #[arg(long, conflicts_with_all = ["lasts", "persist"])]
+        until_reboot: bool,
+        /// Take over all the same, with the lowest priority, when nobody else is heard
+        #[arg(long)]
+        last_resort: bool,
+    },
+    /// Have instances take part again: ends a yield, a preempt delay or a start delay
+    Resume {
+        /// An instance or a sync group
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        instance: Option<String>,
+        /// All instances
+        #[arg(long)]
+        all: bool,
+    },
+    /// Make an instance MASTER now, if its priority allows
+    Take {
+        /// Which
+        instance: String,
+    },
+    /// Confirm the change that is on trial
+    Confirm,
+    /// Take a change back
+    Rollback {
+        /// Which, as `locum changes` numbers them [default: the last one that is not saved]
+        number: Option<u32>,
+    },
+    /// List the last changes
+    Changes {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// How a change is made.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct How {
+    /// Take it back after so long, as 30m
+    #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+    pub(crate) lasts: Option<u64>,
+    /// Write it into the configuration file: only the words that change
+    #[arg(long, conflicts_with = "lasts")]
+    pub(crate) save: bool,
+    /// Take it back unless `locum confirm` comes within so long, as 5m
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub(crate) confirm: Option<u64>,
+    /// Only say what would change
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// A time as `30m` or `1h 30m`, in whole seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    let text = if text.bytes().all(|byte| byte.is_ascii_digit()) { format!("{text}s") } else { text.to_owned() };
+    let duration = humantime::parse_duration(&text).map_err(|error| format!("{error}; write it as 30m or 90s"))?;
+    Ok(duration.as_secs())
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the service, in the foreground
@@ -132,11 +230,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// End the preempt delay of an instance: it takes over now
-    Resume {
-        /// Which
-        instance: String,
-    },
+    #[command(flatten)]
+    Steer(Steer),
     /// Put the changed configuration file into effect; nothing changes if it has an error
     Reload {
         /// Only say what would change

@@ -12,6 +12,7 @@ mod notify_test;
 mod plan;
 mod reload;
 mod show;
+mod steer;
 mod table;
 mod watch;
 mod words;
@@ -75,8 +76,7 @@ pub fn main() -> ExitCode {
         Some(Command::Show { instance, json }) => show::show(&at(&socket), instance, json),
         Some(Command::Why { instance, json }) => show::why(&at(&socket), instance, json),
         Some(Command::Watch { instance, adverts, json }) => watch::watch(&at(&socket), instance, adverts, json),
-        Some(Command::Resume { instance }) => ask(&at(&socket), Verb::Resume { instance })
-            .map_or_else(|exit| exit, |(_, done)| print(&format!("{done}\n"))),
+        Some(Command::Steer(verb)) => steer::steer(&at(&socket), verb),
         Some(Command::Reload { dry_run, json }) => reload::reload(&at(&socket), dry_run, json),
         Some(Command::NotifyTest { instance, file }) => notify_test::notify_test(&at(&socket), instance, file),
         Some(Command::Check { explain: Some(code), .. }) => explain::code(&code),

@@ -24,7 +24,12 @@ pub(super) fn reload(socket: &Path, dry_run: bool, json: bool) -> Exit {
         .into_iter()
         .filter_map(|item| match item {
             Item::Difference(difference) => Some(difference),
-            Item::Service(_) | Item::Interface(_) | Item::Instance(_) | Item::Transition(_) | Item::Notice(_) => None,
+            Item::Service(_)
+            | Item::Interface(_)
+            | Item::Instance(_)
+            | Item::Transition(_)
+            | Item::Notice(_)
+            | Item::Change(_) => None,
         })
         .collect();
     if json {

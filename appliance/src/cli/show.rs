@@ -38,10 +38,10 @@ pub(super) fn show(socket: &Path, instance: Option<String>, json: bool) -> Exit 
     let mut shown = Shown { schema: SCHEMA, ..Shown::default() };
     for item in items {
         match item {
-            Item::Service(service) => shown.service = Some(service),
+            Item::Service(service) => shown.service = Some(*service),
             Item::Interface(interface) => shown.interfaces.push(interface),
             Item::Instance(instance) => shown.instances.push(*instance),
-            Item::Transition(_) | Item::Notice(_) | Item::Difference(_) => {}
+            Item::Transition(_) | Item::Notice(_) | Item::Difference(_) | Item::Change(_) => {}
         }
     }
     if json {
@@ -289,7 +289,7 @@ pub(super) fn why(socket: &Path, instance: String, json: bool) -> Exit {
         match item {
             Item::Instance(instance) => status = Some(instance),
             Item::Transition(transition) => transitions.push(transition),
-            Item::Service(_) | Item::Interface(_) | Item::Notice(_) | Item::Difference(_) => {}
+            Item::Service(_) | Item::Interface(_) | Item::Notice(_) | Item::Difference(_) | Item::Change(_) => {}
         }
     }
     let Some(status) = status else {

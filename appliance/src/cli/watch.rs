@@ -94,6 +94,7 @@ fn lines(notice: &Notice) -> String {
             format!("{instance}: nobody has taken over within {}", span(*lasted_us))
         }
         Event::PriorityChanged { instance, from, to } => format!("{instance}: effective priority {from} -> {to}"),
+        Event::Operator { who, text } => format!("{who}: {text}"),
         Event::Notified { run, .. } => {
             format!("{}: {} ({}) {}", run.name, run.script, run.state, run.run.result)
         }

@@ -52,7 +52,14 @@ pub(crate) enum Order {
     /// The link is this now.
     SetLink { interface: InterfaceId, link: Link },
     /// Run a router. Answered by [`Report::Inserted`].
-    Insert { key: InstanceKey, config: Box<Config<Owned>>, source: Option<IpAddr>, plan: Box<InstallPlan> },
+    /// With `last_resort`, it stands back from the beginning.
+    Insert {
+        key: InstanceKey,
+        config: Box<Config<Owned>>,
+        source: Option<IpAddr>,
+        plan: Box<InstallPlan>,
+        last_resort: Option<bool>,
+    },
     /// Send from this address now.
     SetSource { router: RouterId, source: Option<IpAddr> },
     /// The addresses are to be installed in this way now. The old plan comes back by [`Report::Discarded`].

@@ -37,16 +37,18 @@ impl Engine {
             Order::Attach { interface, attachment } => self.attach(interface, Some(attachment)),
             Order::Detach { interface } => self.attach(interface, None),
             Order::SetLink { interface, link } => self.set.handle_link(now, interface, link),
-            Order::Insert { key, config, source, plan } => match self.set.insert(now, *config, source) {
-                Ok(router) => {
-                    if let Some(beside) = self.beside.get_mut(router.index()) {
-                        *beside = Beside { plan: Some(plan), ..Beside::default() };
+            Order::Insert { key, config, source, plan, last_resort } => {
+                match self.set.insert_standing_back(now, *config, source, last_resort) {
+                    Ok(router) => {
+                        if let Some(beside) = self.beside.get_mut(router.index()) {
+                            *beside = Beside { plan: Some(plan), ..Beside::default() };
+                        }
+                        // Before the events of its start, which carry the router's number.
+                        self.end.tell(Report::Inserted { key, result: Ok(router) });
                     }
-                    // Before the events of its start, which carry the router's number.
-                    self.end.tell(Report::Inserted { key, result: Ok(router) });
+                    Err((error, _)) => self.end.tell(Report::Inserted { key, result: Err(error) }),
                 }
-                Err((error, _)) => self.end.tell(Report::Inserted { key, result: Err(error) }),
-            },
+            }
             Order::SetSource { router, source } => self.set.handle_source(now, router, source),
             Order::SetPlan { router, plan } => self.set_plan(router, plan),
             Order::Refresh { router } => self.push_if_holding(router, JobKind::Refresh),

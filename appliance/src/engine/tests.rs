@@ -151,6 +151,7 @@ fn adverts_are_sent_and_received_without_allocating() {
                 config: Box::new(config(vrid, priority)),
                 source: Some(HERE.into()),
                 plan: Box::default(),
+                last_resort: None,
             });
         }
         let done = Arc::new(AtomicBool::new(false));

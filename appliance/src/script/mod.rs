@@ -22,7 +22,7 @@ use locum_config::model::{Global, Script};
 
 pub(crate) use self::account::{Account, AccountError};
 pub(crate) use self::run::{End, NotStarted, Outcome, Run, run};
-pub(crate) use self::security::{Insecure, Security, check};
+pub(crate) use self::security::{Security, check};
 
 /// What loaders and shells are led astray by; no script gets it from the service's own environment.
 const NOT_PASSED_ON: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];

@@ -2,6 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::security::Insecure;
 use super::*;
 
 /// Far more than any script here needs.

@@ -1,9 +1,9 @@
 //! Requests and what is answered.
 
 use locum_control::{Answer, ErrorCode, Event, FramingError, Item, Notice, Request, Role, ServiceStatus, Verb};
-use locum_core::router::Command;
 
 use super::Service;
+use super::changes::Asked;
 use super::clients::{ClientId, Watch};
 use super::instance::Instance;
 use crate::clock;
@@ -38,7 +38,21 @@ impl Service {
             Verb::Show { instance } => self.show(client, id, instance.as_deref()).await,
             Verb::Why { instance } => self.why(client, id, &instance).await,
             Verb::Watch { instance, adverts } => self.watch(client, id, instance, adverts).await,
-            Verb::Resume { instance } => self.resume(&instance).await,
+            Verb::Resume { instance } => self.resume(client, instance.as_deref()).await,
+            Verb::Yield { instance, lasts, last_resort } => {
+                match self.yield_instances(client, id, instance.as_deref(), lasts, last_resort).await {
+                    Some(outcome) => outcome,
+                    // Answered when the handovers are over.
+                    None => return,
+                }
+            }
+            Verb::Take { instance } => self.take(client, &instance).await,
+            Verb::Change { edits, lasts, confirm_within_s, revision, dry_run } => {
+                self.change(client, id, Asked { edits, lasts, confirm_within_s, revision, dry_run }).await
+            }
+            Verb::Confirm => self.confirm(client),
+            Verb::Rollback { number } => self.rollback(client, number).await,
+            Verb::Changes => self.list_changes(client, id),
             Verb::Reload { dry_run } => self.reload(client, id, dry_run).await,
         };
         let Some(client) = self.clients.get_mut(client) else { return };
@@ -57,7 +71,7 @@ impl Service {
         let interfaces = self.interface_statuses(&statuses);
         let count = statuses.len();
         if let Some(asking) = self.clients.get_mut(client) {
-            asking.item(id, Item::Service(service));
+            asking.item(id, Item::Service(Box::new(service)));
             for interface in interfaces {
                 asking.item(id, Item::Interface(interface));
             }
@@ -107,17 +121,6 @@ impl Service {
         Ok("watching".into())
     }
 
-    async fn resume(&mut self, name: &str) -> Outcome {
-        let index = self.find(name)?;
-        let router = self.instances.get(index).and_then(|instance| instance.router);
-        let not_now = |text: &str| (ErrorCode::NotNow, format!("{name}: {text}"));
-        let router = router.ok_or_else(|| not_now("its configuration has an error, it does not run"))?;
-        match self.command(router, Command::Resume).await? {
-            Ok(()) => Ok(format!("{name}: the preempt delay is ended, it takes over")),
-            Err(error) => Err(not_now(&error.to_string())),
-        }
-    }
-
     fn status(&self, role: Role) -> ServiceStatus {
         let now = clock::now();
         let (errors, warnings) = self.findings;
@@ -133,6 +136,9 @@ impl Service {
             configuration_errors: errors,
             configuration_warnings: warnings,
             instances: u32::try_from(self.instances.len()).unwrap_or(u32::MAX),
+            revision: self.changes.revision,
+            on_trial: self.changes.on_trial().cloned(),
+            unsaved_changes: self.changes.unsaved(),
             lateness_max_us: self.engine.shared.lateness_max_us().into(),
             reports_lost: self.engine.shared.lost().into(),
             fifos: self.notifier.fifos(),
@@ -148,7 +154,7 @@ impl Service {
         }
     }
 
-    fn find(&self, name: &str) -> Result<usize, (ErrorCode, String)> {
+    pub(super) fn find(&self, name: &str) -> Result<usize, (ErrorCode, String)> {
         let found = self.instances.iter().position(|instance| instance.name() == name);
         found.ok_or_else(|| {
             let known: Vec<_> = self.instances.iter().map(Instance::name).take(10).collect();

@@ -8,11 +8,13 @@
 //! - [`instance`]: what is known about an instance.
 //! - [`clients`], [`answers`]: the control socket.
 //! - [`reports`]: what the engine tells, and to whom it is passed on.
+//! - [`changes`]: changes of what runs, on trial or for a time; [`operator`], [`yields`]: what else the operator says.
 //! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
 //! - [`follow`]: trackers and sync groups; [`status`]: what `show` says.
 //! - [`facts`]: what the kernel's changes mean for interfaces and instances.
 
 mod answers;
+mod changes;
 mod clients;
 mod compare;
 mod facts;
@@ -22,12 +24,14 @@ mod instance;
 mod journal;
 mod kernel;
 mod network;
+mod operator;
 mod plan;
 mod reload;
 mod reports;
 mod running;
 mod start;
 mod status;
+mod yields;
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -44,6 +48,7 @@ use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
+use self::changes::Changes;
 use self::clients::{Clients, Incoming};
 use self::facts::Interface;
 use self::history::History;
@@ -52,9 +57,11 @@ use self::journal::{Entry, Journal, RouteEntry};
 use self::kernel::Kernel;
 use self::kernel::recovery::remove_left_behind;
 use self::network::{Monitor, Network};
+use self::operator::Handovers;
 use self::plan::Placements;
 pub(crate) use self::plan::{Ties, core_config};
 pub(crate) use self::start::StartError;
+use self::yields::Yields;
 use crate::clock;
 use crate::engine::link::{Order, OrderError, RouterView, ServiceEnd};
 use crate::notify::{Notifier, RunResult};
@@ -127,6 +134,10 @@ struct Service {
     /// Which interfaces the addresses of each instance go on.
     placements: Placements,
     clients: Clients,
+    changes: Changes,
+    yields: Yields,
+    /// Answers that wait for the end of handovers.
+    handovers: Vec<Handovers>,
     /// What the engine answered to the question that is open.
     reply: Reply,
     next_ticket: u32,
@@ -188,6 +199,7 @@ impl Service {
             let waiting = !self.waiting_orders.is_empty();
             let tracker_reports = self.tracker_reports.clone();
             let links_due = self.links.wake();
+            let own_deadline = self.own_deadline();
             tokio::select! {
                 biased;
                 ready = reports.readable() => {
@@ -196,6 +208,7 @@ impl Service {
                 }
                 report = tracker_reports.next() => self.tracker_says(&report),
                 () = links_due => self.network_changed(),
+                () = sleep_until(own_deadline), if own_deadline.is_some() => self.time_has_passed().await,
                 Some(message) = sources.monitor.messages.recv() => {
                     // Everything that is there, then one look at what follows from it.
                     let mut changed = self.network.apply(&message);
@@ -228,6 +241,17 @@ impl Service {
             }
         }
         self.end(&sources.monitor).await
+    }
+
+    /// When something ends by itself: a yield, a change, the wait for handovers.
+    fn own_deadline(&self) -> Option<Instant> {
+        [self.yields.next_end(), self.changes.next_end(), self.handovers_due()].into_iter().flatten().min()
+    }
+
+    async fn time_has_passed(&mut self) {
+        self.end_yields().await;
+        self.end_changes().await;
+        self.answer_handovers(clock::now());
     }
 
     async fn handle_incoming(&mut self, incoming: Incoming) {
@@ -380,5 +404,13 @@ impl Service {
         }
         self.stopped = true;
         self.failed = true;
+    }
+}
+
+/// Sleeps until a time on the boot-time clock; for ever without one.
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep(Duration::from_micros(at.since(clock::now()).us())).await,
+        None => std::future::pending().await,
     }
 }

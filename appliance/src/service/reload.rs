@@ -27,10 +27,12 @@ const DIAGNOSTICS_MAX: usize = 16 * 1024;
 impl Service {
     /// Reads the configuration file again, and puts it into effect unless this is a dry run.
     pub(super) async fn reload(&mut self, client: ClientId, id: u64, dry_run: bool) -> Outcome {
-        let new = self.read_again()?;
+        let file = self.read_again()?;
+        let (new, dropped) = self.with_layers(&file);
         let differences = compare::compare(self.configuration.model(), new.model());
         if !dry_run {
             self.apply(new).await?;
+            self.set_base(file, &dropped);
         }
         let text = summary(&differences, self.configuration.model().instances.len(), dry_run);
         if let Some(asking) = self.clients.get_mut(client) {
@@ -45,10 +47,14 @@ impl Service {
     pub(super) async fn reload_at_signal(&mut self) {
         let file = self.options.configuration.display().to_string();
         let result = match self.read_again() {
-            Ok(new) => {
+            Ok(file) => {
+                let (new, dropped) = self.with_layers(&file);
                 let differences = compare::compare(self.configuration.model(), new.model());
                 let count = new.model().instances.len();
-                self.apply(new).await.map(|()| summary(&differences, count, false))
+                self.apply(new).await.map(|()| {
+                    self.set_base(file, &dropped);
+                    summary(&differences, count, false)
+                })
             }
             Err(error) => Err(error),
         };
@@ -61,7 +67,7 @@ impl Service {
     /// Reads and checks the file. One with an error is refused whole.
     fn read_again(&self) -> Result<Configuration, (ErrorCode, String)> {
         let refused = |text: String| (ErrorCode::Failed, text);
-        let interfaces = Some(self.network.names().map(str::to_owned).collect());
+        let interfaces = Some(self.interface_names());
         let new = machine::load(&self.options.configuration, interfaces).map_err(|error| refused(error.to_string()))?;
         if new.has_errors() {
             let (errors, _) = start::count(&new);
@@ -79,7 +85,10 @@ impl Service {
     /// Puts a configuration into effect.
     pub(super) async fn apply(&mut self, new: Configuration) -> Result<(), (ErrorCode, String)> {
         let old = Rc::clone(&self.configuration);
-        let Err((code, text)) = self.change_to(Rc::new(new)).await else { return Ok(()) };
+        let Err((code, text)) = self.change_to(Rc::new(new)).await else {
+            self.changes.revision += 1;
+            return Ok(());
+        };
         log::error!("the new configuration cannot be put into effect, the old one is restored: {text}");
         if let Err((_, text)) = self.change_to(old).await {
             log::error!("the old configuration cannot be restored: {text}");

@@ -146,6 +146,11 @@ impl Service {
                     Some(to) => log::info!("{name}: {to} has taken over, {lasted} after we said that we leave"),
                     None => log::warn!("{name}: nobody has taken over within {lasted}"),
                 }
+                let told = match to {
+                    Some(to) => format!("{name} has handed over to {to} in {lasted}"),
+                    None => format!("{name} has left, and nobody has taken over"),
+                };
+                self.handover_ended(&name, &told);
                 self.tell(at, Told::HandoverEnded { instance: name, to, lasted_us: lasted.us() });
             }
         }
@@ -161,12 +166,13 @@ impl Service {
         let Transition { at, from, to, cause } = transition;
         log::info!("{}: {from} -> {to}: {text}", instance.name());
         self.notifier.transition(instance.name(), &Change { from, to, cause, cause_text: &text });
-        let record =
-            TransitionRecord { instance: instance.name().into(), at_us: at.us(), at_unix_ms, from, to, cause, text };
+        let name = instance.name().to_owned();
+        let record = TransitionRecord { instance: name.clone(), at_us: at.us(), at_unix_ms, from, to, cause, text };
         if let Err(error) = self.history.add(record.clone()) {
             log::warn!("history: {error}");
         }
         self.tell(at, Told::Transition(record));
+        self.follow_yield(&name, cause);
     }
 
     pub(super) fn tell(&mut self, at: Instant, event: Told) {

@@ -43,7 +43,12 @@ impl Service {
             _ if configured.broken => self.refuse(index, "its configuration has an error".into()),
             None => self.refuse(index, "its configuration lacks an interface, a VRID or a priority".into()),
             Some(config) => {
-                self.order(Order::Insert { key, config: Box::new(config), source, plan: Box::new(plan) });
+                let last_resort = self.yields.of(&name).map(|kept| kept.last_resort);
+                if last_resort.is_some() {
+                    log::warn!("{name} stands back, as the operator has said before the restart");
+                }
+                let (config, plan) = (Box::new(config), Box::new(plan));
+                self.order(Order::Insert { key, config, source, plan, last_resort });
                 return true;
             }
         }

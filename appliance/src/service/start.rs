@@ -12,6 +12,7 @@ use nix::fcntl::{Flock, FlockArg};
 use tokio::net::UnixListener;
 use tokio::net::unix::pipe;
 
+use super::changes::Changes;
 use super::clients::{self, Clients};
 use super::history::{self, History};
 use super::journal::{self, Entry, Journal};
@@ -19,6 +20,7 @@ use super::kernel::Kernel;
 use super::kernel::recovery::remove_left_behind;
 use super::network::{Monitor, Network};
 use super::plan::Placements;
+use super::yields::Yields;
 use super::{Options, Reply, Service, plan, running};
 use crate::engine::{self, Sizes};
 use crate::notify::Notifier;
@@ -162,6 +164,9 @@ pub(super) async fn start(
         kernel,
         placements,
         clients,
+        changes: Changes::in_directory(&options.run_directory, Rc::clone(&configuration)),
+        yields: Yields::in_directory(&options.run_directory),
+        handovers: Vec::new(),
         reply: Reply::default(),
         next_ticket: 0,
         stopped: false,

@@ -21,6 +21,9 @@ impl Service {
         let trackers = instance.tracks.iter().filter_map(|track| self.track_status(track)).collect();
         let mut status = instance.status(self.blocks(index, instance), trackers, self.history.last(instance.name()));
         (status.notified, status.notifications_skipped) = self.notifier.runs(instance.name());
+        if let (Some(back), Some(kept)) = (&mut status.standing_back, self.yields.of(instance.name())) {
+            back.until_unix_ms = kept.until_unix_ms;
+        }
         Some(status)
     }
 

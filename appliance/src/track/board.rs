@@ -76,6 +76,7 @@ impl Reports {
     }
 
     /// The next change if there is one already.
+    #[cfg(test)]
     pub(crate) fn try_next(&self) -> Option<Report> {
         self.0.take()
     }

@@ -27,7 +27,7 @@ use locum_core::priority::TrackerId;
 use tokio::task::JoinHandle;
 
 use self::board::{Board, Pen};
-pub(crate) use self::board::{LastRun, Report, Reports, TrackerStatus};
+pub(crate) use self::board::{Report, Reports, TrackerStatus};
 pub(crate) use self::link::Links;
 use crate::script::Customs;
 

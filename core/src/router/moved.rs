@@ -44,6 +44,11 @@ impl<S: Storage> VirtualRouter<S> {
         }
     }
 
+    /// The operator had it stand back before it has begun.
+    pub(crate) const fn stand_back_from_the_beginning(&mut self, now: Instant, last_resort: bool) {
+        self.standing_back = Some(StandingBack { since: now, last_resort });
+    }
+
     /// Whether something other than its group keeps it from taking part.
     pub(crate) fn is_blocked_itself(&self) -> bool {
         let runs = !matches!(self.phase, Phase::Stopped | Phase::Leaving { .. });

@@ -38,7 +38,7 @@ fn waits_until_it_is_resumed(other: Daemon) {
         assert!(counted > Duration::from_secs(280) && counted < Duration::from_secs(297), "{counted:?}");
         assert_eq!(lab.timeline().since(back).adverts_by(A, GROUP.vrid).len(), 0, "it does not speak");
 
-        let resume = Verb::Resume { instance: GROUP.instance.into() };
+        let resume = Verb::Resume { instance: Some(GROUP.instance.into()) };
         lab.router(A).client().request(resume.clone()).expect("resume is done");
         lab.wait_master(GROUP, A, TAKEOVER_MAX);
         let is_it = |cause| cause == Cause::Resumed { master: B.address().into(), priority: 80 };

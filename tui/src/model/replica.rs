@@ -129,7 +129,7 @@ impl Replica {
                     host: clean(&service.host, NAME_CHARS_MAX),
                     version: clean(&service.version, NAME_CHARS_MAX),
                     configuration: clean(&service.configuration, TEXT_CHARS_MAX),
-                    ..service
+                    ..*service
                 });
             }
             Item::Interface(status) => self.upsert_interface(status),
@@ -141,7 +141,7 @@ impl Replica {
                 }
             }
             // Nothing that is asked for here answers with it.
-            Item::Difference(_) => {}
+            Item::Difference(_) | Item::Change(_) => {}
         }
     }
 
@@ -212,7 +212,8 @@ impl Replica {
             | Event::PriorityChanged { .. }
             | Event::Notified { .. }
             | Event::HandoverEnded { .. } => name.map_or(Follow::Nothing, Follow::Ask),
-            Event::Lagged { .. } => Follow::Resync,
+            // What it changed shows in the service's own status, or in that of any instance.
+            Event::Operator { .. } | Event::Lagged { .. } => Follow::Resync,
             Event::Stopping => Follow::Stopping,
         }
     }

@@ -178,7 +178,7 @@ fn answers(verb: &Verb, world: &mut World) -> Vec<Answer> {
     match verb {
         Verb::Show { instance: None } | Verb::Watch { .. } => {
             let service = statuses::service(world.role, world.now_us(), world.instances.len());
-            let mut answers = vec![Answer::Item(Item::Service(service))];
+            let mut answers = vec![Answer::Item(Item::Service(Box::new(service)))];
             answers.extend(world.interfaces.iter().cloned().map(|status| Answer::Item(Item::Interface(status))));
             let instances = world.instances.iter().cloned();
             answers.extend(instances.map(|status| Answer::Item(Item::Instance(Box::new(status)))));
@@ -194,14 +194,23 @@ fn answers(verb: &Verb, world: &mut World) -> Vec<Answer> {
                 None => vec![refusal(ErrorCode::UnknownInstance, format!("there is no instance {name}"))],
             }
         }
-        Verb::Resume { instance } => match world.instances.iter_mut().find(|status| status.name == *instance) {
-            Some(status) if status.timers.preempt_at_us.is_some() => {
-                *status = statuses::master(instance, status.vrid);
-                vec![Answer::Done(format!("{instance}: preempt delay ended"))]
+        Verb::Resume { instance } => {
+            let name = instance.clone().unwrap_or_default();
+            match world.instances.iter_mut().find(|status| status.name == name) {
+                Some(status) if status.timers.preempt_at_us.is_some() => {
+                    *status = statuses::master(&name, status.vrid);
+                    vec![Answer::Done(format!("{name}: preempt delay ended"))]
+                }
+                _ => vec![refusal(ErrorCode::NotNow, format!("{name} has no preempt delay running"))],
             }
-            _ => vec![refusal(ErrorCode::NotNow, format!("{instance} has no preempt delay running"))],
-        },
-        Verb::Reload { .. } => vec![refusal(ErrorCode::Failed, "this service has no configuration".into())],
+        }
+        Verb::Reload { .. }
+        | Verb::Yield { .. }
+        | Verb::Take { .. }
+        | Verb::Change { .. }
+        | Verb::Confirm
+        | Verb::Rollback { .. }
+        | Verb::Changes => vec![refusal(ErrorCode::Failed, "this service has no configuration".into())],
     }
 }
 

@@ -39,6 +39,9 @@ pub fn service(role: Role, now_us: u64, instances: usize) -> ServiceStatus {
         reports_lost: 0,
         fifos: Vec::new(),
         mail: None,
+        revision: 1,
+        on_trial: None,
+        unsaved_changes: 0,
     }
 }
 

@@ -160,6 +160,12 @@ impl Edited {
         &self.configuration
     }
 
+    /// The same, for keeping.
+    #[must_use]
+    pub fn into_configuration(self) -> Configuration {
+        self.configuration
+    }
+
     /// The text of the file with the edits.
     #[must_use]
     pub fn text(&self) -> &str {

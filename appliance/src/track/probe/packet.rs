@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::libc;
-use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, SockaddrIn6, SockaddrLike, bind, recvmsg};
+use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, SockaddrIn6, bind, recvmsg};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::unix::AsyncFd;
 

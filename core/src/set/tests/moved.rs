@@ -400,3 +400,18 @@ fn who_a_router_is_cannot_change() {
     assert_eq!(refused.err(), Some(ConfigError::Interval));
     assert_eq!((bench.router().config().vrid, bench.lines().len()), (before, 0));
 }
+
+#[test]
+fn an_owner_can_stand_back_from_the_beginning() {
+    let mut bench = Bench::start(config(100));
+    let vrid = NonZeroU8::new(46).unwrap();
+    let owner = Config { vrid, ..config(255) };
+    let id = bench.set.insert_standing_back(bench.now, owner, Some(ME), Some(false)).unwrap();
+    bench.drain();
+    assert_eq!(bench.state_of(id), State::Backup);
+    bench.until(60_000_000);
+    assert_eq!(bench.state_of(id), State::Backup);
+    assert_eq!(bench.command(id, Command::Resume), Ok(()));
+    bench.until(70_000_000);
+    assert_eq!(bench.state_of(id), State::Master);
+}

@@ -1,0 +1,114 @@
+//! Changes of the running configuration, and what the operator has said beside it.
+
+use serde::{Deserialize, Serialize};
+
+/// A change of the configuration, by name. The words are those of keepalived.conf(5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "edit", rename_all = "snake_case")]
+pub enum Edit {
+    /// Writes an option of an instance, or changes it.
+    Set {
+        /// The instance.
+        instance: String,
+        /// The option, as "priority".
+        keyword: String,
+        /// The words after it.
+        #[serde(default)]
+        values: Vec<String>,
+    },
+    /// Takes an option of an instance away, so that its default holds.
+    Unset {
+        /// The instance.
+        instance: String,
+        /// The option.
+        keyword: String,
+    },
+    /// Adds a line to a list of an instance.
+    Add {
+        /// The instance.
+        instance: String,
+        /// Which list.
+        list: List,
+        /// The words of the line: the address and its options.
+        words: Vec<String>,
+    },
+    /// Takes a line out of a list of an instance.
+    Remove {
+        /// The instance.
+        instance: String,
+        /// Which list.
+        list: List,
+        /// The address that the line is about.
+        address: std::net::IpAddr,
+    },
+}
+
+/// A list of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum List {
+    /// `virtual_ipaddress`
+    Vip,
+    /// `virtual_ipaddress_excluded`
+    ExcludedVip,
+    /// `unicast_peer`
+    Peer,
+}
+
+/// How long a change or a yield lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lasts {
+    /// Until the service ends.
+    #[default]
+    UntilRestart,
+    /// So many seconds, also across a restart of the service.
+    Seconds(u64),
+    /// Until the machine starts again.
+    UntilReboot,
+    /// Until it is taken back; a change is written into the configuration file.
+    Saved,
+}
+
+/// A change that was made, or is on trial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeRecord {
+    /// Its number.
+    pub number: u32,
+    /// When it took effect, on the wall clock, in milliseconds since 1970.
+    pub at_unix_ms: u64,
+    /// Who made it, by the credentials of the connection.
+    pub who: String,
+    /// What it says, as "VI_1 priority 120".
+    pub what: Vec<String>,
+    /// What has become of it.
+    pub standing: ChangeStanding,
+}
+
+/// What has become of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeStanding {
+    /// It holds, and is taken back then unless somebody confirms it.
+    OnTrial {
+        /// When, on the wall clock, in milliseconds since 1970.
+        until_unix_ms: u64,
+    },
+    /// It holds until then.
+    HoldsUntil {
+        /// When, on the wall clock, in milliseconds since 1970.
+        until_unix_ms: u64,
+    },
+    /// It holds until the service ends.
+    Holds,
+    /// It is in the configuration file.
+    Saved,
+    /// Somebody took it back.
+    TakenBack,
+    /// Nobody confirmed it in time.
+    NotConfirmed,
+    /// Its time has passed.
+    Over,
+    /// The service ended while it was not saved.
+    Lost,
+}

@@ -1,0 +1,207 @@
+//! The verbs that change something: set, unset, yield, resume, take, confirm, rollback; and the list of changes.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use locum_control::{ChangeRecord, ChangeStanding, Edit, Item, Lasts, List, SCHEMA, Verb};
+use serde::Serialize;
+
+use super::arguments::{How, Steer};
+use super::{Exit, ask, complain, print, print_json, reload, table, words};
+
+/// How long a change may go unconfirmed, and a yield lasts, where it is made through an address that it may move.
+const GUARD_S: u64 = 300;
+
+#[derive(Serialize)]
+struct Changes<'a> {
+    schema: u32,
+    changes: &'a [ChangeRecord],
+}
+
+pub(super) fn steer(socket: &Path, what: Steer) -> Exit {
+    let verb = match what {
+        Steer::Set { instance, keyword, values, how } => match edit(instance, keyword, values) {
+            Ok(edit) => change(socket, edit, how),
+            Err(text) => {
+                complain(&text);
+                return Exit::Failed;
+            }
+        },
+        Steer::Unset { instance, keyword, how } => change(socket, Edit::Unset { instance, keyword }, how),
+        Steer::Yield { instance, all: _, lasts, persist, until_reboot: _, last_resort } => {
+            let lasts = match (lasts, persist) {
+                (Some(seconds), _) => Lasts::Seconds(seconds),
+                (None, true) => Lasts::Saved,
+                (None, false) => match comes_through_a_vip(socket) {
+                    Some(vip) => {
+                        complain(&format!("you are connected through {vip}: the yield lasts 5 minutes; see --for"));
+                        Lasts::Seconds(GUARD_S)
+                    }
+                    None => Lasts::UntilReboot,
+                },
+            };
+            Verb::Yield { instance, lasts, last_resort }
+        }
+        Steer::Resume { instance, all: _ } => Verb::Resume { instance },
+        Steer::Take { instance } => Verb::Take { instance },
+        Steer::Confirm => Verb::Confirm,
+        Steer::Rollback { number } => Verb::Rollback { number },
+        Steer::Changes { json } => return changes(socket, json),
+    };
+    let (items, done) = match ask(socket, verb) {
+        Ok(answer) => answer,
+        Err(exit) => return exit,
+    };
+    print(&format!("{}{done}\n", reload::lines(&differences(items))))
+}
+
+fn differences(items: Vec<Item>) -> Vec<locum_control::Difference> {
+    let difference = |item| match item {
+        Item::Difference(difference) => Some(difference),
+        Item::Service(_)
+        | Item::Interface(_)
+        | Item::Instance(_)
+        | Item::Transition(_)
+        | Item::Notice(_)
+        | Item::Change(_) => None,
+    };
+    items.into_iter().filter_map(difference).collect()
+}
+
+fn change(socket: &Path, edit: Edit, how: How) -> Verb {
+    let How { lasts, save, confirm, dry_run } = how;
+    let mut confirm_within_s = confirm;
+    if confirm.is_none()
+        && !dry_run
+        && let Some(vip) = comes_through_a_vip(socket)
+    {
+        complain(&format!("you are connected through {vip}: it is taken back in 5 minutes unless you confirm it"));
+        confirm_within_s = Some(GUARD_S);
+    }
+    let lasts = match (lasts, save) {
+        (Some(seconds), _) => Lasts::Seconds(seconds),
+        (None, true) => Lasts::Saved,
+        (None, false) => Lasts::UntilRestart,
+    };
+    Verb::Change { edits: vec![edit], lasts, confirm_within_s, revision: None, dry_run }
+}
+
+/// The virtual address that this session came in on, if it did (`SSH_CONNECTION`, ssh(1)): what moves it cuts the session
+/// off.
+fn comes_through_a_vip(socket: &Path) -> Option<IpAddr> {
+    let connection = std::env::var("SSH_CONNECTION").ok()?;
+    let server: IpAddr = connection.split_whitespace().nth(2)?.parse().ok()?;
+    let (items, _) = ask(socket, Verb::Show { instance: None }).ok()?;
+    let is_vip = items.iter().any(|item| match item {
+        Item::Instance(status) => status.vips.iter().any(|vip| {
+            let address = vip.address.split_once('/').map_or(vip.address.as_str(), |(address, _)| address);
+            address.parse() == Ok(server)
+        }),
+        Item::Service(_)
+        | Item::Interface(_)
+        | Item::Transition(_)
+        | Item::Notice(_)
+        | Item::Difference(_)
+        | Item::Change(_) => false,
+    });
+    is_vip.then_some(server)
+}
+
+/// The edit that the words of `set` mean.
+fn edit(instance: String, keyword: String, values: Vec<String>) -> Result<Edit, String> {
+    let list = match keyword.as_str() {
+        "vip" | "virtual_ipaddress" => List::Vip,
+        "excluded-vip" | "virtual_ipaddress_excluded" => List::ExcludedVip,
+        "peer" | "unicast_peer" => List::Peer,
+        _ => return Ok(Edit::Set { instance, keyword, values }),
+    };
+    let usage = || format!("write `set {instance} {keyword} add ADDRESS` or `set {instance} {keyword} remove ADDRESS`");
+    let Some((verb, words)) = values.split_first() else { return Err(usage()) };
+    let first = words.first().ok_or_else(usage)?;
+    match verb.as_str() {
+        "add" => Ok(Edit::Add { instance, list, words: words.to_vec() }),
+        "remove" => {
+            let address = first.split_once('/').map_or(first.as_str(), |(address, _)| address);
+            let address = address.parse().map_err(|_| format!("`{first}` is no address"))?;
+            Ok(Edit::Remove { instance, list, address })
+        }
+        _ => Err(usage()),
+    }
+}
+
+fn changes(socket: &Path, json: bool) -> Exit {
+    let (items, _) = match ask(socket, Verb::Changes) {
+        Ok(answer) => answer,
+        Err(exit) => return exit,
+    };
+    let record = |item| match item {
+        Item::Change(record) => Some(record),
+        Item::Service(_)
+        | Item::Interface(_)
+        | Item::Instance(_)
+        | Item::Transition(_)
+        | Item::Notice(_)
+        | Item::Difference(_) => None,
+    };
+    let records: Vec<_> = items.into_iter().filter_map(record).collect();
+    if json {
+        return print_json(&Changes { schema: SCHEMA, changes: &records });
+    }
+    if records.is_empty() {
+        return print("no changes\n");
+    }
+    let header = ["NO", "WHEN", "WHO", "WHAT", ""].map(String::from).to_vec();
+    let row = |record: &ChangeRecord| {
+        let what = record.what.join(", ");
+        let when = words::wall_clock(record.at_unix_ms);
+        vec![record.number.to_string(), when, record.who.clone(), what, standing(record.standing)]
+    };
+    let rows: Vec<_> = std::iter::once(header).chain(records.iter().map(row)).collect();
+    print(&table::render(&rows))
+}
+
+fn standing(standing: ChangeStanding) -> String {
+    match standing {
+        ChangeStanding::OnTrial { until_unix_ms } => {
+            format!("ON TRIAL: taken back at {} unless confirmed", words::wall_clock(until_unix_ms))
+        }
+        ChangeStanding::HoldsUntil { until_unix_ms } => format!("holds until {}", words::wall_clock(until_unix_ms)),
+        ChangeStanding::Holds => "holds until the service ends".into(),
+        ChangeStanding::Saved => "saved".into(),
+        ChangeStanding::TakenBack => "taken back".into(),
+        ChangeStanding::NotConfirmed => "taken back, not confirmed".into(),
+        ChangeStanding::Over => "its time is over".into(),
+        ChangeStanding::Lost => "lost when the service ended".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_become_edits() {
+        let meant = |words: &str| {
+            let mut words = words.split(' ').map(String::from);
+            edit("A".into(), words.next().unwrap_or_default(), words.collect())
+        };
+        let instance = || "A".to_owned();
+        assert_eq!(
+            meant("priority 120"),
+            Ok(Edit::Set { instance: instance(), keyword: "priority".into(), values: vec!["120".into()] })
+        );
+        assert_eq!(
+            meant("vip add 10.0.0.9/24 dev eth0"),
+            Ok(Edit::Add {
+                instance: instance(),
+                list: List::Vip,
+                words: ["10.0.0.9/24", "dev", "eth0"].map(String::from).to_vec()
+            })
+        );
+        let address = "10.0.0.9".parse().unwrap();
+        assert_eq!(meant("peer remove 10.0.0.9"), Ok(Edit::Remove { instance: instance(), list: List::Peer, address }));
+        for bad in ["vip", "vip add", "vip swap 10.0.0.9", "vip remove nonsense"] {
+            assert!(meant(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! Changes of the running configuration that are not a reload: on trial, for a time, until the restart, or saved.
+//!
+//! What runs is the configuration file as it was last read, and on it a layer for each change that is not in the file. A
+//! change that ends is a layer less; so whatever order changes end in, the rest stands. A change that is to be saved and is
+//! on trial is written when it is confirmed, and not before: what a killed service leaves behind is the old file.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use locum_config::edit::{self, EditError, Edited};
+use locum_config::{Configuration, Severity};
+use locum_control::{ChangeRecord, ChangeStanding, Edit, ErrorCode, Item, Lasts, List};
+use locum_core::time::{Duration, Instant};
+use serde::{Deserialize, Serialize};
+
+use super::answers::Outcome;
+use super::clients::ClientId;
+use super::journal::write_atomically;
+use super::operator::SECONDS_MAX;
+use super::{Service, compare};
+use crate::{clock, machine};
+
+const FILE: &str = "changes.json";
+const VERSION: u32 = 1;
+/// Changes that are remembered.
+const RECORDS_MAX: usize = 64;
+/// Layers at a time.
+const LAYERS_MAX: usize = 64;
+/// Edits in one change.
+const EDITS_MAX: usize = 64;
+/// A file longer than this is none of ours.
+const BYTES_MAX: u64 = 4 << 20;
+
+/// A change that holds and is not in the file.
+#[derive(Clone, Debug)]
+struct Layer {
+    number: u32,
+    edits: Vec<Edit>,
+    /// When it ends by itself.
+    until: Option<Instant>,
+    /// Until when it must be confirmed.
+    trial_until: Option<Instant>,
+    /// Whether it is written into the file when it is confirmed.
+    is_to_be_saved: bool,
+}
+
+/// All changes.
+#[derive(Debug)]
+pub(super) struct Changes {
+    path: PathBuf,
+    /// What the file said when it was last read.
+    base: Rc<Configuration>,
+    layers: Vec<Layer>,
+    records: VecDeque<ChangeRecord>,
+    /// Counts what was put into effect.
+    pub(super) revision: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Content {
+    version: u32,
+    records: VecDeque<ChangeRecord>,
+}
+
+impl Changes {
+    /// Reads the list that an earlier run has left; what held only as long as that is lost.
+    pub(super) fn in_directory(directory: &Path, base: Rc<Configuration>) -> Self {
+        let path = directory.join(FILE);
+        let mut records = read(&path).unwrap_or_else(|error| {
+            log::warn!("{}: {error}: the list of changes begins anew", path.display());
+            VecDeque::new()
+        });
+        for record in &mut records {
+            match record.standing {
+                ChangeStanding::OnTrial { .. } => record.standing = ChangeStanding::NotConfirmed,
+                ChangeStanding::HoldsUntil { .. } | ChangeStanding::Holds => record.standing = ChangeStanding::Lost,
+                ChangeStanding::Saved
+                | ChangeStanding::TakenBack
+                | ChangeStanding::NotConfirmed
+                | ChangeStanding::Over
+                | ChangeStanding::Lost => {}
+            }
+        }
+        Self { path, base, layers: Vec::new(), records, revision: 1 }
+    }
+
+    /// The change that is on trial.
+    pub(super) fn on_trial(&self) -> Option<&ChangeRecord> {
+        let number = self.layers.iter().find(|layer| layer.trial_until.is_some())?.number;
+        self.records.iter().find(|record| record.number == number)
+    }
+
+    /// How many hold and are not in the file.
+    pub(super) fn unsaved(&self) -> u32 {
+        u32::try_from(self.layers.len()).unwrap_or(u32::MAX)
+    }
+
+    /// When the next one ends by itself.
+    pub(super) fn next_end(&self) -> Option<Instant> {
+        self.layers.iter().flat_map(|layer| [layer.until, layer.trial_until]).flatten().min()
+    }
+
+    fn next_number(&self) -> u32 {
+        self.records.back().map_or(1, |last| last.number.saturating_add(1))
+    }
+
+    fn note(&mut self, number: u32, standing: ChangeStanding) {
+        if let Some(record) = self.records.iter_mut().find(|record| record.number == number) {
+            record.standing = standing;
+        }
+        self.write();
+    }
+
+    fn write(&self) {
+        let content = Content { version: VERSION, records: self.records.clone() };
+        let written = serde_json::to_vec(&content).map_err(io::Error::from);
+        if let Err(error) = written.and_then(|text| write_atomically(&self.path, &text)) {
+            log::warn!("{}: {error}", self.path.display());
+        }
+    }
+}
+
+impl Service {
+    /// Makes a change.
+    pub(super) async fn change(&mut self, client: ClientId, id: u64, asked: Asked) -> Outcome {
+        let Asked { edits, lasts, confirm_within_s, revision, dry_run } = asked;
+        self.check(&edits, lasts, confirm_within_s, revision)?;
+        let new = edited(&self.configuration, &edits, self.interface_names())?.into_configuration();
+        let differences = compare::compare(self.configuration.model(), new.model());
+        if let Some(asking) = self.clients.get_mut(client) {
+            for difference in &differences {
+                asking.item(id, Item::Difference(difference.clone()));
+            }
+        }
+        if differences.is_empty() && lasts != Lasts::Saved {
+            return Ok("nothing changes: it is so already".into());
+        }
+        if dry_run {
+            return Ok("nothing is changed yet".into());
+        }
+        self.apply(new).await?;
+        let now = clock::now();
+        let after = |seconds: u64| now + Duration::from_s(seconds);
+        let number = self.changes.next_number();
+        let layer = Layer {
+            number,
+            edits: edits.clone(),
+            until: match lasts {
+                Lasts::Seconds(seconds) => Some(after(seconds)),
+                Lasts::UntilRestart | Lasts::UntilReboot | Lasts::Saved => None,
+            },
+            trial_until: confirm_within_s.map(after),
+            is_to_be_saved: lasts == Lasts::Saved,
+        };
+        let standing = standing(&layer);
+        let what: Vec<String> = edits.iter().map(|edit| format!("{:?}", config_edit(edit))).collect();
+        let who = self.who(client);
+        let record =
+            ChangeRecord { number, at_unix_ms: clock::unix_ms(), who: who.clone(), what: what.clone(), standing };
+        self.changes.records.push_back(record.clone());
+        while self.changes.records.len() > RECORDS_MAX {
+            self.changes.records.pop_front();
+        }
+        self.changes.layers.push(layer);
+        self.changes.write();
+        let mut text = format!("change {number}: {}", what.join(", "));
+        if confirm_within_s.is_none()
+            && lasts == Lasts::Saved
+            && let Err((code, error)) = self.save(number)
+        {
+            // All or nothing: what cannot be saved is not left running as if it were.
+            self.take_back(number, ChangeStanding::TakenBack).await?;
+            return Err((code, format!("{error}; nothing is changed")));
+        }
+        text.push_str(&match (confirm_within_s, lasts) {
+            (Some(seconds), _) => {
+                format!("; taken back in {} unless it is confirmed (`locum confirm`)", Duration::from_s(seconds))
+            }
+            (None, Lasts::Seconds(seconds)) => format!("; taken back in {}", Duration::from_s(seconds)),
+            (None, Lasts::Saved) => format!("; saved in {}", self.options.configuration.display()),
+            (None, Lasts::UntilRestart | Lasts::UntilReboot) => "; it holds until the service ends".to_owned(),
+        });
+        self.tell_operator(&who, text.clone());
+        if let (Some(asking), Some(record)) = (self.clients.get_mut(client), self.changes.records.back()) {
+            asking.item(id, Item::Change(record.clone()));
+        }
+        Ok(text)
+    }
+
+    fn check(
+        &self,
+        edits: &[Edit],
+        lasts: Lasts,
+        confirm_within_s: Option<u64>,
+        revision: Option<u64>,
+    ) -> Result<(), (ErrorCode, String)> {
+        let bad = |text: String| Err((ErrorCode::BadRequest, text));
+        if edits.is_empty() || edits.len() > EDITS_MAX {
+            return bad(format!("a change has 1 to {EDITS_MAX} edits"));
+        }
+        let seconds = match lasts {
+            Lasts::Seconds(seconds) => Some(seconds),
+            Lasts::UntilReboot => return bad("a change lasts for a time, until the restart, or is saved".into()),
+            Lasts::UntilRestart | Lasts::Saved => None,
+        };
+        if seconds.into_iter().chain(confirm_within_s).any(|seconds| !(1..=SECONDS_MAX).contains(&seconds)) {
+            return bad(format!("a time is 1 second to {} days", SECONDS_MAX / 86_400));
+        }
+        if let Some(revision) = revision.filter(|revision| *revision != self.changes.revision) {
+            let now = self.changes.revision;
+            let text = format!("made on revision {revision}, but the configuration is at revision {now}: look again");
+            return Err((ErrorCode::Stale, text));
+        }
+        if let Some(on_trial) = self.changes.on_trial() {
+            let (number, who) = (on_trial.number, &on_trial.who);
+            let text = format!("change {number} of {who} is on trial: confirm it or take it back first");
+            return Err((ErrorCode::NotNow, text));
+        }
+        if self.changes.layers.len() >= LAYERS_MAX {
+            return Err((ErrorCode::NotNow, format!("{LAYERS_MAX} changes are not saved: save or take back some")));
+        }
+        Ok(())
+    }
+
+    /// Confirms what is on trial.
+    pub(super) fn confirm(&mut self, client: ClientId) -> Outcome {
+        let nothing = || (ErrorCode::NotNow, "no change is on trial".to_owned());
+        let number = self.changes.on_trial().ok_or_else(nothing)?.number;
+        let layer = self.changes.layers.iter_mut().find(|layer| layer.number == number).ok_or_else(nothing)?;
+        let (is_to_be_saved, trial_until) = (layer.is_to_be_saved, layer.trial_until.take());
+        let standing = standing(layer);
+        if is_to_be_saved {
+            self.save(number).inspect_err(|_| {
+                // Still on trial: whoever asked can mend what keeps it from being saved and confirm again.
+                if let Some(layer) = self.changes.layers.iter_mut().find(|layer| layer.number == number) {
+                    layer.trial_until = trial_until;
+                }
+            })?;
+        } else {
+            self.changes.note(number, standing);
+        }
+        let text = format!("change {number} is confirmed{}", if is_to_be_saved { " and saved" } else { "" });
+        let who = self.who(client);
+        self.tell_operator(&who, text.clone());
+        Ok(text)
+    }
+
+    /// Takes a change back.
+    pub(super) async fn rollback(&mut self, client: ClientId, number: Option<u32>) -> Outcome {
+        let last = || self.changes.layers.last().map(|layer| layer.number);
+        let Some(number) = number.or_else(last) else {
+            return Err((ErrorCode::NotNow, "no change holds that is not saved".into()));
+        };
+        if !self.changes.layers.iter().any(|layer| layer.number == number) {
+            let known = self.changes.records.iter().find(|record| record.number == number);
+            let text = match known.map(|record| record.standing) {
+                Some(ChangeStanding::Saved) => {
+                    format!(
+                        "change {number} is in the configuration file: change it back there, or with `locum set --save`"
+                    )
+                }
+                Some(_) => format!("change {number} does not hold any more"),
+                None => format!("there is no change {number}; `locum changes` lists them"),
+            };
+            return Err((ErrorCode::NotNow, text));
+        }
+        self.take_back(number, ChangeStanding::TakenBack).await?;
+        let text = format!("change {number} is taken back");
+        let who = self.who(client);
+        self.tell_operator(&who, text.clone());
+        Ok(text)
+    }
+
+    /// The list, newest first.
+    pub(super) fn list_changes(&mut self, client: ClientId, id: u64) -> Outcome {
+        let records: Vec<_> = self.changes.records.iter().rev().cloned().collect();
+        let text = if records.is_empty() { "no changes".to_owned() } else { format!("{} changes", records.len()) };
+        if let Some(asking) = self.clients.get_mut(client) {
+            records.into_iter().for_each(|record| asking.item(id, Item::Change(record)));
+        }
+        Ok(text)
+    }
+
+    /// Ends what has lasted for as long as it was to, and what nobody has confirmed.
+    pub(super) async fn end_changes(&mut self) {
+        let now = clock::now();
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let over = self.changes.layers.iter().filter_map(|layer| match (due(layer.trial_until), due(layer.until)) {
+            (true, _) => Some((layer.number, ChangeStanding::NotConfirmed)),
+            (false, true) => Some((layer.number, ChangeStanding::Over)),
+            (false, false) => None,
+        });
+        for (number, standing) in over.collect::<Vec<_>>() {
+            let why = if standing == ChangeStanding::Over { "its time is over" } else { "nobody has confirmed it" };
+            match self.take_back(number, standing).await {
+                Ok(()) => self.tell_operator("locum", format!("change {number} is taken back: {why}")),
+                Err((_, text)) => {
+                    log::error!("change {number} cannot be taken back, tried again in a minute: {text}");
+                    let again = now + Duration::from_s(60);
+                    for layer in self.changes.layers.iter_mut().filter(|layer| layer.number == number) {
+                        layer.until = layer.until.map(|_| again);
+                        layer.trial_until = layer.trial_until.map(|_| again);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take_back(&mut self, number: u32, standing: ChangeStanding) -> Result<(), (ErrorCode, String)> {
+        let layers: Vec<Layer> = self.changes.layers.iter().filter(|layer| layer.number != number).cloned().collect();
+        let (new, dropped) = layered(&self.changes.base, &layers, self.interface_names());
+        self.apply(new).await?;
+        self.changes.layers = layers;
+        self.drop_layers(&dropped);
+        self.changes.note(number, standing);
+        Ok(())
+    }
+
+    /// Another file was read: what is to run is it, with the layers that still fit on it.
+    pub(super) fn with_layers(&mut self, file: &Configuration) -> (Configuration, Vec<u32>) {
+        layered(file, &self.changes.layers, self.interface_names())
+    }
+
+    /// Another file is in effect.
+    pub(super) fn set_base(&mut self, file: Configuration, dropped: &[u32]) {
+        self.changes.base = Rc::new(file);
+        self.drop_layers(dropped);
+    }
+
+    fn drop_layers(&mut self, dropped: &[u32]) {
+        for number in dropped {
+            log::warn!("change {number} does not fit any more and is taken back");
+            self.changes.layers.retain(|layer| layer.number != *number);
+            self.changes.note(*number, ChangeStanding::TakenBack);
+        }
+    }
+
+    /// Writes the edits of a change into the file. It is part of the base then.
+    fn save(&mut self, number: u32) -> Result<(), (ErrorCode, String)> {
+        let Some(layer) = self.changes.layers.iter().find(|layer| layer.number == number) else { return Ok(()) };
+        let failed = |text: String| (ErrorCode::Failed, text);
+        let path = self.options.configuration.clone();
+        let file = machine::load(&path, Some(self.interface_names()))
+            .map_err(|error| failed(format!("not saved: {error}")))?;
+        let on_file = edited(&file, &layer.edits, self.interface_names())
+            .map_err(|(code, text)| (code, format!("not saved: {text}")))?;
+        on_file.write().map_err(|error| failed(format!("not saved: {error}")))?;
+        let on_base = edited(&self.changes.base, &layer.edits, self.interface_names());
+        if let Ok(base) = on_base {
+            self.changes.base = Rc::new(base.into_configuration());
+        }
+        self.changes.layers.retain(|layer| layer.number != number);
+        self.changes.note(number, ChangeStanding::Saved);
+        Ok(())
+    }
+
+    pub(super) fn interface_names(&self) -> Vec<String> {
+        self.network.names().map(str::to_owned).collect()
+    }
+}
+
+/// What was asked for.
+pub(super) struct Asked {
+    pub(super) edits: Vec<Edit>,
+    pub(super) lasts: Lasts,
+    pub(super) confirm_within_s: Option<u64>,
+    pub(super) revision: Option<u64>,
+    pub(super) dry_run: bool,
+}
+
+fn standing(layer: &Layer) -> ChangeStanding {
+    let unix_ms = |at: Instant| clock::unix_ms().saturating_add(at.since(clock::now()).us() / 1_000);
+    match (layer.trial_until, layer.until) {
+        (Some(until), _) => ChangeStanding::OnTrial { until_unix_ms: unix_ms(until) },
+        (None, Some(until)) => ChangeStanding::HoldsUntil { until_unix_ms: unix_ms(until) },
+        (None, None) => ChangeStanding::Holds,
+    }
+}
+
+/// A configuration with edits. One with an error is refused whole.
+fn edited(to: &Configuration, edits: &[Edit], interfaces: Vec<String>) -> Result<Edited, (ErrorCode, String)> {
+    let edits: Vec<_> = edits.iter().map(config_edit).collect();
+    machine::edit(to, &edits, interfaces).map_err(|error| {
+        let text = if let EditError::Invalid(with_errors) = &error {
+            let errors = with_errors.diagnostics().iter().filter(|found| found.severity() == Severity::Error);
+            let lines: Vec<_> = errors.map(|found| found.message.clone()).collect();
+            format!("{}; nothing is changed", lines.join("; "))
+        } else {
+            error.to_string()
+        };
+        (ErrorCode::BadRequest, text)
+    })
+}
+
+/// A file with layers on it, and the numbers of those that do not fit.
+fn layered(file: &Configuration, layers: &[Layer], interfaces: Vec<String>) -> (Configuration, Vec<u32>) {
+    let mut current = file.clone();
+    let mut dropped = Vec::new();
+    for layer in layers {
+        match edited(&current, &layer.edits, interfaces.clone()) {
+            Ok(next) => current = next.into_configuration(),
+            Err(_) => dropped.push(layer.number),
+        }
+    }
+    (current, dropped)
+}
+
+fn config_edit(edit: &Edit) -> edit::Edit {
+    let list = |list: List| {
+        let keyword = match list {
+            List::Vip => "virtual_ipaddress",
+            List::ExcludedVip => "virtual_ipaddress_excluded",
+            List::Peer => "unicast_peer",
+        };
+        keyword.to_owned()
+    };
+    let block = |instance: &str| edit::BlockName::instance(instance);
+    match edit.clone() {
+        Edit::Set { instance, keyword, values } => edit::Edit::Set { block: block(&instance), keyword, values },
+        Edit::Unset { instance, keyword } => edit::Edit::Unset { block: block(&instance), keyword },
+        Edit::Add { instance, list: to, words } => {
+            edit::Edit::AddEntry { block: block(&instance), list: list(to), words }
+        }
+        Edit::Remove { instance, list: from, address } => {
+            edit::Edit::RemoveEntry { block: block(&instance), list: list(from), entry: address.to_string() }
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<VecDeque<ChangeRecord>> {
+    let text = match std::fs::metadata(path) {
+        Ok(meta) if meta.len() > BYTES_MAX => return Err(io::Error::other("it is too long")),
+        Ok(_) => std::fs::read(path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(VecDeque::new()),
+        Err(error) => return Err(error),
+    };
+    let content: Content = serde_json::from_slice(&text).map_err(io::Error::from)?;
+    if content.version != VERSION {
+        return Err(io::Error::other(format!("it has version {}, this program knows {VERSION}", content.version)));
+    }
+    Ok(content.records)
+}
