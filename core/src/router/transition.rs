@@ -268,7 +268,7 @@ const fn handover(place: Place, stimulus: Stimulus) -> Decision {
     use Stimulus as S;
     match (stimulus, place) {
         (S::Heard(Rank::Lower | Rank::TieWon | Rank::TieLost | Rank::Higher) | S::Blocked, _) => D::EndHandover,
-        (S::HandoverOver | S::Resume, Place::Yielding) => D::Reclaim,
+        (S::HandoverOver | S::Resume | S::GroupMaster, Place::Yielding) => D::Reclaim,
         (S::HandoverOver, _) => D::EndHandover,
         (S::Shutdown, Place::Yielding) => D::LeaveNow,
         (
@@ -338,7 +338,7 @@ mod tests {
         AdvertDue         -       -        -       -              Advertise  -            -
         AdvertOverdue     -       -        -       -              Resign     -            -
         HandoverOver      -       -        -       -              -          EndHandover  Reclaim
-        GroupMaster       -       -        -       TakeOver       -          -            -
+        GroupMaster       -       -        -       TakeOver       -          -            Reclaim
         GroupBackup       -       -        -       -              StepDown   -            -
         Shutdown          Stop    -        Stop    Stop           Leave      -            LeaveNow
     ";

@@ -279,3 +279,20 @@ fn a_master_takes_a_group_along_unless_that_hears_a_better_one() {
         assert_eq!([bench.id, first, second].map(|id| bench.state_of(id)), expected);
     }
 }
+
+/// Found by the simulator: the handover of one member is over before that of the other, whose interval is longer.
+#[test]
+fn a_yield_that_nobody_follows_is_taken_back_by_the_whole_group() {
+    let slow = Config { advert_interval_cs: 200, ..member(ETH1, 100) };
+    let mut bench = Bench::start(member(ETH0, 100));
+    let (first, second) = (bench.id, bench.add(slow));
+    bench.until(20_000_000);
+    assert_eq!([bench.state_of(first), bench.state_of(second)], [State::Master; 2]);
+    for id in [first, second] {
+        assert_eq!(bench.command(id, Command::Yield { last_resort: true }), Ok(()));
+    }
+    assert_eq!([bench.state_of(first), bench.state_of(second)], [State::Backup; 2]);
+    bench.until(22_100_000);
+    assert_eq!([bench.state_of(first), bench.state_of(second)], [State::Master; 2]);
+    assert_eq!(bench.set.router(second).unwrap().standing_back(), None);
+}
