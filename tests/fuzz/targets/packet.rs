@@ -32,7 +32,7 @@ fuzz_target!(|packets: Vec<(u8, u8, &[u8])>| {
     let one = |number| NonZeroU8::new(number).unwrap_or(NonZeroU8::MIN);
     for version in [Version::V2, Version::V3] {
         let mut set = Set::new(vec![Slot::default(); 1], vec![Interface::default(); 1], Vec::new());
-        let config = Config {
+        let config: Config<Borrowed<'static>> = Config {
             interface: ETH0,
             vrid: one(45),
             family: Family::Ipv4,
