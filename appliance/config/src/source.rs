@@ -20,6 +20,8 @@ pub mod limits {
     pub const EXPANDED_BYTES: usize = 64 * 1024 * 1024;
     /// Lines that they may write. 65,024 instances from one `~SEQ` line, the manual's example, take 850,000.
     pub const EXPANDED_LINES: usize = 1_000_000;
+    /// Definitions and sequences that come out of each other, so that one which names itself ends.
+    pub const DEFINITION_DEPTH: usize = 64;
     /// Replacements inside one line, so that a definition which names itself ends.
     pub const REPLACEMENTS_PER_LINE: usize = 1000;
     /// Diagnostics kept; a last one counts what was dropped.

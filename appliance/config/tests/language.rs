@@ -111,6 +111,21 @@ fn what_never_ends_is_stopped() {
 }
 
 #[test]
+fn a_definition_that_names_itself_ends_soon() {
+    // The last of its lines starts it again; twice, so that it would double.
+    for text in [
+        "$A=x \\\n y \\\n $A\n$A\n",
+        "$A=~SEQ(N, 1, 9) $B\n$B=x \\\n $A \\\n $A\n$A\n",
+        "$A=x \\\n~SEQ(N, 1, 1000) $A\n$A\n",
+    ] {
+        let configuration = read("main", text);
+        assert!(configuration.refuses_start());
+        assert!(codes(&configuration).contains(&"E009"), "{:?}", codes(&configuration));
+        assert!(configuration.diagnostics().len() < 200, "{}", configuration.diagnostics().len());
+    }
+}
+
+#[test]
 fn a_text_alone_says_that_includes_are_not_read() {
     assert_eq!(codes(&read("main", "include /etc/keepalived/conf.d/*.conf\n")), ["W029"]);
 }

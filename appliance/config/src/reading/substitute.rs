@@ -12,18 +12,18 @@ use crate::source::{Span, limits};
 impl<'s, F: FnMut(Statement<'s>)> Expander<'s, '_, F> {
     /// Puts in place what a line asks for, and reads the outcome. All of it counts as standing at `at`.
     pub(super) fn expand_line(&mut self, at: Span) {
-        let mut pending = vec![Pending::Line(self.sources.text(at).to_owned())];
+        let mut pending = vec![Pending::Line(self.sources.text(at).to_owned(), 0)];
         while let Some(next) = pending.pop() {
-            let line = match next {
-                Pending::Line(line) => line,
-                Pending::Sequence(mut sequence) => {
+            let (line, depth) = match next {
+                Pending::Line(line, depth) => (line, depth),
+                Pending::Sequence(mut sequence, depth) => {
                     let Some(values) = sequence.next() else { continue };
                     for (name, value) in values {
                         self.definitions.insert(name, Definition { lines: vec![value] });
                     }
                     let line = sequence.body().to_owned();
-                    pending.push(Pending::Sequence(sequence));
-                    line
+                    pending.push(Pending::Sequence(sequence, depth));
+                    (line, depth + 1)
                 }
             };
             self.expanded_bytes += line.len();
@@ -34,33 +34,38 @@ impl<'s, F: FnMut(Statement<'s>)> Expander<'s, '_, F> {
             {
                 self.exhaust(at);
             }
+            if depth > limits::DEFINITION_DEPTH {
+                self.endless(at);
+            }
             if self.exhausted {
                 return;
             }
-            self.expand_one(line.trim(), at, &mut pending);
+            self.expand_one(line.trim(), depth, at, &mut pending);
         }
     }
 
-    fn expand_one(&mut self, line: &str, at: Span, pending: &mut Vec<Pending>) {
+    fn expand_one(&mut self, line: &str, depth: usize, at: Span, pending: &mut Vec<Pending>) {
         if line.starts_with('@') {
             let (condition, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
             if self.condition_holds(condition) {
-                pending.push(Pending::Line(rest.to_owned()));
+                pending.push(Pending::Line(rest.to_owned(), depth));
             }
         } else if let Some(name) = lex::definition_name(line) {
             let value = line.get(name.len() + 2..).unwrap_or_default().trim();
             self.definitions.insert(name.to_owned(), Definition { lines: vec![value.to_owned()] });
         } else if line.starts_with("~SEQ") || line.starts_with("~LST") {
             match sequence::parse(line) {
-                Ok(sequence) => pending.push(Pending::Sequence(sequence)),
+                Ok(sequence) => pending.push(Pending::Sequence(sequence, depth)),
                 Err(message) => self.diagnostics.push(
                     Diagnostic::new(&code::E009_SUBSTITUTION, at, message)
                         .fix("write ~SEQ(NAME, FIRST, LAST), ~SEQ(NAME, FIRST, STEP, LAST) or ~LST(NAME, A, B, …)"),
                 ),
             }
         } else {
-            match self.substitute(line, at, pending) {
-                Some(replaced) if replaced.starts_with(['@', '$', '~']) => pending.push(Pending::Line(replaced)),
+            match self.substitute(line, depth, at, pending) {
+                Some(replaced) if replaced.starts_with(['@', '$', '~']) => {
+                    pending.push(Pending::Line(replaced, depth + 1));
+                }
                 Some(replaced) => self.emit(&replaced, at),
                 None => self.emit(line, at),
             }
@@ -68,7 +73,7 @@ impl<'s, F: FnMut(Statement<'s>)> Expander<'s, '_, F> {
     }
 
     /// The line with its parameters replaced; `None` when there are none. Further lines of a definition go to `pending`.
-    fn substitute(&mut self, line: &str, at: Span, pending: &mut Vec<Pending>) -> Option<String> {
+    fn substitute(&mut self, line: &str, depth: usize, at: Span, pending: &mut Vec<Pending>) -> Option<String> {
         let mut text = line.to_owned();
         let mut from = 0;
         let mut replaced = false;
@@ -95,7 +100,8 @@ impl<'s, F: FnMut(Statement<'s>)> Expander<'s, '_, F> {
                     from = dollar;
                 }
                 Some(definition) if last_on_line => {
-                    pending.extend(definition.lines.iter().skip(1).rev().cloned().map(Pending::Line));
+                    let further = definition.lines.iter().skip(1).rev().cloned();
+                    pending.extend(further.map(|line| Pending::Line(line, depth + 1)));
                     let first = definition.lines.first().map_or("", String::as_str);
                     text.replace_range(dollar..end, first);
                     from = dollar;
@@ -181,6 +187,23 @@ impl<'s, F: FnMut(Statement<'s>)> Expander<'s, '_, F> {
         self.builder.statement(words);
     }
 
+    /// A definition that names itself, perhaps by way of others.
+    fn endless(&mut self, at: Span) {
+        if !std::mem::replace(&mut self.exhausted, true) {
+            self.diagnostics.push(
+                Diagnostic::new(&code::E009_SUBSTITUTION, at, "the definitions on this line never come to an end")
+                    .label("put in place here")
+                    .why(format!(
+                        "They stand more than {} deep in each other: one of them probably names itself. What the file says \
+                         cannot be told, so the service does not start with it.",
+                        limits::DEFINITION_DEPTH
+                    ))
+                    .fix("take the reference to itself out of the definition")
+                    .refuse_start(),
+            );
+        }
+    }
+
     fn exhaust(&mut self, at: Span) {
         if !std::mem::replace(&mut self.exhausted, true) {
             let message = format!(
@@ -197,8 +220,10 @@ impl<'s, F: FnMut(Statement<'s>)> Expander<'s, '_, F> {
 
 /// What is still to be put in place for a line.
 enum Pending {
-    Line(String),
-    Sequence(Sequence),
+    /// A line, and the number of definitions and sequences that it came out of, one in the other.
+    Line(String, usize),
+    /// A sequence, and the same of its line.
+    Sequence(Sequence, usize),
 }
 
 /// `$NAME`, `${NAME}` or `${NAME arguments}` at the start of a text.
