@@ -104,6 +104,8 @@ W030_NO_GARP = "W030", "Gratuitous ARP tells switches and hosts where the VIP no
 W031_STRICT = "W031", "Strict mode holds an instance to the RFC and overrides what contradicts it, as in keepalived: authentication is ignored, `state MASTER` needs priority 255, preempt_delay and repeated gratuitous ARP on a lower priority are off. It also means that a master which does not own the VIPs drops packets to them, so that they cannot be pinged. Tutorials often carry vrrp_strict along without need.";
 W032_NO_PREFERENCE = "W032", "A policy rule without `preference` gets a number from 16384 downwards, in the order of reading, as in keepalived. Where it ends up among the other rules then depends on how many there are before it in the file, which is rarely what is meant.";
 W033_VIRTUAL_MAC = "W033", "The settings of a virtual MAC address do not go together; the message says what holds instead.";
+W035_MAIL = "W035", "The settings of mail do not go together: somebody asked for mail that cannot be sent, or a login that is half there or not protected.";
+W036_FIFO = "W036", "A script is there to read a FIFO, and no FIFO is named. Nothing is written, so the script is never run.";
 W034_MORE = "W034", "There are more diagnostics than are kept. Put the first ones right and check again.";
 L001_CASE = "L001", "The word is written in another case than the manual has it. locum takes it as meant; keepalived does not know it and uses its default.";
 L002_NO_EFFECT = "L002", "The keyword is accepted and has no effect here, and none is needed. The message says why.";
@@ -116,6 +118,7 @@ L008_EQUAL_TIMEOUT = "L008", "The script may run longer than the interval betwee
 L009_OWNER_STATE = "L009", "Priority 255 means that the router owns the addresses and starts as MASTER (RFC 9568 section 6.4.1), whatever `state` says.";
 L010_LINK_LOCAL_FIRST = "L010", "The first address of an IPv6 virtual router is its link-local address (RFC 9568 section 5.2.9): hosts use it as their default router. Without one, router advertisements of the master cannot name the virtual router.";
 L011_GLUED_COMMENT = "L011", "`#` and `!` start a comment anywhere, also directly after a word. If the sign belongs to the value, quote the value or write `\\#` or `\\!`.";
+L013_UNEQUAL_MEMBERS = "L013", "Members of a sync group change state together. When their priorities or their preemption differ, one of them may win the election where another loses it, and the group goes back and forth. Give all members of a group the same on each router.";
 L012_BYTE_ORDER_MARK = "L012", "The file starts with a byte order mark (U+FEFF), which some editors on Windows write. locum passes over it; keepalived takes it for a part of the first word and ignores the first block.";
 }
 

@@ -1,6 +1,7 @@
 //! What only shows when all parts of a configuration are seen together.
 
 mod addresses;
+mod telling;
 mod trackers;
 
 use std::collections::{HashMap, HashSet};
@@ -14,11 +15,14 @@ use crate::source::{FileId, Span};
 pub(crate) fn check(model: &mut Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
     trackers::references(model, found);
     groups(model, found);
+    unequal_members(model, found);
     static_groups(model, found);
+    macvlan_names(model, found);
     shared_vrids(model, found);
     addresses::check(model, found);
     trackers::weights(model, found);
     trackers::scripts(model, around, found);
+    telling::check(model, found);
     interfaces(model, around, found);
 }
 
@@ -73,6 +77,78 @@ fn groups(model: &mut Model, found: &mut Diagnostics) {
     }
     for instance in &mut model.instances {
         instance.broken |= broken.contains(&instance.name.value);
+    }
+}
+
+/// Members of a sync group that would not agree when to move.
+fn unequal_members(model: &Model, found: &mut Diagnostics) {
+    if model.sync_groups.is_empty() {
+        return;
+    }
+    let by_name: HashMap<&str, &Instance> = model.instances.iter().map(|it| (it.name.value.as_str(), it)).collect();
+    for group in &model.sync_groups {
+        let mut members = group.members.iter().filter_map(|name| by_name.get(name.value.as_str()));
+        let Some(first) = members.next() else { continue };
+        for other in members {
+            let (what, at, of_first, here, there) = if other.priority != first.priority {
+                let shown = |instance: &Instance| instance.priority.value.to_string();
+                ("priority", other.priority.at, first.priority.at, shown(other), shown(first))
+            } else if other.preempt != first.preempt {
+                let shown =
+                    |instance: &Instance| if instance.preempt.value { "preempt" } else { "nopreempt" }.to_owned();
+                ("preemption", other.preempt.at.or(first.preempt.at), first.preempt.at, shown(other), shown(first))
+            } else {
+                continue;
+            };
+            let diagnostic = Diagnostic::new(
+                &code::L013_UNEQUAL_MEMBERS,
+                at.unwrap_or(other.at.0),
+                format!(
+                    "members of `{}` differ in {what}: `{}` {here}, `{}` {there}",
+                    group.name.value, other.name.value, first.name.value
+                ),
+            )
+            .related(of_first.unwrap_or(first.at.0), "the first member")
+            .why("One member may win where another loses; then the group changes state for one and back for the other.")
+            .fix("give all members the same, on each router")
+            .instance(&other.name.value);
+            found.push(diagnostic);
+            break; // One for a group says it.
+        }
+    }
+}
+
+/// Two macvlans or ipvlans of one name.
+fn macvlan_names(model: &mut Model, found: &mut Diagnostics) {
+    let mut seen: HashMap<String, Span> = HashMap::new();
+    let mut broken = Vec::new();
+    for (index, instance) in model.instances.iter().enumerate() {
+        let vmac = instance.virtual_mac.as_ref().and_then(|vmac| vmac.name.as_ref());
+        let Some(name) = vmac.or_else(|| instance.ipvlan.as_ref().and_then(|ipvlan| ipvlan.name.as_ref())) else {
+            continue;
+        };
+        let at = name.at.unwrap_or(instance.at.0);
+        let Some(first) = seen.get(&name.value) else {
+            seen.insert(name.value.clone(), at);
+            continue;
+        };
+        let diagnostic = Diagnostic::new(
+            &code::E019_DUPLICATE_NAME,
+            at,
+            format!("two instances want an interface of their own called {}", name.value),
+        )
+        .label("the same name again")
+        .related(*first, "first here")
+        .why("There can be one interface of a name; the second instance is held in FAULT.")
+        .fix("give it another name, or none: then the VRID is part of it")
+        .instance(&instance.name.value);
+        found.push(diagnostic);
+        broken.push(index);
+    }
+    for index in broken {
+        if let Some(instance) = model.instances.get_mut(index) {
+            instance.broken = true;
+        }
     }
 }
 

@@ -199,6 +199,17 @@ pub(super) fn scripts(model: &Model, around: &Surroundings<'_>, found: &mut Diag
             );
         }
     }
+    let global = &model.global;
+    for (script, effect) in [
+        (&global.startup.script, "Nothing is run at the start then."),
+        (&global.shutdown.script, "Nothing is run at the end then."),
+        (&global.notify_fifo.script, "Nobody reads the FIFO then."),
+        (&global.vrrp_notify_fifo.script, "Nobody reads the FIFO then."),
+    ] {
+        if let Some(script) = script {
+            file(script, effect, &[], model, around, found);
+        }
+    }
     for instance in &model.instances {
         notify(&instance.notify, std::slice::from_ref(&instance.name.value), model, around, found);
     }
