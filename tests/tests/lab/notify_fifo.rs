@@ -33,13 +33,14 @@ fn members_sorted(lines: &str) -> Vec<&str> {
     lines
 }
 
-/// Start, takeover, FAULT, recovery, stop, of an instance alone and of two in a group; nothing where
+/// Start, takeover, a change of priority, FAULT, recovery, stop, of an instance alone and of two in a group; nothing where
 /// the lab cannot be built.
 fn lines_of(daemon: Daemon) -> Option<String> {
     let mut lines = None;
     with_lab(&[daemon], |lab| {
         let fifo = lab.router(Node::A).run_dir().join("fifo");
-        lab.start(Node::A, &configuration(&fifo));
+        let file = lab.file("weight", "0");
+        lab.start(Node::A, &configuration(&fifo, &file));
         let text = read_on(&fifo);
         let so_far = || text.lock().unwrap().clone();
         let wait = |what: &str, count: usize| {
@@ -49,6 +50,8 @@ fn lines_of(daemon: Daemon) -> Option<String> {
         };
         wait(" MASTER ", 4);
         lab.wait_master(Group::VI_1, Node::A, TAKEOVER_MAX);
+        std::fs::write(&file, "5").unwrap();
+        wait("\"VI_3\" MASTER_PRIORITY 155", 1);
         lab.cut(Node::A);
         wait(" FAULT ", 4);
         lab.restore(Node::A);
@@ -63,8 +66,8 @@ fn lines_of(daemon: Daemon) -> Option<String> {
     lines
 }
 
-fn configuration(fifo: &Path) -> String {
-    let fifo = fifo.display();
+fn configuration(fifo: &Path, file: &Path) -> String {
+    let (fifo, file) = (fifo.display(), file.display());
     let instance = |name: &str, vrid: u8, priority: u8, vip: u8| {
         format!(
             "vrrp_instance {name} {{\n interface eth0\n virtual_router_id {vrid}\n priority {priority}\n advert_int 1\n \
@@ -75,7 +78,8 @@ fn configuration(fifo: &Path) -> String {
         (instance("VI_1", 45, 100, 248), instance("VI_2", 46, 100, 249), instance("VI_3", 47, 150, 250));
     format!(
         "global_defs {{\n script_user root\n vrrp_notify_fifo {fifo}\n}}\n\
-         vrrp_sync_group VG {{\n group {{\n VI_1\n VI_2\n }}\n}}\n{one}}}\n{two}}}\n{three}}}\n"
+         track_file tf {{\n file {file}\n weight 1\n}}\n\
+         vrrp_sync_group VG {{\n group {{\n VI_1\n VI_2\n }}\n}}\n{one}}}\n{two}}}\n{three} track_file {{\n tf weight 1\n }}\n}}\n"
     )
 }
 

@@ -1,6 +1,7 @@
 //! Scenario 4: a technician's script, unchanged, and built-in mail; both through a relay that wants a login over TLS. Each
 //! change arrives once, and in order.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,10 @@ fn a_script_that_uses_the_systems_mail() {
         assert!(last["text"].as_str().unwrap().contains("changed to be master"), "{last}");
         lab.cut(Node::B);
         relays[1].wait(&[&subject("backup"), &subject("master"), &subject("fault")]);
+        let shown = lab.router(Node::B).locum(&["show", "VI_1"]).stdout;
+        for line in ["Notifications", "  notify_master (MASTER) ", "  notify_fault (FAULT) "] {
+            assert!(shown.contains(line), "{shown}");
+        }
         // And no more of it.
         std::thread::sleep(Duration::from_secs(1));
         assert_eq!((relays[0].mails().len(), relays[1].mails().len()), (2, 3));
@@ -73,6 +78,12 @@ fn built_in_mail(security: &str) {
         let text = last["text"].as_str().unwrap();
         assert!(text.starts_with("=> VRRP Instance is now owning VRRP VIPs <="), "{text}");
         assert!(text.contains("master 172.20.45.131 left"), "it says why: {text}");
+
+        let socket = lab.router(Node::B).socket();
+        let arguments: [&OsStr; 4] = ["notify-test".as_ref(), "VI_1".as_ref(), "--socket".as_ref(), socket.as_ref()];
+        let tried = lab.router(Node::B).run_in(&arguments);
+        assert_eq!(tried.stdout, "ok      mail: taken by 127.0.0.1 port 2525\n1 tried, all well\n", "{}", tried.said());
+        relays[1].wait(&[&backup, &master, &subject("Test")]);
     });
 }
 
