@@ -12,6 +12,7 @@
     reason = "these are tests, and the harness wants them outside cfg(test)"
 )]
 
+mod node;
 mod random;
 mod segment;
 mod world;

@@ -6,39 +6,23 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
 
-use locum_core::priority::{Reading, Track, Tracker, TrackerId, Weight};
-use locum_core::router::{
-    Action, AnnounceConfig, Borrowed, Command, Config, Event, GroupId, InterfaceId, Preempt, Received, Transition,
-    Transport,
-};
-use locum_core::set::{Interface, Link, Output, PACKET_BYTES_MAX, RouterId, RouterSet, Slot};
+use locum_core::priority::{Reading, Tracker, TrackerId};
+use locum_core::router::{Action, Command, Event, Received, Transition};
+use locum_core::set::{Interface, Link, Output, PACKET_BYTES_MAX, RouterId, Slot};
 use locum_core::time::{Duration, Instant};
-use locum_core::vocabulary::{Family, State};
+use locum_core::vocabulary::State;
 use locum_core::wire::ipv4;
-use locum_core::wire::vrrp::{Checksum, GROUP_V4, Version};
+use locum_core::wire::vrrp::Version;
 
+use crate::node::{Member, Node, PROCESS, Port, Set, TRACKS, UPLINK, address, interface, small};
 use crate::random::Random;
 
 const TROUBLE: Duration = Duration::from_s(40);
 const PEACE: Duration = Duration::from_s(10);
 /// One input has no more outputs than this; a group that chases its own tail would.
 const OUTPUTS_MAX: usize = 200;
-
-const VIPS: [&[IpAddr]; 2] = [&[IpAddr::V4(Ipv4Addr::new(10, 0, 0, 248))], &[IpAddr::V4(Ipv4Addr::new(10, 0, 1, 248))]];
-
-const UPLINK: TrackerId = TrackerId(0);
-const PROCESS: TrackerId = TrackerId(1);
-const fn track(tracker: TrackerId, value: i16) -> Track {
-    Track { tracker, weight: Weight { value, reverse: false } }
-}
-/// What a member may follow.
-const TRACKS: [&[Track]; 4] =
-    [&[], &[track(UPLINK, -60)], &[track(PROCESS, 0)], &[track(UPLINK, -60), track(PROCESS, 0)]];
-
-type Set = RouterSet<Borrowed<'static>, Vec<Slot<Borrowed<'static>>>, Vec<Interface>, Vec<Tracker>>;
 
 /// What can go wrong. The first number is the node's, the second the segment's.
 #[derive(Clone, Copy, Debug)]
@@ -56,38 +40,6 @@ enum Fault {
     Yield(usize),
     /// It is told another priority.
     Priority(usize, usize, u8),
-}
-
-/// A member of a node's group, as it is configured.
-#[derive(Clone, Copy, Debug)]
-struct Member {
-    priority: u8,
-    interval_cs: u16,
-    nopreempt: bool,
-    tracks: &'static [Track],
-}
-
-/// How things stand between a member and its segment.
-#[derive(Clone, Copy, Debug, Default)]
-struct Port {
-    cut: bool,
-    mute: bool,
-    deaf: bool,
-    has_vip: bool,
-}
-
-struct Node {
-    set: Set,
-    ids: [RouterId; 2],
-    members: [Member; 2],
-    ports: [Port; 2],
-    failed: [bool; 2],
-    yields: bool,
-    running: bool,
-    paused: bool,
-    waiting: Vec<(usize, Vec<u8>)>,
-    /// Since when one member is MASTER and the other not.
-    split_since: Option<Instant>,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -247,8 +199,9 @@ impl World {
             let _ = set.poll_output(&mut []);
         }
         self.say(index, &format!("starts: {members:?}"));
+        let version = self.version;
         let ids = [0, 1].map(|segment| {
-            let config = self.config(segment, members[segment]);
+            let config = members[segment].config(segment, version);
             let id = set.insert(now, config, Some(address(index, segment))).expect("it can be run");
             // Nothing that it does can be seen yet: it only begins to listen, or to wait.
             while !matches!(set.poll_output(&mut [0; PACKET_BYTES_MAX]), Output::Timeout(_)) {}
@@ -274,32 +227,6 @@ impl World {
             let reading = if failed[number] { Reading::Bad } else { Reading::Good };
             self.nodes[index].set.handle_reading(now, tracker, reading);
             self.drain(index).expect("a start breaks nothing");
-        }
-    }
-
-    fn config(&self, segment: usize, member: Member) -> Config<Borrowed<'static>> {
-        Config {
-            interface: interface(segment),
-            vrid: NonZeroU8::new(45).expect("not zero"),
-            family: Family::Ipv4,
-            version: self.version,
-            priority: NonZeroU8::new(member.priority).expect("not zero"),
-            advert_interval_cs: member.interval_cs,
-            down_timer_adverts: NonZeroU8::new(3).expect("not zero"),
-            preempt: if member.nopreempt { Preempt::Never } else { Preempt::AtOnce },
-            transport: Transport::Multicast { group: IpAddr::V4(GROUP_V4) },
-            password: None,
-            addresses: VIPS[segment],
-            announce: AnnounceConfig { repeat: 1, delay: Duration::ZERO, heal_repeat: 1, ..AnnounceConfig::default() },
-            checksum: Checksum::PseudoHeader,
-            skips_address_check: false,
-            answers_lower: true,
-            ignores_link: false,
-            owner_ignores_adverts: false,
-            resigns_when_overdue: false,
-            start_delay: Duration::ZERO,
-            tracks: member.tracks,
-            group: Some(GroupId(1)),
         }
     }
 
@@ -510,33 +437,6 @@ impl World {
     }
 }
 
-impl Node {
-    fn state(&self, segment: usize) -> State {
-        let state = self.set.router(self.ids[segment]).expect("it is there").state();
-        if self.running { state } else { State::Init }
-    }
-
-    /// Whatever it still answers, it is no longer of the group.
-    fn end(&mut self) {
-        self.running = false;
-        self.yields = false;
-        self.split_since = None;
-        self.ports.iter_mut().for_each(|port| port.has_vip = false);
-    }
-}
-
-fn interface(segment: usize) -> InterfaceId {
-    InterfaceId(u16::try_from(segment).expect("0 or 1"))
-}
-
-fn address(node: usize, segment: usize) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(10, 0, small(segment as u64), 1 + small(node as u64)))
-}
-
 fn index(number: u64) -> usize {
     usize::try_from(number).expect("an index")
-}
-
-fn small(number: u64) -> u8 {
-    u8::try_from(number).expect("a small number")
 }

@@ -1,0 +1,169 @@
+//! A reload changes the instances that it names and no other.
+
+use std::fmt::Write;
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use locum_control::State;
+use locum_tests::Daemon::Locum;
+use locum_tests::Node::{A, B};
+use locum_tests::{Group, Lab, Moment, scenario, with_lab};
+
+use crate::TAKEOVER_MAX;
+
+const GROUP: Group = Group::VI_1;
+
+fn rewrite(lab: &mut Lab, change: impl Fn(&str) -> String) {
+    let file = lab.router(A).configuration();
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, change(&text)).unwrap();
+}
+
+#[test]
+fn each_change_has_its_smallest_effect() {
+    with_lab(&[Locum, Locum], |lab| {
+        lab.start(A, &scenario("2-two-masters-a"));
+        lab.start(B, &scenario("2-two-masters-b"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        lab.wait_master(Group::VI_2, B, TAKEOVER_MAX);
+        sleep(Duration::from_secs(1));
+        let from = Moment::now();
+        rewrite(lab, |text| text.replacen("priority 100", "priority 110", 1));
+        let dry = lab.router(A).locum(&["reload", "--dry-run"]);
+        assert!(dry.stdout.contains("~ VI_1: priority 100 -> 110"), "{dry:?}");
+        assert_eq!(lab.router(A).expect_status(GROUP.instance).priority, 100, "a dry run changes nothing");
+        let real = lab.router(A).locum(&["reload"]);
+        assert_eq!(real.stdout, "~ VI_1: priority 100 -> 110\ninstances: 1 change; 1 untouched\n");
+        let status = lab.router(A).expect_status(GROUP.instance);
+        assert_eq!((status.priority, status.state), (110, State::Master));
+        sleep(Duration::from_secs(3));
+        // On time through it all, and with the new priority.
+        let timeline = lab.timeline().since(from);
+        let gap = timeline.longest_gap(A, GROUP.vrid);
+        assert!(gap < Duration::from_millis(1200), "{gap:?}");
+        assert!(timeline.adverts_by(A, GROUP.vrid).iter().any(|advert| advert.what.priority == 110));
+        assert!(timeline.announcements(A, Group::VI_2.vip).is_empty());
+        assert_eq!(lab.router(A).history(GROUP.instance).len(), 2, "it changed no state");
+        assert_eq!(lab.router(A).history("VI_2").len(), 1);
+    });
+}
+
+#[test]
+fn an_error_refuses_the_whole_and_says_where() {
+    with_lab(&[Locum, Locum], |lab| {
+        lab.start(A, &scenario("2-two-masters-a"));
+        lab.start(B, &scenario("2-two-masters-b"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        rewrite(lab, |text| {
+            text.replacen("priority 100", "priority 110", 1).replacen("priority 80", "priority 999", 1)
+        });
+        let refused = lab.router(A).locum(&["reload"]);
+        assert_eq!(refused.code, Some(1));
+        assert!(refused.stderr.contains("999 is out of range for `priority`"), "{refused:?}");
+        assert_eq!(lab.router(A).expect_status(GROUP.instance).priority, 100, "nothing of it is done");
+        // A signal does the same, and tells the log.
+        let pid = lab.router(A).show().iter().find_map(|item| match item {
+            locum_control::Item::Service(service) => Some(service.pid),
+            _ => None,
+        });
+        let kill = format!("kill -HUP {}", pid.expect("a process"));
+        assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        sleep(Duration::from_millis(500));
+        assert!(lab.router(A).log().contains("is not reloaded, the old configuration stands"));
+        rewrite(lab, |text| text.replacen("priority 999", "priority 80", 1));
+        assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        sleep(Duration::from_millis(500));
+        assert_eq!(lab.router(A).expect_status(GROUP.instance).priority, 110);
+    });
+}
+
+#[test]
+fn instances_begin_begin_again_and_end() {
+    with_lab(&[Locum, Locum], |lab| {
+        lab.start(A, &scenario("2-two-masters-a"));
+        lab.start(B, &scenario("2-two-masters-b"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        lab.wait_master(Group::VI_2, B, TAKEOVER_MAX);
+        // VI_1 goes; B takes its address over without a gap longer than its skew.
+        rewrite(lab, |text| {
+            text.replacen("vrrp_instance VI_1", "vrrp_instance VI_3", 1)
+                .replacen("virtual_router_id 45", "virtual_router_id 46", 1)
+                .replacen("172.20.45.248", "172.20.45.246", 1)
+        });
+        let told = lab.router(A).locum(&["reload"]);
+        assert!(told.stdout.contains("+ VI_3: begins") && told.stdout.contains("- VI_1: ends"), "{told:?}");
+        lab.wait_master(GROUP, B, TAKEOVER_MAX);
+        lab.router(A).wait_state("VI_3", State::Master, TAKEOVER_MAX);
+        assert_eq!(lab.router(A).status(GROUP.instance), None);
+        assert!(lab.router(A).has("172.20.45.246".parse().unwrap()));
+        // Another VRID is another router for everybody: it ends and begins again.
+        rewrite(lab, |text| {
+            text.replacen("virtual_router_id 46", "virtual_router_id 47", 1).replacen(
+                "172.20.45.246",
+                "172.20.45.245",
+                1,
+            )
+        });
+        let told = lab.router(A).locum(&["reload"]);
+        assert!(told.stdout.contains("! VI_3: ends and begins again: virtual_router_id 46 -> 47"), "{told:?}");
+        sleep(Duration::from_secs(3));
+        let status = lab.router(A).wait_state("VI_3", State::Master, TAKEOVER_MAX);
+        assert_eq!(status.vrid, 47);
+        let is_it = |cause| cause == locum_control::Cause::Removed;
+        lab.router(A).wait_cause("VI_3", State::Init, TAKEOVER_MAX, is_it);
+        assert!(!lab.router(A).has("172.20.45.246".parse().unwrap()));
+        assert_eq!(lab.router(A).instances().len(), 2);
+    });
+}
+
+/// Every instance but the changed ones keeps its state and its beat while one is changed after the other.
+#[test]
+fn sixteen_instances_do_not_notice_the_changes_of_others() {
+    with_lab(&[Locum], |lab| {
+        let mut text = String::new();
+        for number in 1..=16 {
+            write!(
+                text,
+                "vrrp_instance V{number} {{\n interface eth0\n virtual_router_id {number}\n priority 100\n \
+                 virtual_ipaddress {{\n 172.20.45.{}/32\n }}\n}}\n",
+                150 + number
+            )
+            .unwrap();
+        }
+        lab.start(A, &text);
+        for number in 1..=16 {
+            lab.router(A).wait_state(&format!("V{number}"), State::Master, TAKEOVER_MAX);
+        }
+        sleep(Duration::from_secs(1));
+        let from = Moment::now();
+        for round in 0..60 {
+            // One in four is changed; each of the others keeps its beat.
+            let number = 1 + 4 * (round % 4);
+            rewrite(lab, |text| {
+                let head = format!("virtual_router_id {number}\n");
+                let at = text.find(&head).unwrap() + head.len();
+                let (before, after) = text.split_at(at);
+                let line = after.lines().next().unwrap();
+                let change = match round % 3 {
+                    0 => format!(" priority {}", 101 + round),
+                    1 => format!(" priority {}\n down_timer_adverts {}", 101 + round, 3 + round % 2),
+                    _ => " priority 100".to_owned(),
+                };
+                let rest: Vec<_> = after.lines().skip(1).filter(|line| !line.contains("down_timer")).collect();
+                assert!(line.contains("priority"), "{line}");
+                format!("{before}{change}\n{}\n", rest.join("\n"))
+            });
+            let told = lab.router(A).locum(&["reload"]);
+            assert_eq!(told.code, Some(0), "{told:?}");
+        }
+        sleep(Duration::from_secs(2));
+        let timeline = lab.timeline().since(from);
+        for number in 1..=16u8 {
+            let name = format!("V{number}");
+            assert_eq!(lab.router(A).history(&name).len(), 2, "{name} changed its state");
+            let gap = timeline.longest_gap(A, number);
+            assert!(gap < Duration::from_millis(1200), "{name} was silent for {gap:?}");
+        }
+    });
+}
