@@ -30,6 +30,8 @@ const NOT_PASSED_ON: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
 /// What holds for all scripts of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Customs {
+    /// `script_user`
+    script_user: Option<(String, Option<String>)>,
     /// What scripts run as that name no user.
     account: Result<Account, AccountError>,
     /// How strictly they are looked at.
@@ -39,9 +41,9 @@ pub(crate) struct Customs {
 impl Customs {
     /// Those of `global_defs`. Looks users up.
     pub(crate) fn of(global: &Global) -> Self {
-        let script_user = global.script_user.as_ref().map(|user| &user.value);
+        let script_user = global.script_user.as_ref().map(|user| user.value.clone());
         let security = if *global.script_security { Security::Enforced } else { Security::Lenient };
-        Self { account: Account::customary(script_user), security }
+        Self { account: Account::customary(script_user.as_ref()), script_user, security }
     }
 }
 
@@ -51,18 +53,21 @@ pub(crate) struct Command {
     program: OsString,
     arguments: Vec<OsString>,
     environment: Vec<(String, String)>,
+    /// The user and group that are named, by itself or for all.
+    named: Option<(String, Option<String>)>,
     account: Result<Account, AccountError>,
 }
 
 impl Command {
     /// A command of the configuration. Looks its user up.
     pub(crate) fn new(script: &Script, customs: &Customs) -> Self {
-        let account = match &script.user {
-            Some(user) => Account::named(user, script.group.as_deref()),
-            None => customs.account.clone(),
+        let (named, account) = match &script.user {
+            Some(user) => (Some((user.clone(), script.group.clone())), Account::named(user, script.group.as_deref())),
+            None => (customs.script_user.clone(), customs.account.clone()),
         };
         let mut words = script.words.iter().map(OsString::from);
-        Self { program: words.next().unwrap_or_default(), arguments: words.collect(), environment: Vec::new(), account }
+        let program = words.next().unwrap_or_default();
+        Self { program, arguments: words.collect(), environment: Vec::new(), named, account }
     }
 
     /// With one argument more.
@@ -88,6 +93,13 @@ impl Command {
     /// When there is no such user or group.
     pub(crate) const fn account(&self) -> Result<&Account, &AccountError> {
         self.account.as_ref()
+    }
+
+    /// Looks its user up again where there was none before.
+    pub(crate) fn look_again(&mut self) {
+        if self.account.is_err() {
+            self.account = Account::customary(self.named.as_ref());
+        }
     }
 
     /// `script "</path"`: no program, the file has to be there and to open.

@@ -14,7 +14,7 @@ fn on_runtime<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn command(words: &[&str]) -> Command {
-    let customs = Customs { account: Ok(Account::own()), security: Security::Lenient };
+    let customs = Customs { script_user: None, account: Ok(Account::own()), security: Security::Lenient };
     let words = words.iter().map(|word| (*word).to_owned()).collect();
     Command::new(&Script { words, user: None, group: None }, &customs)
 }
@@ -210,7 +210,7 @@ fn it_runs_as_the_user_with_all_its_groups() {
         user: Some(user.to_owned()),
         group: group.map(str::to_owned),
     };
-    let customs = Customs { account: Ok(Account::own()), security: Security::Lenient };
+    let customs = Customs { script_user: None, account: Ok(Account::own()), security: Security::Lenient };
     let lines = |user, group| on_runtime(run(&Command::new(&script(user, group), &customs), LONG)).last_lines;
     let id = |flag: &str| {
         let id = std::process::Command::new("id").args([flag, "nobody"]).output().unwrap();
@@ -220,6 +220,10 @@ fn it_runs_as_the_user_with_all_its_groups() {
     assert_eq!(lines("nobody", Some("daemon"))[1], "1");
     let unknown = Command::new(&script("no-such-user", None), &customs);
     assert_eq!(said(&unknown), "there is no user no-such-user");
+    let mut late = Command::new(&script("nobody", None), &customs);
+    late.account = Err(AccountError::NoUser("nobody".into()));
+    late.look_again();
+    assert_eq!(late.account().unwrap().name, "nobody");
     assert_eq!(check(&unknown, Security::Lenient).unwrap_err().to_string(), "there is no user no-such-user");
 }
 

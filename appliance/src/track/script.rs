@@ -50,6 +50,7 @@ impl Script {
 
 impl Check for Script {
     async fn check(&mut self) -> Verdict {
+        self.command.look_again();
         if let Err(why) = check(&self.command, self.security) {
             return self.refused(why.to_string());
         }
