@@ -53,7 +53,8 @@ impl From<Exit> for ExitCode {
 }
 
 /// Where the configuration is looked for.
-const CONFIGURATIONS: [&str; 2] = ["/etc/locum/locum.conf", "/etc/keepalived/keepalived.conf"];
+const CONFIGURATIONS: [&str; 3] =
+    ["/etc/locum/locum.conf", "/etc/keepalived/keepalived.conf", "/etc/config/keepalived"];
 const RUN_DIRECTORY: &str = "/run/locum";
 const SOCKET: &str = "control.sock";
 
