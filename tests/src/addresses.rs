@@ -1,4 +1,4 @@
-//! The addresses on an interface, as the kernel has them.
+//! The addresses on interfaces, as the kernel has them.
 
 use std::net::IpAddr;
 
@@ -17,10 +17,10 @@ pub struct AddressEntry {
     pub label: String,
 }
 
-/// The addresses on `interface` in `namespace`; none if there is no such interface.
-pub(crate) fn addresses(namespace: &str, interface: &str) -> Vec<AddressEntry> {
-    // A missing interface is an answer here, not a failure.
-    let Ok(json) = try_tool("ip", &["-n", namespace, "-j", "addr", "show", "dev", interface]) else {
+/// The addresses on all interfaces in `namespace`.
+pub(crate) fn addresses(namespace: &str) -> Vec<AddressEntry> {
+    // A namespace that is going is an answer here, not a failure.
+    let Ok(json) = try_tool("ip", &["-n", namespace, "-j", "addr", "show"]) else {
         return Vec::new();
     };
     parse(&json)

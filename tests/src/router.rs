@@ -166,12 +166,12 @@ impl Router {
         pids.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect()
     }
 
-    /// The IPv4 addresses on its eth0.
+    /// The addresses on its interfaces.
     pub fn addresses(&self) -> Vec<AddressEntry> {
-        addresses(self.namespace.name(), "eth0")
+        addresses(self.namespace.name())
     }
 
-    /// Whether it has `address` on its eth0.
+    /// Whether it has `address` on any of its interfaces.
     pub fn has(&self, address: Ipv4Addr) -> bool {
         self.addresses().iter().any(|entry| entry.address == address)
     }
@@ -183,6 +183,15 @@ impl Router {
     #[track_caller]
     pub fn ip(&self, arguments: &str) -> String {
         self.namespace.ip(arguments).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Runs a program in its namespace, and gives what it says.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[track_caller]
+    pub fn inside(&self, command: &[&str]) -> String {
+        tool("ip", &[&["netns", "exec", self.namespace.name()], command].concat())
     }
 
     /// Runs the binary under test against this router's socket.

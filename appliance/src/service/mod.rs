@@ -131,6 +131,8 @@ struct Service {
     /// The routes and rules that it lists.
     journalled_routes: Vec<RouteEntry>,
     kernel: Kernel,
+    /// When what the kernel refused of it is tried again.
+    kernel_retry_at: Option<Instant>,
     /// Which interfaces the addresses of each instance go on.
     placements: Placements,
     clients: Clients,

@@ -181,7 +181,7 @@ impl Service {
         self.journalled_routes = plan::items::route_entries(both, &self.network);
         self.placements = plan::Placements::of(after);
         self.kernel.adopt(after, &self.placements);
-        self.kernel.look(&self.network);
+        self.kernel.look(&self.network, false);
         self.write_journal().map_err(|error| (ErrorCode::Failed, format!("journal: {error}")))?;
         self.kernel.act(&self.network);
         self.set_paces();

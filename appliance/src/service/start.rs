@@ -162,6 +162,7 @@ pub(super) async fn start(
         journalled_addresses,
         journalled_routes: Vec::new(),
         kernel,
+        kernel_retry_at: None,
         placements,
         clients,
         changes: Changes::in_directory(&options.run_directory, Rc::clone(&configuration)),
@@ -176,7 +177,7 @@ pub(super) async fn start(
     };
     // Everything that may be in the kernel from now on.
     service.journalled_routes = plan::items::route_entries(&service.configuration.model().instances, &service.network);
-    service.kernel.look(&service.network);
+    service.kernel.look(&service.network, false);
     service.write_journal().map_err(|error| StartError::Io("journal".into(), error))?;
     service.kernel.act(&service.network);
     service.network = Network::read(&monitor.handle).await.map_err(StartError::Netlink)?;

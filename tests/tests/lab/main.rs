@@ -18,6 +18,7 @@ mod crash;
 mod effective_priority;
 mod faults;
 mod interop;
+mod kernel;
 mod lab_itself;
 mod notify_fifo;
 mod notify_stuck;
@@ -33,6 +34,7 @@ mod split;
 mod steering;
 mod trackers;
 mod version_3;
+mod virtual_mac;
 mod witness;
 
 /// More than a takeover takes at an interval of 1 s (3.7 s), with the start of a daemon on a busy machine before it.

@@ -5,7 +5,7 @@ use super::route::{STATIC_ROUTES, STATIC_RULES};
 use super::trackers::{BFD, GARP_GROUP, TRACK_GROUP};
 use super::{
     GLOBAL_DEFS, INSTANCE, Keyword, Kind, NAME, NONE, OWN, PROBE, Place, SCRIPT, SYNC_GROUP, TRACK_FILE, TRACK_PROCESS,
-    WORDS, any, no_effect, not_yet, one, outside, renamed, seconds, supported,
+    WORDS, any, no_effect, one, outside, renamed, seconds, supported,
 };
 
 /// The file itself.
@@ -35,10 +35,10 @@ static KEYWORDS: &[Keyword] = &[
     supported("interface_up_down_delays", "2.2.3", NONE, "How long an interface must be up or down before that counts.").opens(&UP_DOWN_DELAYS).repeats(),
     no_effect("linkbeat_interfaces", "2.0.13", NONE, "Interfaces whose link state is polled.", "the kernel reports link changes by netlink").opens(&LINKBEAT).repeats(),
     no_effect("linkbeat_use_polling", "1.1.18", NONE, "Polls the link state of all interfaces.", "the kernel reports link changes by netlink"),
-    not_yet("static_ipaddress", "1.1.0", NONE, "Addresses that are there whatever the state.", "they are not set; set them with the system's own network configuration").opens(&STATIC_ADDRESSES).repeats(),
-    not_yet("static_routes", "1.0.1", NONE, "Routes that are there whatever the state.", "they are not set; set them with the system's own network configuration").opens(&STATIC_ROUTES).repeats(),
-    not_yet("static_rules", "1.2.20", NONE, "Policy rules that are there whatever the state.", "they are not set; set them with the system's own network configuration").opens(&STATIC_RULES).repeats(),
-    not_yet("track_group", "2.0.3", NAME, "Instances that go to FAULT when a static address or route is lost.", "nothing follows it").opens(&TRACK_GROUP).repeats(),
+    supported("static_ipaddress", "1.1.0", NONE, "Addresses that are there whatever the state.").opens(&STATIC_ADDRESSES).repeats(),
+    supported("static_routes", "1.0.1", NONE, "Routes that are there whatever the state.").opens(&STATIC_ROUTES).repeats(),
+    supported("static_rules", "1.2.20", NONE, "Policy rules that are there whatever the state.").opens(&STATIC_RULES).repeats(),
+    supported("track_group", "2.0.3", NAME, "Instances that go to FAULT when a static address or route is lost.").opens(&TRACK_GROUP).repeats(),
     outside("net_namespace", "1.2.24", NAME, "The network namespace to run in.", "locum runs in the namespace that it is started in (`ip netns exec NAME locum run`)"),
     outside("net_namespace_ipvs", "2.1.0", &[any("NAME", Kind::Word)], "The network namespace of IPVS.", "IPVS is left alone"),
     no_effect("namespace_with_ipsets", "1.3.0", NONE, "ipsets in a network namespace.", "locum uses no ipsets"),

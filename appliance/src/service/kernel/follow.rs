@@ -4,6 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::net::IpAddr;
 
+use locum_config::model::TrackGroup;
 use locum_control::Event as Told;
 use locum_core::set::RouterId;
 use locum_core::time::{Duration, Instant};
@@ -73,7 +74,8 @@ impl Service {
         // What a change of the network makes of the messages must be known before they are used.
         let others = self.journalled_routes != routes;
         self.journalled_routes = routes;
-        if (self.kernel.look(&self.network) || others)
+        let disturbed = self.network.take_disturbed();
+        if (self.kernel.look(&self.network, disturbed) || others)
             && let Err(error) = self.write_journal()
         {
             // Nothing is changed that could not be changed back after a crash.
@@ -81,7 +83,7 @@ impl Service {
             return;
         }
         self.kernel.act(&self.network);
-        if self.network.take_disturbed() {
+        if disturbed {
             self.put_back_what_is_missing();
         }
     }
@@ -95,7 +97,7 @@ impl Service {
 
     pub(in super::super) fn write_journal(&self) -> std::io::Result<()> {
         let mut record = self.kernel.record();
-        record.addresses.clone_from(&self.journalled_addresses);
+        record.addresses.extend_from_slice(&self.journalled_addresses);
         record.routes.extend_from_slice(&self.journalled_routes);
         self.journal.write(record)
     }
@@ -140,7 +142,10 @@ impl Service {
             })
         };
         let missing = plan::parts(&instance.configured, &instance.placement).find_map(missing);
-        missing.or_else(|| instance.dealings.refusal().map(str::to_owned))
+        let is_member = |group: &&TrackGroup| group.members.iter().any(|member| member.value == instance.name());
+        let groups = self.configuration.model().track_groups.iter().filter(is_member);
+        let lack = groups.filter_map(|group| self.kernel.lack_of(&group.name)).next();
+        missing.or(lack).or_else(|| instance.dealings.refusal().map(str::to_owned))
     }
 
     /// Tells the engine whether the kernel keeps an instance from taking part.
@@ -213,7 +218,12 @@ impl Service {
     pub(in super::super) fn tick_kernel(&mut self) {
         let now = clock::now();
         let mut orders = Vec::new();
+        if self.kernel_retry_at.is_none_or(|at| at <= now) {
+            self.kernel_retry_at = Some(now + RETRY_FIRST);
+            self.kernel.retry();
+        }
         for index in 0..self.instances.len() {
+            self.follow_block(index);
             let Some(instance) = self.instances.get_mut(index) else { continue };
             if let Some(refused) = &mut instance.dealings.refused
                 && !refused.is_over

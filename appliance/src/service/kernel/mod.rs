@@ -1,9 +1,10 @@
 //! What locum has in the kernel besides the addresses of masters, whatever the state: interfaces with a virtual MAC
-//! address, and settings of interfaces. Everything is in the journal before it is there, and is gone at the end.
+//! address, settings of interfaces, and what the configuration calls static. Everything is in the journal before it is there, and is gone at the end.
 //!
 //! - [`requests`]: orders that the kernel answers at once; `message`: how they are written.
 //! - [`settings`]: settings of interfaces, and back.
 //! - [`follow`]: what the service does about it.
+//! - `statics`: static addresses, routes and rules.
 //! - [`recovery`]: what an earlier run has left.
 
 pub(crate) mod follow;
@@ -11,6 +12,7 @@ pub(crate) mod message;
 pub(crate) mod recovery;
 pub(crate) mod requests;
 pub(crate) mod settings;
+mod statics;
 
 use std::io;
 
@@ -19,6 +21,7 @@ use rtnetlink::sys::constants::NETLINK_ROUTE;
 
 use self::requests::Requests;
 use self::settings::Settings;
+use self::statics::Statics;
 use super::journal::{MadeEntry, Record};
 use super::network::Network;
 use super::plan::{MadeInterface, Placements, link};
@@ -29,6 +32,7 @@ pub(super) struct Kernel {
     requests: Requests,
     made: Vec<Made>,
     settings: Settings,
+    statics: Statics,
 }
 
 /// An interface that locum makes.
@@ -52,6 +56,7 @@ impl Kernel {
             requests: Requests::open(NETLINK_ROUTE)?,
             made: made.collect(),
             settings: Settings::new(model, placements),
+            statics: Statics::new(model),
         })
     }
 
@@ -70,11 +75,24 @@ impl Kernel {
             }
         }
         self.settings.adopt(model, placements);
+        self.statics.adopt(model, &mut self.requests);
     }
 
     /// Looks at what there is to do. Returns whether the journal must be written before [`Kernel::act`].
-    pub(super) fn look(&mut self, network: &Network) -> bool {
-        self.settings.look(network)
+    /// `disturbed` says that something may have been taken away.
+    pub(super) fn look(&mut self, network: &Network, disturbed: bool) -> bool {
+        let settings = self.settings.look(network);
+        self.statics.look(network, disturbed) || settings
+    }
+
+    /// Tries again what the kernel has refused.
+    pub(super) fn retry(&mut self) {
+        self.statics.retry(&mut self.requests);
+    }
+
+    /// What the static addresses, routes and rules of a track group lack.
+    pub(super) fn lack_of(&self, group: &str) -> Option<String> {
+        self.statics.lack_of(group)
     }
 
     /// What may be in the kernel because of us, beside the addresses.
@@ -82,7 +100,12 @@ impl Kernel {
         let entry = |made: &Made| MadeEntry { name: made.interface.name.clone(), mac: made.interface.mac };
         // What was there before is never ours.
         let ours = self.made.iter().filter(|made| !made.is_foreign());
-        Record { interfaces: ours.map(entry).collect(), settings: self.settings.entries(), ..Record::default() }
+        Record {
+            addresses: self.statics.addresses().collect(),
+            routes: self.statics.routes().collect(),
+            interfaces: ours.map(entry).collect(),
+            settings: self.settings.entries(),
+        }
     }
 
     /// Makes what is missing and can be made, and sets what is to be set.
@@ -91,6 +114,7 @@ impl Kernel {
             made.follow(network, &mut self.requests);
         }
         self.settings.apply();
+        self.statics.act(&mut self.requests);
     }
 
     /// Why the interface of this name could not be made.
@@ -100,6 +124,7 @@ impl Kernel {
 
     /// Takes everything out of the kernel again. Nothing of it is left if it returns true.
     pub(super) fn end(&mut self) -> bool {
+        self.statics.remove(&mut self.requests);
         let mut all_gone = true;
         for made in &mut self.made {
             all_gone &= made.delete(&mut self.requests);

@@ -1,0 +1,147 @@
+//! The virtual router's MAC address (`use_vmac`): only the master uses it, in whatever company.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use locum_tests::Daemon::{self, Keepalived, Locum};
+use locum_tests::Node::{A, B};
+use locum_tests::{Arp, ArpKind, Group, Lab, Node, wait_for, with_lab};
+
+use crate::{TAKEOVER_MAX, each_pair};
+
+const GROUP: Group = Group::VI_1;
+const VIRTUAL_MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 45];
+
+fn configuration(priority: u8, options: &str) -> String {
+    format!(
+        "vrrp_instance VI_1 {{\n    interface eth0\n    virtual_router_id 45\n    priority {priority}\n    {options}\n    \
+         virtual_ipaddress {{\n        {}/24\n    }}\n}}\n",
+        GROUP.vip
+    )
+}
+
+/// A takes over, fails, is cut off and returns; the client is answered from the virtual MAC address all the time.
+fn failover(a: Daemon, b: Daemon) {
+    with_lab(&[a, b], |lab| {
+        lab.start(A, &configuration(100, "use_vmac"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        lab.start(B, &configuration(80, "use_vmac"));
+        sleep(Duration::from_secs(2));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let probe = lab.probe(GROUP.vip);
+
+        let cut = lab.cut(A);
+        lab.wait_master(GROUP, B, TAKEOVER_MAX);
+        lab.restore(A);
+        // Both advertise from the same MAC address, and must hear each other all the same.
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        lab.stop(A);
+        let left = lab.wait_master(GROUP, B, TAKEOVER_MAX);
+        sleep(Duration::from_secs(1));
+        probe.finish();
+
+        uses_virtual_mac(lab, A);
+        uses_virtual_mac(lab, B);
+        assert!(lab.timeline().since(left).answered_by(GROUP.vip).contains(&B), "the client is not answered");
+        assert!(!lab.timeline().since(cut).announcements(B, GROUP.vip).is_empty(), "B announced nothing");
+    });
+}
+each_pair!(failover);
+
+/// What a node says about the VIP it says from the virtual MAC address, and nothing else comes from there while it is no
+/// master. (keepalived keeps its macvlan up, so other frames may come from it.)
+#[track_caller]
+fn uses_virtual_mac(lab: &mut Lab, node: Node) {
+    let timeline = lab.timeline();
+    let adverts = timeline.adverts_by(node, GROUP.vrid);
+    assert!(adverts.len() > 2, "{node} sent {} adverts", adverts.len());
+    for advert in &adverts {
+        assert_eq!(advert.what.source_mac, VIRTUAL_MAC, "{node}: {advert:?}");
+    }
+    // keepalived asks neighbours in the VIP's name from the MAC address below, which teaches them the wrong one.
+    let asks_rightly = lab.router(node).daemon() == Locum;
+    let counts = |arp: &Arp| arp.sender == GROUP.vip && (asks_rightly || arp.kind != ArpKind::Request);
+    let spoken = timeline.arp(|arp, from| from == node && counts(arp));
+    assert!(!spoken.is_empty(), "{node} never spoke for the VIP");
+    for arp in &spoken {
+        assert_eq!(arp.what.sender_mac, VIRTUAL_MAC, "{node}: {arp:?}");
+    }
+    if lab.router(node).daemon() == Locum {
+        let masterships = timeline.masterships(GROUP.vrid, Duration::from_secs(4));
+        let slack = Duration::from_millis(2_500);
+        for record in timeline.records().iter().filter(|record| record.from == node) {
+            let is_master = masterships.iter().any(|it| {
+                it.node == node && record.at >= it.from - Duration::from_millis(200) && record.at <= it.until + slack
+            });
+            let from_it = record.bytes.get(6..12) == Some(&VIRTUAL_MAC[..]);
+            assert!(!from_it || is_master, "{node} is no master and sent {:?} at {:?}", record.frame, record.at);
+        }
+    }
+}
+
+#[test]
+fn a_master_with_a_virtual_mac_and_a_backup_without() {
+    with_lab(&[Locum, Keepalived], |lab| {
+        lab.start(A, &configuration(100, "use_vmac"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        lab.start(B, &configuration(80, ""));
+        sleep(Duration::from_secs(2));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        lab.stop(A);
+        lab.wait_master(GROUP, B, TAKEOVER_MAX);
+        lab.start_again(A);
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+    });
+}
+
+#[test]
+fn adverts_from_the_interface_itself() {
+    with_lab(&[Locum, Locum], |lab| {
+        lab.start(A, &configuration(100, "use_vmac vmac45\n    vmac_xmit_base"));
+        lab.start(B, &configuration(80, "use_vmac 02:00:00:00:45\n    vmac_xmit_base"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        assert!(lab.router(A).ip("-br link show vmac45").contains("00:00:5e:00:01:2d"));
+        assert!(lab.router(B).ip("-br link show vrrp.45").contains("02:00:00:00:45:2d"));
+        sleep(Duration::from_secs(2));
+        let timeline = lab.timeline();
+        for advert in timeline.adverts_by(A, GROUP.vrid) {
+            assert_eq!(advert.what.source_mac, A.mac(), "{advert:?}");
+        }
+        for arp in timeline.announcements(A, GROUP.vip) {
+            assert_eq!(arp.what.sender_mac, VIRTUAL_MAC, "{arp:?}");
+        }
+        lab.stop(A);
+        lab.wait_master(GROUP, B, TAKEOVER_MAX);
+    });
+}
+
+#[test]
+fn what_was_made_and_set_goes_at_the_end_and_after_a_crash() {
+    with_lab(&[Locum], |lab| {
+        let setting = |lab: &mut Lab, name: &str| {
+            let path = format!("/proc/sys/net/ipv4/conf/eth0/{name}");
+            lab.router(A).inside(&["cat", &path]).trim().to_owned()
+        };
+        let before = (setting(lab, "arp_ignore"), setting(lab, "arp_announce"));
+        lab.start(A, &configuration(100, "use_vmac"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        assert_eq!((setting(lab, "arp_ignore"), setting(lab, "arp_announce")), ("1".into(), "2".into()));
+
+        lab.kill9(A);
+        assert!(lab.router(A).ip("-br link").contains("vrrp.45"), "the kernel keeps what nobody removes");
+        lab.start_again(A);
+        let router = lab.router(A);
+        wait_for("the address to go", Duration::from_secs(3), || (!router.has(GROUP.vip)).then_some(()));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+
+        // Its base goes, and it with it; both return.
+        lab.delete_interface(A);
+        lab.add_interface(A);
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        uses_virtual_mac(lab, A);
+
+        lab.stop(A);
+        assert!(!lab.router(A).ip("-br link").contains("vrrp.45"), "it was left behind");
+        assert_eq!((setting(lab, "arp_ignore"), setting(lab, "arp_announce")), before);
+    });
+}
