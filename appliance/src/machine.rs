@@ -1,6 +1,7 @@
 //! This machine: its name, and a configuration as it is to be read on it.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use locum_config::edit::{Edit, EditError, Edited};
 use locum_config::files::{route_names, script_file};
@@ -28,12 +29,20 @@ pub(crate) fn edit(to: &Configuration, edits: &[Edit], interfaces: Vec<String>) 
     with_surroundings(Some(interfaces), |around| to.edit(edits, around))
 }
 
+/// What `--config-id` says; it holds for every configuration that this process reads.
+static CONFIG_ID: OnceLock<String> = OnceLock::new();
+
+/// Sets what `@NAME` lines compare with, instead of the host's name. The first call counts.
+pub(crate) fn set_config_id(name: String) {
+    let _ = CONFIG_ID.set(name); // the command line is read once
+}
+
 fn with_surroundings<T>(interfaces: Option<Vec<String>>, act: impl FnOnce(&Surroundings<'_>) -> T) -> T {
     let environment = |name: &str| std::env::var(name).ok();
     let route_names = route_names();
     act(&Surroundings {
         interfaces,
-        config_id: host_name().split('.').next().map(str::to_owned),
+        config_id: CONFIG_ID.get().cloned().or_else(|| host_name().split('.').next().map(str::to_owned)),
         environment: Some(&environment),
         route_names: Some(&route_names),
         script_file: Some(&script_file),

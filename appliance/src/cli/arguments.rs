@@ -13,6 +13,9 @@ pub(crate) struct Arguments {
     /// The control socket of the service [default: /run/locum/control.sock, or $LOCUM_SOCKET]
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
+    /// What `@NAME` lines of the configuration compare with [default: the host name up to its first dot]
+    #[arg(short = 'i', long, global = true, value_name = "NAME")]
+    pub(crate) config_id: Option<String>,
     #[command(flatten)]
     pub(crate) console: ConsoleArguments,
     #[command(subcommand)]

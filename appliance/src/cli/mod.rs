@@ -63,6 +63,9 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse_from(with_name_as_verb(std::env::args_os().collect()));
     let socket = arguments.socket.clone().or_else(|| std::env::var_os("LOCUM_SOCKET").map(PathBuf::from));
     let at = |socket: &Option<PathBuf>| socket.clone().unwrap_or_else(|| Path::new(RUN_DIRECTORY).join(SOCKET));
+    if let Some(name) = arguments.config_id.clone() {
+        crate::machine::set_config_id(name);
+    }
     let exit = match arguments.command {
         None => start_looking(&at(&socket), &arguments),
         Some(Command::Run { file, run_dir, log, json }) => {
