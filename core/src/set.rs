@@ -40,7 +40,7 @@ use crate::router::{
     Received, Storage, VirtualRouter,
 };
 use crate::time::Instant;
-use crate::vocabulary::{Block, Family};
+use crate::vocabulary::{Block, Cause, Family};
 use crate::wire::ipv6;
 use crate::wire::vrrp::{self, Message};
 
@@ -446,7 +446,7 @@ where
     /// Ends one router in order; it can be removed when it is stopped.
     pub fn handle_stop(&mut self, now: Instant, id: RouterId) {
         self.assert_drained();
-        self.with_router(now, id, |router, _, out| router.shutdown(now, out));
+        self.with_router(now, id, |router, _, out| router.shutdown(now, Cause::Removed, out));
     }
 
     /// Ends all routers in order. Go on with timeouts and packets until [`RouterSet::is_stopped`].
@@ -536,7 +536,7 @@ where
                 match self.next_router(next, |_| true) {
                     Some(id) => {
                         self.work = Work::Shutdown { now, next: id.index() + 1 };
-                        self.with_router(now, id, |router, _, out| router.shutdown(now, out));
+                        self.with_router(now, id, |router, _, out| router.shutdown(now, Cause::Shutdown, out));
                     }
                     None => self.work = Work::None,
                 }

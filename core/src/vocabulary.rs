@@ -212,6 +212,8 @@ pub enum Cause {
     },
     /// Its configuration was changed.
     Reconfigured,
+    /// A reload removed it, or has it begin again.
+    Removed,
     /// The operator has it stand back.
     Yielded,
     /// The operator ended the yield before anybody had taken over.
@@ -270,6 +272,7 @@ impl fmt::Display for Cause {
             Self::TrackerRecovered { tracker } => write!(f, "tracker {tracker} recovered"),
             Self::GroupMoved { member } => write!(f, "sync group followed member {member}"),
             Self::Reconfigured => f.write_str("configuration changed"),
+            Self::Removed => f.write_str("ended by a reload"),
             Self::YieldEnded => f.write_str("yield ended by operator"),
             Self::Yielded => f.write_str("yielded by operator"),
             Self::NobodyTookOver { waited_us } => {

@@ -15,6 +15,10 @@ pub fn headline(status: &InstanceStatus) -> String {
         },
         State::Master => "we hold the addresses".into(),
         State::Backup if status.timers.handover_until_us.is_some() => "handing over".into(),
+        State::Backup if status.standing_back.is_some() => match &status.master {
+            Some(master) => format!("stands back; master is {} (priority {})", master.address, master.priority),
+            None => "stands back; no master heard".into(),
+        },
         State::Init if status.timers.start_at_us.is_some() => "waits to begin".into(),
         State::Init if status.trackers.iter().any(|track| track.awaited) => {
             let awaited = status.trackers.iter().filter(|track| track.awaited);
@@ -75,6 +79,9 @@ pub fn outlook(status: &InstanceStatus) -> String {
                         .into()
                 }
             }
+        }
+        State::Backup if status.standing_back.as_ref().is_some_and(|back| !back.last_resort) => {
+            "it stands back: if the master fails, this router does not take over until it is resumed".into()
         }
         State::Backup => match &status.master {
             Some(master) => format!(

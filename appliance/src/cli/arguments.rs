@@ -100,8 +100,7 @@ pub(crate) enum Steer {
         instance: String,
         /// The option as in the configuration file; or vip, excluded-vip or peer with add or remove
         keyword: String,
-        /// Its words
-        #[arg(allow_hyphen_values = true)]
+        /// Its words; after `--` where one begins with a hyphen
         values: Vec<String>,
         #[command(flatten)]
         how: How,
@@ -193,7 +192,7 @@ fn seconds(text: &str) -> Result<u64, String> {
 pub(crate) enum Command {
     /// Run the service, in the foreground
     Run {
-        /// The configuration [default: /etc/locum/locum.conf, else /etc/keepalived/keepalived.conf]
+        /// The configuration [default: /etc/locum/locum.conf, else /etc/keepalived/keepalived.conf, else /etc/config/keepalived]
         #[arg(short, long, value_name = "FILE")]
         file: Option<PathBuf>,
         /// Where the journal and the history are kept, and the socket if nothing else is said [default: /run/locum]
@@ -256,7 +255,7 @@ pub(crate) enum Command {
     },
     /// Explain a configuration: errors, warnings and lints
     Check {
-        /// The configuration [default: /etc/locum/locum.conf, else /etc/keepalived/keepalived.conf]
+        /// The configuration [default: /etc/locum/locum.conf, else /etc/keepalived/keepalived.conf, else /etc/config/keepalived]
         file: Option<PathBuf>,
         /// How
         #[arg(long, value_enum, default_value_t)]

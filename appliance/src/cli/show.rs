@@ -81,6 +81,22 @@ fn brief(shown: &Shown, now_us: u64) -> String {
         ));
     }
     text.extend(shown.service.as_ref().map(notification_trouble));
+    text.extend(shown.service.as_ref().map(pending_changes));
+    text
+}
+
+/// What runs and is not in the configuration file.
+fn pending_changes(service: &ServiceStatus) -> String {
+    let mut text = String::new();
+    if let Some(change) = &service.on_trial {
+        let (number, who, what) = (change.number, &change.who, change.what.join(", "));
+        text.push_str(&format!("change {number} of {who} is on trial ({what}): `locum confirm` or `locum rollback`\n"));
+    }
+    match service.unsaved_changes {
+        0 => {}
+        1 => text.push_str("1 change is not in the configuration file: see `locum changes`\n"),
+        count => text.push_str(&format!("{count} changes are not in the configuration file: see `locum changes`\n")),
+    }
     text
 }
 

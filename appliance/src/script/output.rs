@@ -129,6 +129,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_more_is_kept_than_can_be_shown() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async {
+            let (receiver, mut sender) = std::io::pipe().unwrap();
+            let mut output = Output::new(pipe::Receiver::from_owned_fd(receiver.into()).unwrap());
+            for _ in 0..100 {
+                std::io::Write::write_all(&mut sender, &[b'x'; 1_000]).unwrap();
+                output.pipe.as_ref().unwrap().readable().await.unwrap();
+                assert!(output.take());
+                assert!(output.tail.len() <= KEPT_BYTES);
+            }
+            assert_eq!((output.bytes, output.tail.len()), (100_000, KEPT_BYTES));
+        });
+    }
+
+    #[test]
     fn lines_are_the_last_ones_and_cannot_move_the_cursor() {
         assert_eq!(lines(b""), Vec::<String>::new());
         assert_eq!(lines(b"one\n\ntwo\r\n"), ["one", "two"]);

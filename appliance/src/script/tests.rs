@@ -218,6 +218,11 @@ fn it_runs_as_the_user_with_all_its_groups() {
     };
     assert_eq!(lines("nobody", None), [id("-u"), id("-g"), id("-G")]);
     assert_eq!(lines("nobody", Some("daemon"))[1], "1");
+    let mut member = Command::new(&script("nobody", None), &customs);
+    if let Ok(account) = &mut member.account {
+        account.groups.extend([1, 2].map(nix::unistd::Gid::from_raw));
+    }
+    assert_eq!(on_runtime(run(&member, LONG)).last_lines[2], format!("{} 1 2", id("-G")));
     let unknown = Command::new(&script("no-such-user", None), &customs);
     assert_eq!(said(&unknown), "there is no user no-such-user");
     let mut late = Command::new(&script("nobody", None), &customs);

@@ -170,6 +170,7 @@ impl Service {
             | Cause::TieLost { .. }
             | Cause::Recovered { .. }
             | Cause::Reconfigured
+            | Cause::Removed
             | Cause::Yielded
             | Cause::YieldEnded
             | Cause::NobodyTookOver { .. }

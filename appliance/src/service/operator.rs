@@ -244,6 +244,7 @@ impl Service {
             | Cause::TrackerRecovered { .. }
             | Cause::GroupMoved { .. }
             | Cause::Reconfigured
+            | Cause::Removed
             | Cause::Yielded
             | Cause::Taken { .. }
             | Cause::HeldUp { .. }

@@ -149,7 +149,7 @@ impl Service {
             let known = self.instances.iter().find(|instance| instance.name() == gone.name.value);
             let from = known.map_or(State::Init, |instance| instance.state);
             let cause_text = "removed from the configuration";
-            let change = Change { from, to: State::Init, cause: Cause::Reconfigured, cause_text };
+            let change = Change { from, to: State::Init, cause: Cause::Removed, cause_text };
             self.notifier.deleted(&gone.name, &change);
         }
         self.notifier.reload(after);

@@ -82,7 +82,7 @@ impl<S: Storage> VirtualRouter<S> {
             }
             Decision::EndHandover => self.end_handover(now, stimulus, cause, out),
             Decision::Reclaim => {
-                self.change_priority(now, out, |router| router.standing_back = None);
+                self.change_priority(now, out, |router| router.stands_back_since = None);
                 self.take_over(now, cause, out);
             }
             // One that has not begun yet has nothing to tell.

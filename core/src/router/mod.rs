@@ -55,7 +55,9 @@ pub struct VirtualRouter<S: Storage> {
     /// Since when each block holds.
     blocks: [Option<Instant>; Block::OF_ROUTERS.len()],
     /// That the operator has it stand back.
-    standing_back: Option<StandingBack>,
+    stands_back_since: Option<Instant>,
+    /// Whether it takes over all the same when nobody else is heard.
+    last_resort: bool,
     /// Another member of its group hears a better master.
     held_by_group: bool,
     /// The master heard last.
@@ -101,7 +103,8 @@ impl<S: Storage> VirtualRouter<S> {
             source,
             sum,
             blocks: since,
-            standing_back: None,
+            stands_back_since: None,
+            last_resort: false,
             held_by_group: false,
             heard: None,
             leaving: None,
@@ -151,8 +154,8 @@ impl<S: Storage> VirtualRouter<S> {
     }
 
     /// Whether the operator has it stand back, and since when.
-    pub const fn standing_back(&self) -> Option<StandingBack> {
-        self.standing_back
+    pub fn standing_back(&self) -> Option<StandingBack> {
+        self.stands_back_since.map(|since| StandingBack { since, last_resort: self.last_resort })
     }
 
     pub(crate) const fn place(&self) -> Place {
@@ -186,7 +189,7 @@ impl<S: Storage> VirtualRouter<S> {
 
     /// The priority that counts: what trackers make of the base priority, and the lowest while it stands back.
     pub const fn effective_priority(&self) -> u8 {
-        match self.standing_back {
+        match self.stands_back_since {
             Some(_) => 1,
             None => self.sum.effective,
         }
@@ -194,7 +197,7 @@ impl<S: Storage> VirtualRouter<S> {
 
     /// Whether it behaves as the owner of the addresses.
     const fn is_owner(&self) -> bool {
-        self.config.is_owner() && self.standing_back.is_none()
+        self.config.is_owner() && self.stands_back_since.is_none()
     }
 
     /// `Skew_Time`.
@@ -253,8 +256,8 @@ impl<S: Storage> VirtualRouter<S> {
         }
     }
 
-    pub(crate) fn shutdown(&mut self, now: Instant, out: &mut Effects) {
-        self.stimulate(now, Stimulus::Shutdown, Cause::Shutdown, out);
+    pub(crate) fn shutdown(&mut self, now: Instant, cause: Cause, out: &mut Effects) {
+        self.stimulate(now, Stimulus::Shutdown, cause, out);
     }
 
     /// A packet with this router's VRID.
@@ -380,9 +383,9 @@ impl<S: Storage> VirtualRouter<S> {
             owner: self.is_owner(),
             blocked: self.is_blocked(),
             delaying: self.timers().preempt_at.is_some(),
-            held: self.held_by_group || self.standing_back.is_some_and(|back| !back.last_resort),
+            held: self.held_by_group || self.stands_back_since.is_some() && !self.last_resort,
             policy: match self.config.preempt {
-                _ if self.standing_back.is_some() => Policy::NeverPreempt,
+                _ if self.stands_back_since.is_some() => Policy::NeverPreempt,
                 Preempt::Never => Policy::NeverPreempt,
                 Preempt::AtOnce => Policy::Preempt,
                 Preempt::After(Duration::ZERO) => Policy::Preempt,

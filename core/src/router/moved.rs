@@ -5,7 +5,7 @@ use core::num::NonZeroU8;
 
 use super::config::{Config, GroupId, Storage};
 use super::phase::Phase;
-use super::told::{Command, CommandError, Effect, Event, Heard, StandingBack};
+use super::told::{Command, CommandError, Effect, Event, Heard};
 use super::transition::{Decision, Place, Stimulus, decide};
 use super::{Effects, VirtualRouter, emit};
 use crate::priority::{self, Tracker, TrackerId};
@@ -46,7 +46,8 @@ impl<S: Storage> VirtualRouter<S> {
 
     /// The operator had it stand back before it has begun.
     pub(crate) const fn stand_back_from_the_beginning(&mut self, now: Instant, last_resort: bool) {
-        self.standing_back = Some(StandingBack { since: now, last_resort });
+        self.stands_back_since = Some(now);
+        self.last_resort = last_resort;
     }
 
     /// Whether something other than its group keeps it from taking part.
@@ -157,7 +158,7 @@ impl<S: Storage> VirtualRouter<S> {
         match self.phase {
             Phase::Init { .. } => true,
             Phase::Backup { .. } => {
-                self.standing_back.is_some_and(|back| !back.last_resort) || self.hears_better_master(now).is_some()
+                (self.stands_back_since.is_some() && !self.last_resort) || self.hears_better_master(now).is_some()
             }
             Phase::Stopped | Phase::Fault | Phase::Master { .. } | Phase::Leaving { .. } | Phase::Yielding { .. } => {
                 false
@@ -208,8 +209,8 @@ impl<S: Storage> VirtualRouter<S> {
     }
 
     fn resume(&mut self, now: Instant, out: &mut Effects) -> Result<(), CommandError> {
-        if self.standing_back.is_some() {
-            self.change_priority(now, out, |router| router.standing_back = None);
+        if self.stands_back_since.is_some() {
+            self.change_priority(now, out, |router| router.stands_back_since = None);
             self.stimulate(now, Stimulus::Resume, Cause::YieldEnded, out);
             return Ok(());
         }
@@ -236,7 +237,7 @@ impl<S: Storage> VirtualRouter<S> {
             Phase::Init { .. } | Phase::Stopped | Phase::Leaving { .. } => return Err(CommandError::NotRunning),
             Phase::Backup { .. } | Phase::Yielding { .. } => {}
         }
-        if self.standing_back.is_some() {
+        if self.stands_back_since.is_some() {
             return Err(CommandError::StandsBack);
         }
         if self.held_by_group {
@@ -252,9 +253,11 @@ impl<S: Storage> VirtualRouter<S> {
     }
 
     fn stand_back(&mut self, now: Instant, last_resort: bool, out: &mut Effects) {
-        let since = self.standing_back.map_or(now, |back| back.since);
-        let before = self.standing_back.is_some();
-        self.change_priority(now, out, |router| router.standing_back = Some(StandingBack { since, last_resort }));
+        let before = self.stands_back_since.is_some();
+        self.change_priority(now, out, |router| {
+            router.stands_back_since = router.stands_back_since.or(Some(now));
+            router.last_resort = last_resort;
+        });
         if !before {
             if let Phase::Backup { master_down_at, .. } = self.phase {
                 // A preempt delay ends here.

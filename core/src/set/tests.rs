@@ -13,7 +13,7 @@ use core::num::NonZeroU8;
 use super::*;
 use crate::router::{Borrowed, Peer, Preempt, Transport};
 use crate::time::Duration;
-use crate::vocabulary::{Cause, State};
+use crate::vocabulary::State;
 use crate::wire::ipv4;
 use crate::wire::vrrp::{Advertisement, Checksum, GROUP_V6, Password, Version};
 use bench::*;

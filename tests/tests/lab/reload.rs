@@ -93,7 +93,7 @@ fn instances_begin_begin_again_and_end() {
         });
         let told = lab.router(A).locum(&["reload"]);
         assert!(told.stdout.contains("+ VI_3: begins") && told.stdout.contains("- VI_1: ends"), "{told:?}");
-        lab.wait_master(GROUP, B, TAKEOVER_MAX);
+        lab.router(B).wait_state(GROUP.instance, State::Master, TAKEOVER_MAX);
         lab.router(A).wait_state("VI_3", State::Master, TAKEOVER_MAX);
         assert_eq!(lab.router(A).status(GROUP.instance), None);
         assert!(lab.router(A).has("172.20.45.246".parse().unwrap()));
