@@ -132,10 +132,10 @@ mod tests {
     fn no_more_is_kept_than_can_be_shown() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         runtime.block_on(async {
-            let (receiver, mut sender) = std::io::pipe().unwrap();
+            let (receiver, mut sender) = io::pipe().unwrap();
             let mut output = Output::new(pipe::Receiver::from_owned_fd(receiver.into()).unwrap());
             for _ in 0..100 {
-                std::io::Write::write_all(&mut sender, &[b'x'; 1_000]).unwrap();
+                io::Write::write_all(&mut sender, &[b'x'; 1_000]).unwrap();
                 output.pipe.as_ref().unwrap().readable().await.unwrap();
                 assert!(output.take());
                 assert!(output.tail.len() <= KEPT_BYTES);
