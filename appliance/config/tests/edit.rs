@@ -452,6 +452,7 @@ fn choose(kind: Kind, number: u8, model: &Model) -> Option<(Edit, Model)> {
         Kind::RemoveVip => {
             let address = instance.addresses.get(usize::from(number) % instance.addresses.len().max(1))?.address;
             instance.addresses.retain(|vip| vip.address != address);
+            (!instance.addresses.is_empty()).then_some(())?; // without any, the family is another one
             remove_from(BlockName::instance(&name), "virtual_ipaddress", &address.to_string())
         }
         Kind::AddPeer => {
