@@ -33,8 +33,8 @@ pub use message::{Answer, Difference, DifferenceKind, ErrorCode, Hello, Item, Li
 pub use notification::{FifoStatus, MailStatus, NotifyStatus};
 pub use outlook::{headline, outlook, priority_sum};
 pub use status::{
-    BlockStatus, Counters, ForeignVrid, InstanceStatus, InterfaceStatus, MasterStatus, Mode, RunStatus, SecondMaster,
-    SenderStatus, ServiceStatus, StandingBack, Timers, TrackReading, TrackStatus, VipStatus,
+    BlockStatus, ChecksumFlavour, Counters, ForeignVrid, InstanceStatus, InterfaceStatus, MasterStatus, Mode,
+    RunStatus, SecondMaster, SenderStatus, ServiceStatus, StandingBack, Timers, TrackReading, TrackStatus, VipStatus,
 };
 
 /// The version of what is said here. A server of another version is not talked to.

@@ -314,6 +314,9 @@ pub struct SenderStatus {
     pub priority: u8,
     /// The interval of its last advert.
     pub advert_interval_cs: u16,
+    /// What the checksum of its last advert covered; said of VRRPv3 over IPv4 only, where both are in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<ChecksumFlavour>,
     /// When it was first heard.
     pub first_heard_us: u64,
     /// When it was last heard.
@@ -331,6 +334,16 @@ pub struct SenderStatus {
     /// Why the last of those was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_reject: Option<Reject>,
+}
+
+/// What a checksum of VRRPv3 over IPv4 covers (`v3_checksum_as_v2`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChecksumFlavour {
+    /// The VRRP message alone, as in version 2.
+    Plain,
+    /// A pseudo-header as well (RFC 9568 §5.2.8).
+    PseudoHeader,
 }
 
 /// Another master heard while MASTER.

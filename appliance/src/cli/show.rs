@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use locum_control::{
-    Duration, InstanceStatus, InterfaceStatus, Item, Mode, NotifyStatus, SCHEMA, ServiceStatus, State, TrackReading,
-    TransitionRecord, Verb, headline, outlook, priority_sum,
+    ChecksumFlavour, Duration, InstanceStatus, InterfaceStatus, Item, Mode, NotifyStatus, SCHEMA, ServiceStatus, State,
+    TrackReading, TransitionRecord, Verb, headline, outlook, priority_sum,
 };
 use serde::Serialize;
 
@@ -181,6 +181,11 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
                 sender.missed,
                 span(sender.longest_gap_us)
             ));
+            line.push_str(match sender.checksum {
+                Some(ChecksumFlavour::Plain) => ", checksum as in VRRPv2",
+                Some(ChecksumFlavour::PseudoHeader) => ", checksum with pseudo-header",
+                None => "",
+            });
         }
         if let Some(reason) = sender.last_reject {
             let separator = if sender.received > 0 { "; " } else { "" };

@@ -3,10 +3,12 @@
 use std::io;
 
 use nix::libc;
+use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::mman::{MlockAllFlags, mlockall};
+use nix::unistd::Pid;
 
 /// How the engine's thread is to be scheduled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scheduling {
     /// Real-time (SCHED_RR) with this priority, 1 to 99. No limit of its computing time is set: the engine's work is
     /// bounded, and a limit would kill the service when there is most to do.
@@ -15,6 +17,8 @@ pub(crate) struct Scheduling {
     pub(crate) nice: Option<i8>,
     /// Keep the process in memory.
     pub(crate) lock_memory: bool,
+    /// The CPUs that it may use; empty for all.
+    pub(crate) cpus: Box<[u16]>,
 }
 
 /// What could not be had.
@@ -38,6 +42,9 @@ impl Scheduling {
             let all = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE;
             note("vrrp_no_swap", mlockall(all).map_err(io::Error::from));
         }
+        if !self.cpus.is_empty() {
+            note("vrrp_cpu_affinity", set_affinity(&self.cpus));
+        }
         if let Some(nice) = self.nice {
             note("vrrp_priority", set_nice(nice));
         }
@@ -45,6 +52,15 @@ impl Scheduling {
             note("vrrp_rt_priority", set_realtime(priority));
         }
     }
+}
+
+/// sched_setaffinity(2) for the calling thread.
+fn set_affinity(cpus: &[u16]) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    for cpu in cpus {
+        set.set(usize::from(*cpu))?;
+    }
+    Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }
 
 /// setpriority(2); on Linux it is about the calling thread alone.

@@ -96,6 +96,8 @@ struct Service {
     options: Options,
     host: String,
     started: Instant,
+    /// When instances may begin: after `vrrp_startup_delay` and `vrrp_delay_after_boot`.
+    begin_at: Instant,
     /// What it runs with.
     configuration: Rc<Configuration>,
     /// Errors and warnings in it.

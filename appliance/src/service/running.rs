@@ -61,7 +61,8 @@ impl Service {
         let interface = configured.interface.as_ref().and_then(|name| self.interface_id(&name.value))?;
         let announce = plan::announce_config(configured, &self.configuration.model().global);
         let group = self.group_name(&configured.name).and_then(|name| self.group_id(&name));
-        let ties = Ties { tracks: self.tracks_of(configured), group, ..Ties::default() };
+        let start_delay = self.begin_at.since(clock::now());
+        let ties = Ties { tracks: self.tracks_of(configured), group, start_delay };
         plan::core_config(configured, interface, announce, ties)
     }
 

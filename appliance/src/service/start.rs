@@ -6,7 +6,9 @@ use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use locum_config::model::Global;
 use locum_config::{Configuration, LoadError, Model, Severity, Style};
+use locum_core::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::net::UnixListener;
@@ -123,6 +125,7 @@ pub(super) async fn start(
 
     let mut history = History::in_directory(&options.run_directory);
     let model = configuration.model();
+    let begin_at = begin_at(&model.global, clock::now());
     let (notifier, script_runs) = Notifier::start(model, &options.run_directory).await;
     history.retain(|name| model.instance(name).is_some());
     let mut interfaces = Vec::new();
@@ -141,6 +144,7 @@ pub(super) async fn start(
         configuration: Rc::clone(&configuration),
         host: machine::host_name(),
         started: clock::now(),
+        begin_at,
         findings: count(&configuration),
         reports_ready: Rc::new(reports_ready),
         engine: end,
@@ -237,6 +241,13 @@ pub(super) fn journal_entries(model: &Model, network: &Network) -> Vec<Entry> {
     entries.sort();
     entries.dedup();
     entries
+}
+
+/// When instances may begin, if the service starts at `now`. The clock counts from the boot of the system.
+fn begin_at(global: &Global, now: Instant) -> Instant {
+    let after_start = now + Duration::from_ms(u64::from(*global.startup_delay_ms));
+    let after_boot = Instant::ZERO + Duration::from_ms(u64::from(*global.delay_after_boot_ms));
+    after_start.max(after_boot)
 }
 
 fn lock(options: &Options) -> Result<Lock, StartError> {

@@ -1,13 +1,14 @@
 //! What `show` says about an instance.
 
 use locum_control::{
-    BlockStatus, Counters, InstanceStatus, MasterStatus, Mode, RunStatus, SecondMaster, SenderStatus, StandingBack,
-    Timers, TrackReading, TrackStatus, TransitionRecord, VipStatus,
+    BlockStatus, ChecksumFlavour, Counters, InstanceStatus, MasterStatus, Mode, RunStatus, SecondMaster, SenderStatus,
+    StandingBack, Timers, TrackReading, TrackStatus, TransitionRecord, VipStatus,
 };
 use locum_core::priority::{Contribution, Reading, Track};
 use locum_core::reject::RejectCounters;
 use locum_core::time::Instant;
-use locum_core::vocabulary::{Block, State};
+use locum_core::vocabulary::{Block, Family, State};
+use locum_core::wire::vrrp::Checksum;
 
 use super::Service;
 use super::instance::Instance;
@@ -85,6 +86,8 @@ impl Instance {
     ) -> InstanceStatus {
         let configured = &self.configured;
         let view = self.view.as_ref();
+        let is_version_3 = *configured.version == locum_config::model::Version::V3;
+        let has_flavours = is_version_3 && self.family() == Family::Ipv4;
         let us = |at: Instant| at.us();
         InstanceStatus {
             name: self.name().to_owned(),
@@ -128,7 +131,9 @@ impl Instance {
                 until_unix_ms: None,
             }),
             vips: self.vips(),
-            senders: view.map(|view| view.senders.iter().map(sender_status).collect()).unwrap_or_default(),
+            senders: view
+                .map(|view| view.senders.iter().map(|sender| sender_status(sender, has_flavours)).collect())
+                .unwrap_or_default(),
             second_master: view.and_then(|view| view.second).map(|second| SecondMaster {
                 address: second.address,
                 priority: second.priority,
@@ -184,8 +189,12 @@ impl Instance {
     }
 }
 
-fn sender_status(sender: &locum_core::router::Sender) -> SenderStatus {
+fn sender_status(sender: &locum_core::router::Sender, has_flavours: bool) -> SenderStatus {
     SenderStatus {
+        checksum: sender.checksum.filter(|_| has_flavours).map(|checksum| match checksum {
+            Checksum::Plain => ChecksumFlavour::Plain,
+            Checksum::PseudoHeader => ChecksumFlavour::PseudoHeader,
+        }),
         address: sender.address,
         priority: sender.priority,
         advert_interval_cs: sender.advert_interval_cs,

@@ -333,6 +333,7 @@ fn sender<'a>(senders: &'a mut Vec<SenderStatus>, mark: &AdvertMark) -> Option<&
         priority: mark.priority,
         advert_interval_cs: 0,
         first_heard_us: mark.at_us,
+        checksum: None,
         last_heard_us: 0,
         received: 0,
         late: 0,

@@ -130,6 +130,7 @@ fn peers() {
     let sender = |address: [u8; 4], priority| SenderStatus {
         address: address.into(),
         priority,
+        checksum: None,
         last_heard_us: BOOT_US - 300_000_000,
         late: 0,
         ..statuses::backup("x", 1).senders.remove(0)

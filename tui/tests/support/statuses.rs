@@ -105,6 +105,7 @@ pub fn backup(name: &str, vrid: u8) -> InstanceStatus {
             priority: 100,
             advert_interval_cs: 100,
             first_heard_us: BOOT_US - 600_000_000,
+            checksum: None,
             last_heard_us: BOOT_US,
             received: 600,
             late: 1,

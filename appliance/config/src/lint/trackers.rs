@@ -101,8 +101,8 @@ pub(super) fn weights(model: &Model, found: &mut Diagnostics) {
             } else if let Some(group) = ignored {
                 Diagnostic::new(&code::W023_WEIGHT, at, format!("`{name}` has weight {shown}, the instance is in a sync group"))
                     .label(format!("a member of `{}`", group.name.value))
-                    .why("Members of a group must not move one by one, so weights are ignored; only weight 0 (FAULT) counts.")
-                    .fix("track it in the group, or write `weight 0`")
+                    .why("It changes the priority of this member alone, and a group of unequal members takes over only while none of them hears a better master. keepalived leaves such a weight out.")
+                    .fix("track it in the group, where it counts for all members alike, or write `weight 0`")
             } else if !instance.preempt.value {
                 Diagnostic::new(&code::W023_WEIGHT, at, format!("`{name}` has weight {shown}, the instance `nopreempt`"))
                     .label("changes the priority only")

@@ -69,8 +69,8 @@ static KEYWORDS: &[Keyword] = &[
     supported("strict_mode", "1.2.20", SWITCH, "Holds the instance to the letter of the RFC: no unicast, no authentication, and more.").default("global_defs vrrp_strict"),
     supported("lower_prio_no_advert", "1.2.20", SWITCH, "A master that hears a lower priority does not answer with an advert.").default("off"),
     supported("higher_prio_send_advert", "1.3.5", SWITCH, "A master that hears a higher priority sends a last advert before it gives way.").default("off"),
-    not_yet("owner_ignore_adverts", "2.3.3", SWITCH, "With priority 255, adverts of others are ignored.", "adverts of others are heard as usual"),
-    not_yet("timer_expired_backup", "2.2.8", &[optional("PRIORITY", int(1, 254))], "With nopreempt: after a stall, goes to BACKUP when another router may have taken over.", "after a stall the adverts that arrived meanwhile are read first, then the timers count"),
+    supported("owner_ignore_adverts", "2.3.3", SWITCH, "With priority 255, adverts of others are ignored."),
+    supported("timer_expired_backup", "2.2.8", &[optional("PRIORITY", int(1, 254))], "With nopreempt: after a stall, goes to BACKUP when another router may have taken over."),
     renamed("thread_timer_expired", "2.3.2", "timer_expired_backup"),
     // Adverts and addresses of routers.
     supported("unicast_peer", "1.2.8", NONE, "Adverts go to these routers by unicast instead of to the multicast group.").opens(&UNICAST_PEERS),

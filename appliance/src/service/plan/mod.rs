@@ -102,11 +102,18 @@ pub(crate) fn core_config(
         answers_lower: !*instance.lower_priority_no_advert,
         ignores_link: *instance.ignore_own_link,
         owner_ignores_adverts: *instance.owner_ignore_adverts,
-        resigns_when_overdue: false,
+        resigns_when_overdue: resigns_when_overdue(instance),
         start_delay: ties.start_delay,
         tracks: ties.tracks,
         group: ties.group,
     })
+}
+
+/// Whether a stalled MASTER gives way (keepalived.conf(5), "timer_expired_backup"). One that preempts would take over
+/// again at once.
+fn resigns_when_overdue(instance: &Instance) -> bool {
+    let up_to = instance.timer_expired_backup.map(|priority| priority.value.unwrap_or(u8::MAX));
+    !*instance.preempt && up_to.is_some_and(|up_to| *instance.priority <= up_to)
 }
 
 /// When its addresses are announced.
@@ -171,6 +178,7 @@ pub(crate) fn scheduling(global: &model::Global) -> Scheduling {
         realtime: global.realtime_priority.as_ref().map(|priority| priority.value),
         nice: global.nice.as_ref().map(|nice| nice.value),
         lock_memory: *global.no_swap,
+        cpus: global.cpu_affinity.clone().into(),
     }
 }
 
