@@ -322,6 +322,7 @@ pub(super) fn why(socket: &Path, instance: String, json: bool) -> Exit {
         return print_json(&Why { schema: SCHEMA, instance: &status, outlook, transitions: &transitions });
     }
     let mut lines = heading(&status, crate::clock::now().us());
+    lines.push(format!("  priority {}", priority_sum(&status)));
     lines.push(format!("  {}", outlook(&status)));
     lines.push("History, newest first".into());
     let rows: Vec<_> = transitions
