@@ -220,3 +220,30 @@ fn edits(keyword: &str, value: &str) -> Vec<Edit> {
 fn change(keyword: &str, value: &str, lasts: Lasts) -> Verb {
     Verb::Change { edits: edits(keyword, value), lasts, confirm_within_s: None, revision: None, dry_run: false }
 }
+
+#[test]
+fn a_group_yields_as_one_and_comes_back_as_one() {
+    with_lab(&[Locum], |lab| {
+        let members = |number: u8, vip: &str| {
+            format!(
+                "vrrp_instance V{number} {{\n interface eth0\n virtual_router_id {number}\n priority 100\n \
+                 virtual_ipaddress {{\n {vip}\n }}\n}}\n"
+            )
+        };
+        let group = "vrrp_sync_group G {\n group {\n V1\n V2\n }\n}\n";
+        lab.start(A, &format!("{}{}{group}", members(1, "172.20.45.201/32"), members(2, "172.20.45.202/32")));
+        for name in ["V1", "V2"] {
+            lab.router(A).wait_state(name, State::Master, TAKEOVER_MAX);
+        }
+        let told = command(lab, "yield V1");
+        for name in ["V1", "V2"] {
+            assert!(told.contains(&format!("{name}: nobody has taken over, it is MASTER again")), "{told}");
+        }
+        lab.kill9(A);
+        lab.start_again(A);
+        for name in ["V1", "V2"] {
+            let status = lab.router(A).wait_state(name, State::Master, TAKEOVER_MAX);
+            assert_eq!(status.standing_back, None, "neither stands back after the restart");
+        }
+    });
+}

@@ -292,7 +292,11 @@ fn a_yield_that_nobody_follows_is_taken_back_by_the_whole_group() {
         assert_eq!(bench.command(id, Command::Yield { last_resort: true }), Ok(()));
     }
     assert_eq!([bench.state_of(first), bench.state_of(second)], [State::Backup; 2]);
+    bench.lines();
     bench.until(22_100_000);
     assert_eq!([bench.state_of(first), bench.state_of(second)], [State::Master; 2]);
+    // Both say so: whoever keeps a list of yields takes both off it.
+    let told = |line: &&std::string::String| line.contains("nobody took over within 2.0 s");
+    assert_eq!(bench.lines().iter().filter(told).count(), 2);
     assert_eq!(bench.set.router(second).unwrap().standing_back(), None);
 }
