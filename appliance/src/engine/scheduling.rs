@@ -74,7 +74,8 @@ fn set_nice(nice: i8) -> io::Result<()> {
 /// sched_setscheduler(2) for the calling thread.
 #[allow(unsafe_code, reason = "nix has no sched_setscheduler")]
 fn set_realtime(priority: u8) -> io::Result<()> {
-    let parameter = libc::sched_param { sched_priority: i32::from(priority) };
+    // The kernel's sched_param is this one number; musl's type has fields that no kernel reads.
+    let parameter = libc::c_int::from(priority);
     // SAFETY: the kernel only reads `parameter`, which lives until the call returns; 0 means the calling thread.
     let result = unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_RR, &raw const parameter) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
