@@ -19,6 +19,7 @@ mod framing;
 mod message;
 mod notification;
 mod outlook;
+mod statistics;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use locum_core::vocabulary::{Block, Cause, Family, State};
 pub use message::{Answer, Difference, DifferenceKind, ErrorCode, Hello, Item, Line, Refusal, Request, Role, Verb};
 pub use notification::{FifoStatus, MailStatus, NotifyStatus};
 pub use outlook::{headline, outlook, priority_sum};
+pub use statistics::rfc8347;
 pub use status::{
     BlockStatus, ChecksumFlavour, Counters, ForeignVrid, InstanceStatus, InterfaceStatus, MasterStatus, Mode,
     RunStatus, SecondMaster, SenderStatus, ServiceStatus, StandingBack, Timers, TrackReading, TrackStatus, VipStatus,

@@ -1,10 +1,11 @@
 //! `locum show` and `locum why`
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use locum_control::{
     ChecksumFlavour, Duration, InstanceStatus, InterfaceStatus, Item, Mode, NotifyStatus, SCHEMA, ServiceStatus, State,
-    TrackReading, TransitionRecord, Verb, headline, outlook, priority_sum,
+    TrackReading, TransitionRecord, Verb, headline, outlook, priority_sum, rfc8347,
 };
 use serde::Serialize;
 
@@ -17,6 +18,8 @@ struct Shown {
     service: Option<ServiceStatus>,
     interfaces: Vec<InterfaceStatus>,
     instances: Vec<InstanceStatus>,
+    /// The counters of each instance under the names of RFC 8347.
+    statistics: BTreeMap<String, BTreeMap<&'static str, u32>>,
 }
 
 /// What `why --json` prints.
@@ -45,6 +48,8 @@ pub(super) fn show(socket: &Path, instance: Option<String>, json: bool) -> Exit 
         }
     }
     if json {
+        let statistics = |status: &InstanceStatus| (status.name.clone(), rfc8347(&status.counters));
+        shown.statistics = shown.instances.iter().map(statistics).collect();
         return print_json(&shown);
     }
     let now_us = shown.service.as_ref().map_or(0, |service| service.now_us);

@@ -84,10 +84,8 @@ impl<S: Storage> VirtualRouter<S> {
             Decision::Reclaim => {
                 self.change_priority(now, out, |router| router.stands_back_since = None);
                 // With its group: for this member, too, nobody has taken over.
-                let cause = match cause {
-                    Cause::GroupMoved { .. } => Cause::NobodyTookOver { waited_us: now.since(self.since).us() },
-                    cause => cause,
-                };
+                let nobody = Cause::NobodyTookOver { waited_us: now.since(self.since).us() };
+                let cause = if matches!(cause, Cause::GroupMoved { .. }) { nobody } else { cause };
                 self.take_over(now, cause, out);
             }
             // One that has not begun yet has nothing to tell.
