@@ -15,7 +15,7 @@ use crate::theme::Look;
 
 pub(crate) use lane::Lane;
 pub(crate) use list::{Filter, List, Sort};
-pub(crate) use replica::{Instance, Replica};
+pub(crate) use replica::{Instance, OperatorRecord, Replica};
 
 /// How long a message stays, if no key is pressed meanwhile.
 const MESSAGE_US: u64 = 15_000_000;
@@ -102,6 +102,30 @@ impl Screen {
             Self::Instance => Context::Instance,
             Self::Peers => Context::Peers,
             Self::History => Context::History,
+        }
+    }
+}
+
+/// A line of the history.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Entry<'a> {
+    Transition(&'a TransitionRecord),
+    Operator(&'a OperatorRecord),
+}
+
+impl Entry<'_> {
+    pub(crate) const fn at_unix_ms(&self) -> u64 {
+        match self {
+            Self::Transition(record) => record.at_unix_ms,
+            Self::Operator(record) => record.at_unix_ms,
+        }
+    }
+
+    /// What a filter looks for.
+    fn words(&self) -> String {
+        match self {
+            Self::Transition(record) => format!("{} {} {}", record.instance, record.to, record.text),
+            Self::Operator(record) => format!("{} operator {}", record.who, record.text),
         }
     }
 }
@@ -250,18 +274,22 @@ impl Model {
     pub(crate) fn matches(&self) -> (usize, usize) {
         match self.screen {
             Screen::Overview => (self.list.names.len(), self.replica.instances.len()),
-            Screen::History => (self.history().count(), self.replica.history.len()),
+            Screen::History => (self.history().len(), self.replica.history.len() + self.replica.operator.len()),
             Screen::Instance | Screen::Peers => (0, 0),
         }
     }
 
-    /// The changes of state that the history shows, newest first.
-    pub(crate) fn history(&self) -> impl Iterator<Item = &TransitionRecord> {
+    /// What the history shows: changes of state and what operators did, newest first.
+    pub(crate) fn history(&self) -> Vec<Entry<'_>> {
+        let transitions = self.replica.history.iter().map(Entry::Transition);
+        let mut entries: Vec<Entry<'_>> =
+            transitions.chain(self.replica.operator.iter().map(Entry::Operator)).collect();
         let filter = &self.history_filter;
-        let shown = move |record: &&TransitionRecord| {
-            filter.is_empty() || filter.accepts(&format!("{} {} {}", record.instance, record.to, record.text))
-        };
-        self.replica.history.iter().rev().filter(shown)
+        entries.retain(|entry| filter.is_empty() || filter.accepts(&entry.words()));
+        // Where two happened in the same millisecond, the order in which they were told holds.
+        entries.reverse();
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.at_unix_ms()));
+        entries
     }
 
     /// Where the marked instance stands in the list.

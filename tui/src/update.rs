@@ -347,6 +347,10 @@ pub(crate) fn take(model: &mut Model, report: Report) {
                     model.refresh.all_at_us = now_us;
                 }
             }
+            Follow::AskAll => {
+                model.refresh.instances.clear();
+                model.refresh.all_at_us = now_us;
+            }
             Follow::Resync => model.refresh.resync = true,
             Follow::Stopping => model.say("the service stops", true),
         },

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!  bar      locum 0.1.0 on gw-a, up 3 d            connected
+//!  banner   what waits for a person: a change on trial, who stands back; absent where there is nothing
 //!  body     overview | instance | peers | history | help
 //!  status   lines of the program around the console
 //!  footer   a message, or the keys
 //! ```
 
+mod banner;
 mod dialog;
 mod frame;
 mod instance;

@@ -167,6 +167,10 @@ fn words_of(status: &InstanceStatus) -> String {
         // Writing to a string does not fail.
         let _ = write!(text, " {address}");
     }
+    if let Some(group) = &status.group {
+        text.push(' ');
+        text.push_str(group);
+    }
     for vip in &status.vips {
         text.push(' ');
         text.push_str(&vip.address);

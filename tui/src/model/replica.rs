@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use locum_control::{
-    AdvertMark, Event, Hello, InstanceStatus, InterfaceStatus, Item, MarkKind, MasterStatus, Notice, Role,
-    SenderStatus, ServiceStatus, State, Timers, TransitionRecord,
+    AdvertMark, ChangeRecord, Event, Hello, InstanceStatus, InterfaceStatus, Item, MarkKind, MasterStatus, Notice,
+    Role, RunStatus, SenderStatus, ServiceStatus, State, Timers, TransitionRecord,
 };
 
 use crate::clock::Clock;
@@ -21,6 +21,11 @@ const INTERFACES_MAX: usize = 256;
 /// Both families of each VRID.
 const FOREIGN_MAX: usize = 510;
 const HISTORY_MAX: usize = 1_000;
+const OPERATOR_MAX: usize = 200;
+const TRACKERS_MAX: usize = 64;
+const NOTIFIED_MAX: usize = 16;
+const LAST_LINES_MAX: usize = 4;
+const LINES_PER_CHANGE_MAX: usize = 64;
 /// Ours among them.
 const LANES_MAX: usize = 17;
 const MARKS_PER_LANE_MAX: usize = 600;
@@ -44,6 +49,8 @@ pub(crate) struct Replica {
     pub(crate) revision: u64,
     /// Changes of state, oldest first.
     pub(crate) history: VecDeque<TransitionRecord>,
+    /// What operators have done since this console attached, oldest first: the service does not tell it again.
+    pub(crate) operator: VecDeque<OperatorRecord>,
     /// Counts whole answers, to find out what is no longer there.
     generation: u64,
     lanes: usize,
@@ -60,6 +67,14 @@ pub(crate) struct Instance {
     /// What the service said of the second master when it was first heard: what differs, or who will give way.
     pub(crate) second_master: Option<String>,
     generation: u64,
+}
+
+/// Something that an operator did, or that ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OperatorRecord {
+    pub(crate) at_unix_ms: u64,
+    pub(crate) who: String,
+    pub(crate) text: String,
 }
 
 /// A network interface of the service.
@@ -85,7 +100,9 @@ pub(crate) enum Follow {
     Nothing,
     /// This instance has to be asked for again.
     Ask(String),
-    /// Everything has to.
+    /// All instances and the service itself have to.
+    AskAll,
+    /// Everything has to, and what happened meanwhile.
     Resync,
     /// The service stops.
     Stopping,
@@ -129,6 +146,7 @@ impl Replica {
                     host: clean(&service.host, NAME_CHARS_MAX),
                     version: clean(&service.version, NAME_CHARS_MAX),
                     configuration: clean(&service.configuration, TEXT_CHARS_MAX),
+                    on_trial: service.on_trial.map(cleaned_change),
                     ..*service
                 });
             }
@@ -212,8 +230,16 @@ impl Replica {
             | Event::PriorityChanged { .. }
             | Event::Notified { .. }
             | Event::HandoverEnded { .. } => name.map_or(Follow::Nothing, Follow::Ask),
-            // What it changed shows in the service's own status, or in that of any instance.
-            Event::Operator { .. } | Event::Lagged { .. } => Follow::Resync,
+            Event::Operator { who, text } => {
+                if self.operator.len() >= OPERATOR_MAX {
+                    self.operator.pop_front();
+                }
+                let (who, text) = (clean(&who, NAME_CHARS_MAX), clean(&text, TEXT_CHARS_MAX));
+                self.operator.push_back(OperatorRecord { at_unix_ms: notice.at_unix_ms, who, text });
+                // What it changed shows in the service's own status, or in that of any instance.
+                Follow::AskAll
+            }
+            Event::Lagged { .. } => Follow::Resync,
             Event::Stopping => Follow::Stopping,
         }
     }
@@ -364,6 +390,23 @@ fn cleaned_record(record: TransitionRecord) -> TransitionRecord {
     }
 }
 
+/// A change that a service tells of, cut to size.
+pub(crate) fn cleaned_change(record: ChangeRecord) -> ChangeRecord {
+    ChangeRecord {
+        who: clean(&record.who, NAME_CHARS_MAX),
+        what: record.what.iter().take(LINES_PER_CHANGE_MAX).map(|what| clean(what, TEXT_CHARS_MAX)).collect(),
+        ..record
+    }
+}
+
+fn clean_run(run: &mut RunStatus) {
+    run.result = clean(&run.result, TEXT_CHARS_MAX);
+    run.last_lines.truncate(LAST_LINES_MAX);
+    for text in &mut run.last_lines {
+        *text = clean(text, TEXT_CHARS_MAX);
+    }
+}
+
 fn cleaned(mut status: InstanceStatus) -> InstanceStatus {
     status.name = clean(&status.name, NAME_CHARS_MAX);
     status.interface = clean(&status.interface, NAME_CHARS_MAX);
@@ -379,6 +422,24 @@ fn cleaned(mut status: InstanceStatus) -> InstanceStatus {
         vip.error = vip.error.as_deref().map(|error| clean(error, TEXT_CHARS_MAX));
     }
     status.senders.truncate(SENDERS_MAX);
+    status.group = status.group.as_deref().map(|group| clean(group, NAME_CHARS_MAX));
+    status.trackers.truncate(TRACKERS_MAX);
+    for track in &mut status.trackers {
+        track.name = clean(&track.name, NAME_CHARS_MAX);
+        track.kind = clean(&track.kind, NAME_CHARS_MAX);
+        track.detail = clean(&track.detail, TEXT_CHARS_MAX);
+        if let Some(run) = &mut track.last {
+            clean_run(run);
+        }
+    }
+    let surplus = status.notified.len().saturating_sub(NOTIFIED_MAX);
+    status.notified.drain(..surplus);
+    for run in &mut status.notified {
+        for text in [&mut run.kind, &mut run.name, &mut run.script, &mut run.state] {
+            *text = clean(text, NAME_CHARS_MAX);
+        }
+        clean_run(&mut run.run);
+    }
     status.last_transition = status.last_transition.map(cleaned_record);
     status
 }

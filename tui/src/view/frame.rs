@@ -10,8 +10,11 @@ use crate::key::Key;
 use crate::model::{Connection, Filter, Model, Prompt, Typing};
 use crate::text::{fit, fit_end, span, width};
 use crate::theme::Tone;
-use crate::view::Room;
 use crate::view::pen::Pen;
+use crate::view::{Room, banner};
+
+/// From this height on there is a row for what a person should know on every screen.
+const BANNER_ROWS_MIN: u16 = 8;
 
 /// Draws the frame and returns what is inside it.
 pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) -> Rect {
@@ -20,6 +23,9 @@ pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) -> Rect {
     let first = body.bottom() - area.top();
     for (row, text) in (first..).zip(&model.extra_status) {
         Pen::new(buf, model.look, area, row).put(text, Tone::Text);
+    }
+    if body.y > area.y + 1 {
+        banner::render(model, area, buf);
     }
     footer(model, area, buf);
     body
@@ -30,7 +36,8 @@ pub(super) fn body(model: &Model, area: Rect) -> Rect {
     let status = u16::try_from(model.extra_status.len()).unwrap_or(0);
     // On a small screen the status lines give way to the list.
     let status = if area.height >= 8 + status { status } else { 0 };
-    Rect { y: area.y + 1.min(area.height), height: area.height.saturating_sub(2 + status), ..area }
+    let banner = u16::from(area.height >= BANNER_ROWS_MIN && !banner::pieces(model).is_empty());
+    Rect { y: area.y + (1 + banner).min(area.height), height: area.height.saturating_sub(2 + banner + status), ..area }
 }
 
 /// Whose console it is, how things stand, and whether it is connected.

@@ -1,5 +1,7 @@
 //! One instance: who says what on the wire, what will happen, and why it is as it is.
 
+mod follows;
+
 use locum_control::{Duration, InstanceStatus, Mode, State, headline, outlook};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -79,6 +81,7 @@ fn head(model: &Model, instance: &Instance, full: bool) -> Vec<Line> {
         (status.name.clone(), Tone::Key),
         (format!("  VRID {} on {}", status.vrid, status.interface), Tone::Text),
         (format!(", VRRPv{} {} {mode}", status.version, status.family), Tone::Subdued),
+        (status.group.as_ref().map_or_else(String::new, |group| format!(", group {group}")), Tone::Text),
     ];
     let mut state = vec![(status.state.to_string(), state_tone(status.state)), (format!(" for {since}"), Tone::Text)];
     if !full {
@@ -113,11 +116,17 @@ fn next(model: &Model, status: &InstanceStatus) -> Line {
     if let Some(at_us) = timers.handover_until_us {
         return line(format!("leaving: gives the addresses up in {} at the latest", left(at_us)), Tone::Warning);
     }
+    if let Some(at_us) = timers.start_at_us {
+        return line(format!("begins in {}: start delay, r ends it", left(at_us)), Tone::Warning);
+    }
     if let Some(at_us) = timers.preempt_at_us {
         let from = status.master.as_ref();
         let from = from.map_or_else(String::new, |master| format!(" from {} p{}", master.address, master.priority));
         let words = format!("takes over in {}{from}: preempt delay, r ends it", left(at_us));
         return line(words, Tone::Warning);
+    }
+    if status.standing_back.is_some() && status.state == State::Backup {
+        return line(headline(status), Tone::Warning);
     }
     match (status.state, timers.master_down_at_us) {
         (State::Backup, Some(at_us)) => {
@@ -153,7 +162,10 @@ fn details(model: &Model, instance: &Instance, width: u16) -> Vec<Line> {
     if let Some(detail) = instance.second_master.as_ref().filter(|_| status.second_master.is_some()) {
         labelled("second", wrap(detail, room), Tone::Warning, &mut lines);
     }
+    follows::standing(model, status, room, &mut lines);
+    follows::priority(status, room, &mut lines);
     addresses(status, &mut lines);
+    follows::trackers(status, now_us, room, &mut lines);
     transitions(model, status, room, &mut lines);
     if let Some(near) = instance.near_miss {
         let (silent, left) = (Duration::from_us(near.silent_us), Duration::from_us(near.left_us));
@@ -166,6 +178,7 @@ fn details(model: &Model, instance: &Instance, width: u16) -> Vec<Line> {
         ]);
     }
     senders(model, status, room, &mut lines);
+    follows::notified(status, now_us, room, &mut lines);
     counters(status, room, &mut lines);
     rejects(status, room, &mut lines);
     labelled("outlook", wrap(&outlook(status), room), Tone::Text, &mut lines);

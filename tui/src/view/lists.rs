@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::action::{self, Context};
 use crate::key::Key;
-use crate::model::Model;
+use crate::model::{Entry, Model};
 use crate::text::date_time;
 use crate::theme::Tone;
 use crate::view::overview::state_tone;
@@ -17,34 +17,39 @@ const KEY_CELLS: usize = 16;
 
 /// The changes of state of all instances, newest first.
 pub(super) fn history(model: &Model, area: Rect, buf: &mut Buffer) {
-    Pen::new(buf, model.look, area, 0).put("Changes of state, newest first (UTC)", Tone::Heading);
-    if model.replica.history.is_empty() {
+    Pen::new(buf, model.look, area, 0).put("Changes of state and orders, newest first (UTC)", Tone::Heading);
+    let entries = model.history();
+    if model.replica.history.is_empty() && model.replica.operator.is_empty() {
         Pen::new(buf, model.look, area, 2).skip(2).put("none yet", Tone::Text);
-    } else if model.history().next().is_none() {
+    } else if entries.is_empty() {
         Pen::new(buf, model.look, area, 2).skip(2).put("none with these words; Esc shows all", Tone::Text);
     }
-    draw_lines(&history_lines(model), model.scroll, model.look, below_head(area), buf);
+    draw_lines(&history_lines(model, &entries), model.scroll, model.look, below_head(area), buf);
 }
 
 pub(super) fn history_extent(model: &Model, area: Rect) -> Extent {
-    Extent { lines: model.history().count(), page: below_head(area).height.into() }
+    Extent { lines: model.history().len(), page: below_head(area).height.into() }
 }
 
-fn history_lines(model: &Model) -> Vec<Line> {
+fn history_lines(model: &Model, entries: &[Entry<'_>]) -> Vec<Line> {
     let now_ms = model.replica.clock.unix_ms(model.server_us());
     let name_cells =
         model.replica.history.iter().map(|record| record.instance.chars().count()).max().unwrap_or(0).min(20);
-    model
-        .history()
-        .map(|record| {
-            vec![
-                (format!("{} ", date_time(record.at_unix_ms, now_ms)), Tone::Subdued),
+    let entry_line = |entry: &Entry<'_>| {
+        let when = (format!("{} ", date_time(entry.at_unix_ms(), now_ms)), Tone::Subdued);
+        match entry {
+            Entry::Transition(record) => vec![
+                when,
                 (format!("{:<name_cells$.name_cells$} ", record.instance), Tone::Text),
                 (format!("{:<6} ", record.to.to_string()), state_tone(record.to)),
                 (record.text.clone(), Tone::Text),
-            ]
-        })
-        .collect()
+            ],
+            Entry::Operator(record) => {
+                vec![when, (format!("{}: ", record.who), Tone::Key), (record.text.clone(), Tone::Text)]
+            }
+        }
+    };
+    entries.iter().map(entry_line).collect()
 }
 
 /// The keys, those of the screen below the help first.

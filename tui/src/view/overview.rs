@@ -1,6 +1,6 @@
 //! A line for each instance, the worst first.
 
-use locum_control::{InstanceStatus, State, headline};
+use locum_control::{InstanceStatus, State, headline, priority_sum};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -74,6 +74,7 @@ pub(super) struct Widths {
     priority: usize,
     master: usize,
     health: usize,
+    group: usize,
     vips: usize,
     cause: usize,
 }
@@ -93,6 +94,7 @@ impl Widths {
             priority: widest(priority, 4, 8),
             master: widest(master, 6, 24),
             health: widest(health, 12, 17),
+            group: 0,
             vips: 0,
             cause: 0,
         };
@@ -111,6 +113,10 @@ impl Widths {
             }
         }
         if full {
+            let group = widest(|status| status.group.clone().unwrap_or_default(), 0, 12);
+            if group > 0 && widths.total() + 1 + group.max(5) <= room {
+                widths.group = group.max(5);
+            }
             let vips = widest(vips, 4, 36);
             if widths.total() + 1 + vips <= room {
                 widths.vips = vips;
@@ -133,6 +139,7 @@ impl Widths {
             self.priority,
             self.master,
             self.health,
+            self.group,
             self.vips,
             self.cause,
         ];
@@ -151,6 +158,7 @@ impl Widths {
             ("PRIO", self.priority),
             ("MASTER", self.master),
             ("RX/LATE/MISS", self.health),
+            ("GROUP", self.group),
             ("ADDRESSES", self.vips),
             ("LAST CHANGE", self.cause),
         ];
@@ -191,6 +199,9 @@ impl Widths {
         pen.column(&fit_end(&master(status), self.master), self.master, master_tone);
         if self.health > 0 {
             pen.column(&health(status), self.health, if troubled { Tone::Warning } else { Tone::Text });
+        }
+        if self.group > 0 {
+            pen.column(status.group.as_deref().unwrap_or("-"), self.group, Tone::Text);
         }
         if self.vips > 0 {
             pen.column(&vips(status), self.vips, Tone::Text);
@@ -268,6 +279,12 @@ fn detail_full(model: &Model, area: Rect, buf: &mut Buffer) {
         .put(&format!("{} ", status.state), state_tone(status.state))
         .put(&headline(status), if alarming { Tone::Warning } else { Tone::Text });
     let mut pen = Pen::new(buf, model.look, area, 2);
+    if status.effective_priority != status.priority {
+        pen.put("priority ", Tone::Subdued).put(&priority_sum(status), Tone::Text).put("; ", Tone::Subdued);
+    }
+    if let Some(group) = &status.group {
+        pen.put("group ", Tone::Subdued).put(group, Tone::Text).put("; ", Tone::Subdued);
+    }
     pen.put("addresses ", Tone::Subdued);
     let addresses: Vec<String> = status.vips.iter().map(|vip| vip.address.clone()).collect();
     pen.put(&if addresses.is_empty() { "none".to_owned() } else { addresses.join(" ") }, Tone::Text);

@@ -1,3 +1,4 @@
+mod following;
 mod readme;
 
 use std::time::Duration as StdDuration;
