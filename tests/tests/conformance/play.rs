@@ -81,7 +81,7 @@ impl Stage {
                 self.id = Some(inserted.unwrap_or_else(|(error, _)| panic!("{error}")));
             }
             "advert" => self.advert(rest),
-            "stop" => self.set.handle_stop(at, self.id.expect("it was started")),
+            "stop" => self.set.handle_shutdown(at),
             "link" => self.set.handle_link(at, ETH0, if rest == "up" { Link::Up } else { Link::Down }),
             "senders" => self.senders(),
             _ => panic!("{verb}: no such input"),
