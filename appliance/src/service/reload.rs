@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use locum_config::model::SyncGroup;
 use locum_config::{Configuration, Model, Style};
 use locum_control::{Difference, DifferenceKind, ErrorCode, Item};
 use locum_core::router::ConfigError;
@@ -15,6 +14,7 @@ use locum_core::vocabulary::{Cause, State};
 use super::answers::Outcome;
 use super::clients::ClientId;
 use super::instance::Instance;
+use super::plan::ties;
 use super::{Service, compare, plan, running, start};
 use crate::engine::Sizes;
 use crate::engine::link::Order;
@@ -34,7 +34,14 @@ impl Service {
             self.apply(new).await?;
             self.set_base(file, &dropped);
         }
-        let text = summary(&differences, self.configuration.model().instances.len(), dry_run);
+        let mut text = summary(&differences, self.configuration.model().instances.len(), dry_run);
+        match self.changes.unsaved() {
+            0 => {}
+            1 => text.push_str("; 1 change at run time stays on top of the file, see `locum changes`"),
+            count => {
+                text.push_str(&format!("; {count} changes at run time stay on top of the file, see `locum changes`"))
+            }
+        }
         if let Some(asking) = self.clients.get_mut(client) {
             for difference in differences {
                 asking.item(id, Item::Difference(difference));
@@ -71,7 +78,7 @@ impl Service {
         let new = machine::load(&self.options.configuration, interfaces).map_err(|error| refused(error.to_string()))?;
         if new.has_errors() {
             let (errors, _) = start::count(&new);
-            let mut text = new.render_text(Style { color: false, width: 100 });
+            let mut text = new.render_errors(Style { color: false, width: 100 });
             if let Some((cut, _)) = text.char_indices().find(|(at, _)| *at >= DIAGNOSTICS_MAX) {
                 text.truncate(cut);
                 text.push_str("\n…");
@@ -145,6 +152,7 @@ impl Service {
             }
         }
         self.sort_instances();
+        self.follow_firewall();
         for gone in before.instances.iter().filter(|instance| after.instance(&instance.name).is_none()) {
             let known = self.instances.iter().find(|instance| instance.name() == gone.name.value);
             let from = known.map_or(State::Init, |instance| instance.state);
@@ -191,10 +199,8 @@ impl Service {
 
     /// Instances that changed their sync group.
     fn regroup(&mut self, before: &Model, after: &Model) {
-        let group = |model: &Model, instance: &str| {
-            let has = |group: &&SyncGroup| group.members.iter().any(|name| name.value == instance);
-            model.sync_groups.iter().filter(|group| !group.broken).find(has).map(|group| group.name.value.clone())
-        };
+        let group =
+            |model: &Model, instance: &str| ties::sync_group(model, instance).map(|group| group.name.value.clone());
         let moved = self.instances.iter().filter_map(|instance| {
             let name = instance.name();
             after.instance(name)?;
