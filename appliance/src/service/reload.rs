@@ -152,7 +152,6 @@ impl Service {
             }
         }
         self.sort_instances();
-        self.follow_firewall();
         for gone in before.instances.iter().filter(|instance| after.instance(&instance.name).is_none()) {
             let known = self.instances.iter().find(|instance| instance.name() == gone.name.value);
             let from = known.map_or(State::Init, |instance| instance.state);
