@@ -20,22 +20,25 @@ pub(super) fn reload(socket: &Path, dry_run: bool, json: bool) -> Exit {
         Ok(answer) => answer,
         Err(exit) => return exit,
     };
-    let differences: Vec<_> = items
-        .into_iter()
-        .filter_map(|item| match item {
-            Item::Difference(difference) => Some(difference),
-            Item::Service(_)
-            | Item::Interface(_)
-            | Item::Instance(_)
-            | Item::Transition(_)
-            | Item::Notice(_)
-            | Item::Change(_) => None,
-        })
-        .collect();
+    let differences = differences(items);
     if json {
         return print_json(&Reload { schema: SCHEMA, dry_run, differences: &differences, result: &result });
     }
     print(&format!("{}{result}\n", lines(&differences)))
+}
+
+/// Of an answer, what it says about changes.
+pub(super) fn differences(items: Vec<Item>) -> Vec<Difference> {
+    let difference = |item| match item {
+        Item::Difference(difference) => Some(difference),
+        Item::Service(_)
+        | Item::Interface(_)
+        | Item::Instance(_)
+        | Item::Transition(_)
+        | Item::Notice(_)
+        | Item::Change(_) => None,
+    };
+    items.into_iter().filter_map(difference).collect()
 }
 
 /// A line for each change.

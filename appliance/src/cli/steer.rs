@@ -52,20 +52,7 @@ pub(super) fn steer(socket: &Path, what: Steer) -> Exit {
         Ok(answer) => answer,
         Err(exit) => return exit,
     };
-    print(&format!("{}{done}\n", reload::lines(&differences(items))))
-}
-
-fn differences(items: Vec<Item>) -> Vec<locum_control::Difference> {
-    let difference = |item| match item {
-        Item::Difference(difference) => Some(difference),
-        Item::Service(_)
-        | Item::Interface(_)
-        | Item::Instance(_)
-        | Item::Transition(_)
-        | Item::Notice(_)
-        | Item::Change(_) => None,
-    };
-    items.into_iter().filter_map(difference).collect()
+    print(&format!("{}{done}\n", reload::lines(&reload::differences(items))))
 }
 
 fn change(socket: &Path, edit: Edit, how: How) -> Verb {

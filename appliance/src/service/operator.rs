@@ -226,30 +226,12 @@ impl Service {
 
     /// What follows for a yield from a change of state.
     pub(super) fn follow_yield(&mut self, name: &str, cause: Cause) {
-        let text = match cause {
-            Cause::NobodyTookOver { .. } => format!("{name}: nobody has taken over, it is MASTER again"),
-            Cause::YieldEnded => format!("{name}: the yield was taken back"),
-            Cause::StartOwner
-            | Cause::Start
-            | Cause::NobodyHeard { .. }
-            | Cause::MasterSilent { .. }
-            | Cause::PriorityZero { .. }
-            | Cause::WePreempt { .. }
-            | Cause::Resumed { .. }
-            | Cause::PreemptedBy { .. }
-            | Cause::TieLost { .. }
-            | Cause::Blocked { .. }
-            | Cause::Recovered { .. }
-            | Cause::TrackerFailed { .. }
-            | Cause::TrackerRecovered { .. }
-            | Cause::GroupMoved { .. }
-            | Cause::Reconfigured
-            | Cause::Removed
-            | Cause::Yielded
-            | Cause::Taken { .. }
-            | Cause::HeldUp { .. }
-            | Cause::Shutdown
-            | Cause::Killed => return,
+        let text = if matches!(cause, Cause::NobodyTookOver { .. }) {
+            format!("{name}: nobody has taken over, it is MASTER again")
+        } else if cause == Cause::YieldEnded {
+            format!("{name}: the yield was taken back")
+        } else {
+            return;
         };
         if let Err(error) = self.yields.end(&[name.to_owned()]) {
             log::error!("yields: {error}");
