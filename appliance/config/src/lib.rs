@@ -141,8 +141,18 @@ impl Configuration {
     /// All diagnostics as text, with the lines in question. Passwords in them are shown as asterisks.
     #[must_use]
     pub fn render_text(&self, style: Style) -> String {
+        self.render(style, self.diagnostics.iter())
+    }
+
+    /// The errors alone as text, as [`Configuration::render_text`] shows them: why something was refused.
+    #[must_use]
+    pub fn render_errors(&self, style: Style) -> String {
+        self.render(style, self.diagnostics.iter().filter(|found| found.severity() == Severity::Error))
+    }
+
+    fn render<'a>(&'a self, style: Style, diagnostics: impl Iterator<Item = &'a Diagnostic>) -> String {
         let mut text = String::new();
-        for found in &self.diagnostics {
+        for found in diagnostics {
             text.push_str(&diagnostic::render::text(&self.sources, &self.secrets, found, style));
             text.push_str("\n\n");
         }

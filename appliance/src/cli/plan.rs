@@ -2,7 +2,9 @@
 //! the core on simulated time.
 
 mod compare;
+mod follow;
 mod group;
+mod weigh;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -12,9 +14,11 @@ use locum_core::time::Duration;
 use serde::Serialize;
 
 use self::compare::{Finding, compare, compare_sync_groups};
+use self::follow::Priorities;
 use self::group::{AddressFrom, Group, Node, groups};
 use self::world::{TooLong, World, settling_time};
 use super::{Exit, complain, print, print_json, table};
+use crate::service::ties;
 
 /// Nodes that a plan takes; made-up addresses end there, and no group of routers is larger.
 const NODES_MAX: usize = 64;
@@ -50,6 +54,9 @@ struct MemberPlan {
     instance: String,
     interface: Option<String>,
     priority: u8,
+    /// The priority that counts while all that it follows is well.
+    effective_priority: u8,
+    sync_group: Option<String>,
     preempt: bool,
     address: String,
     address_from: AddressFrom,
@@ -141,7 +148,7 @@ fn load(file: &Path) -> Result<Node, String> {
 fn make(nodes: &[Node]) -> Result<Plan, TooLong> {
     let groups = groups(nodes);
     let settling = settling_time(&groups);
-    let mut world = World::new(&groups, nodes.len());
+    let mut world = World::new(&groups, nodes);
     start_all(&mut world, nodes.len());
     world.run(settling)?;
     let outcome = |world: &World<'_, '_>, group: usize, before_us: u64| {
@@ -153,7 +160,7 @@ fn make(nodes: &[Node]) -> Result<Plan, TooLong> {
     let starts: Vec<Outcome> = (0..groups.len()).map(|group| outcome(&world, group, 0)).collect();
     let mut failures: Vec<Vec<Failure>> = groups.iter().map(|_| Vec::new()).collect();
     for (node, name) in nodes.iter().enumerate().map(|(index, node)| (index, &node.name)) {
-        let mut world = settled(&groups, nodes.len(), settling)?;
+        let mut world = settled(&groups, nodes, settling)?;
         let held: Vec<(bool, u64)> = (0..groups.len())
             .map(|group| (world.masters(group).contains(&node), world.since_advert_us(node, group)))
             .collect();
@@ -165,7 +172,7 @@ fn make(nodes: &[Node]) -> Result<Plan, TooLong> {
         world.start(node);
         world.run(settling)?;
         let returns: Vec<Outcome> = (0..groups.len()).map(|group| outcome(&world, group, 0)).collect();
-        let mut world = settled(&groups, nodes.len(), settling)?;
+        let mut world = settled(&groups, nodes, settling)?;
         world.stop(node);
         world.run(settling)?;
         let stops = (0..groups.len()).map(|group| outcome(&world, group, 0));
@@ -176,7 +183,8 @@ fn make(nodes: &[Node]) -> Result<Plan, TooLong> {
             }
         }
     }
-    let findings = compare_sync_groups(&groups, nodes);
+    let mut findings = compare_sync_groups(&groups, nodes);
+    findings.extend(weigh::sync_groups(&groups, nodes));
     let plans = groups.iter().zip(starts).zip(failures);
     let groups = plans.map(|((group, start), failures)| group_plan(group, nodes, start, failures)).collect();
     Ok(Plan { schema: 1, nodes: nodes.iter().map(|node| node.name.clone()).collect(), findings, groups })
@@ -189,9 +197,9 @@ fn start_all(world: &mut World<'_, '_>, nodes: usize) {
 }
 
 /// All nodes up, and nothing more to happen; what happens from here on is counted.
-fn settled<'g, 'n>(groups: &'g [Group<'n>], nodes: usize, settling: Duration) -> Result<World<'g, 'n>, TooLong> {
+fn settled<'g, 'n>(groups: &'g [Group<'n>], nodes: &'n [Node], settling: Duration) -> Result<World<'g, 'n>, TooLong> {
     let mut world = World::new(groups, nodes);
-    start_all(&mut world, nodes);
+    start_all(&mut world, nodes.len());
     world.run(settling)?;
     world.restart_watches();
     Ok(world)
@@ -206,16 +214,20 @@ fn group_plan(group: &Group<'_>, nodes: &[Node], start: Outcome, failures: Vec<F
             vips.push(vip);
         }
     }
-    let members = group.members.iter().map(|member| MemberPlan {
-        node: nodes.get(member.node).map(|node| node.name.clone()).unwrap_or_default(),
-        instance: member.instance.name.value.clone(),
-        interface: member.instance.interface.as_ref().map(|interface| interface.value.clone()),
-        priority: *member.instance.priority,
-        preempt: *member.instance.preempt,
-        address: member.address.to_string(),
-        address_from: member.address_from,
-        broken: member.instance.broken,
-    });
+    let of = group.members.iter().filter_map(|member| Some((member, nodes.get(member.node)?)));
+    let members =
+        of.map(|(member, node)| (member, node, node.configuration.model())).map(|(member, node, model)| MemberPlan {
+            node: node.name.clone(),
+            instance: member.instance.name.value.clone(),
+            interface: member.instance.interface.as_ref().map(|interface| interface.value.clone()),
+            priority: *member.instance.priority,
+            effective_priority: Priorities::of(model, member.instance).effective(),
+            sync_group: ties::sync_group(model, &member.instance.name).map(|sync| sync.name.value.clone()),
+            preempt: *member.instance.preempt,
+            address: member.address.to_string(),
+            address_from: member.address_from,
+            broken: member.instance.broken,
+        });
     GroupPlan {
         vrid: first.map_or(0, |first| *first.vrid),
         family: first.map_or_else(String::new, |first| first.family.to_string()),
@@ -245,9 +257,15 @@ fn text(plan: &Plan) -> String {
                 member.node.clone(),
                 member.instance.clone(),
                 member.interface.clone().unwrap_or_else(|| "-".to_owned()),
-                format!("{}{}", member.priority, if member.preempt { "" } else { " nopreempt" }),
+                format!("{}{}", priority(member), if member.preempt { "" } else { " nopreempt" }),
                 format!("{}{note}", member.address),
             ]);
+        }
+        let synced = group.members.iter().any(|member| member.sync_group.is_some());
+        for (at, row) in rows.iter_mut().enumerate().filter(|_| synced) {
+            let member = at.checked_sub(1).and_then(|at| group.members.get(at));
+            let cell = member.map_or("SYNC GROUP", |member| member.sync_group.as_deref().unwrap_or("-"));
+            row.insert(4, cell.to_owned());
         }
         text.push_str(&table::render(&rows));
         findings(&mut text, &group.findings);
@@ -270,6 +288,15 @@ fn text(plan: &Plan) -> String {
         count(Severity::Warning)
     ));
     text
+}
+
+/// `80`, or `100 (base 80)` where what it follows counts.
+fn priority(member: &MemberPlan) -> String {
+    if member.effective_priority == member.priority {
+        member.priority.to_string()
+    } else {
+        format!("{} (base {})", member.effective_priority, member.priority)
+    }
 }
 
 fn findings(text: &mut String, findings: &[Finding]) {

@@ -1,14 +1,15 @@
 //! What instances follow, trackers and each other: into the engine, and into words.
 
-use locum_config::model::{self, SyncGroup, TrackedBy, Weight};
-use locum_core::priority::{self, Contribution, Reading, Track, TrackerId, WEIGHT_MAX};
+use locum_config::model;
+use locum_core::priority::{Contribution, Reading, Track, TrackerId};
 use locum_core::router::GroupId;
 use locum_core::vocabulary::{Block, Cause, Family, State};
 
 use super::Service;
 use super::instance::Instance;
+use super::plan::ties;
 use crate::engine::link::Order;
-use crate::track::{Kind, Report};
+use crate::track::Report;
 
 impl Service {
     /// A tracker says something else.
@@ -37,48 +38,17 @@ impl Service {
         self.trackers.ids().last().map_or(0, |last| usize::from(last.0) + 1)
     }
 
-    /// What an instance follows: its own trackers and those of its group.
+    /// What an instance follows, of what is there to be followed.
     pub(super) fn tracks_of(&self, instance: &model::Instance) -> Box<[Track]> {
-        let group = self.group_model(&instance.name);
-        let tracks = std::iter::once(&instance.tracks).chain(group.map(|group| &group.tracks));
-        let mut found: Vec<Track> = Vec::new();
-        for (kind, by) in tracks.flat_map(|tracks| Kind::ALL.map(|kind| (kind, kind.followed(tracks)))) {
-            for tracked in by {
-                let Some(tracker) = self.trackers.id(kind, &tracked.name.value) else { continue };
-                // One that the instance and its group both follow counts once, as the instance says.
-                if !found.iter().any(|track| track.tracker == tracker) {
-                    found.push(Track { tracker, weight: self.weight_of(kind, tracked) });
-                }
-            }
-        }
-        found.into()
-    }
-
-    /// The weight of a tracker: that of the line that names it, else that of its own block.
-    fn weight_of(&self, kind: Kind, tracked: &TrackedBy) -> priority::Weight {
-        let (model, name) = (self.configuration.model(), tracked.name.value.as_str());
-        let own = || match kind {
-            Kind::Interface => None,
-            Kind::Script => model.scripts.iter().find(|known| known.name.value == name).map(|known| known.weight),
-            Kind::File => model.track_files.iter().find(|known| known.name.value == name).map(|known| known.weight),
-            Kind::Process => {
-                model.track_processes.iter().find(|known| known.name.value == name).map(|known| known.weight)
-            }
-            Kind::Probe => model.probes.iter().find(|known| known.name.value == name).map(|known| known.weight),
-        };
-        let Weight { value, reverse } = tracked.weight.or_else(own).unwrap_or_default();
-        let max = i32::from(WEIGHT_MAX);
-        priority::Weight { value: i16::try_from(value.clamp(-max, max)).unwrap_or_default(), reverse }
-    }
-
-    fn group_model(&self, instance: &str) -> Option<&SyncGroup> {
-        let has = |group: &&SyncGroup| group.members.iter().any(|member| member.value == instance);
-        self.configuration.model().sync_groups.iter().filter(|group| !group.broken).find(has)
+        let follows = ties::follows(self.configuration.model(), instance).into_iter();
+        let track =
+            |it: ties::Follows<'_>| Some(Track { tracker: self.trackers.id(it.kind, it.name)?, weight: it.weight });
+        follows.filter_map(track).collect()
     }
 
     /// The name of an instance's sync group.
     pub(super) fn group_name(&self, instance: &str) -> Option<String> {
-        self.group_model(instance).map(|group| group.name.value.clone())
+        ties::sync_group(self.configuration.model(), instance).map(|group| group.name.value.clone())
     }
 
     /// The engine's number of a sync group.

@@ -59,7 +59,7 @@ use self::kernel::recovery::remove_left_behind;
 use self::network::{Monitor, Network};
 use self::operator::Handovers;
 use self::plan::Placements;
-pub(crate) use self::plan::{Ties, core_config};
+pub(crate) use self::plan::{Ties, core_config, ties};
 pub(crate) use self::start::StartError;
 use self::yields::Yields;
 use crate::clock;

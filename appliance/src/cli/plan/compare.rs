@@ -1,5 +1,6 @@
 //! What does not fit together in the configurations of one virtual router.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -7,7 +8,10 @@ use locum_config::Severity;
 use locum_config::model::{Authentication, Family, Instance, Version, VirtualAddress};
 use serde::Serialize;
 
+use super::follow::Priorities;
 use super::group::{AddressFrom, Group, Node};
+use super::weigh;
+use crate::service::ties;
 
 /// Something that does not fit together.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -16,7 +20,7 @@ pub(super) struct Finding {
     /// What, with the nodes.
     pub(super) message: String,
     /// What comes of it, and what to do.
-    pub(super) help: &'static str,
+    pub(super) help: Cow<'static, str>,
 }
 
 /// Compares the members of a group.
@@ -34,42 +38,50 @@ pub(super) fn compare(group: &Group<'_>, nodes: &[Node]) -> Vec<Finding> {
     found.addresses();
     found.peers();
     found.elections();
+    found.list.extend(weigh::weights(group, nodes));
     found.list
 }
 
 /// Compares which virtual routers move together.
 pub(super) fn compare_sync_groups(groups: &[Group<'_>], nodes: &[Node]) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for group in groups {
+    // What is to be said, and of which VRIDs: it is the same for all members of a group.
+    let mut differing: BTreeMap<String, BTreeSet<u8>> = BTreeMap::new();
+    for group in groups.iter().filter(|group| group.members.len() > 1) {
         let mut together: BTreeMap<Vec<u8>, Vec<&str>> = BTreeMap::new();
         for member in &group.members {
             let Some(node) = nodes.get(member.node) else { continue };
             let model = node.configuration.model();
-            let name = &member.instance.name.value;
-            let sync = model.sync_groups.iter().find(|sync| sync.members.iter().any(|it| it.value == *name));
+            let sync = ties::sync_group(model, &member.instance.name);
             let members = sync.map(|sync| sync.members.as_slice()).unwrap_or_default();
             let vrids: BTreeSet<u8> =
                 members.iter().filter_map(|member| model.instance(&member.value)).map(|it| *it.vrid).collect();
             together.entry(vrids.into_iter().collect()).or_default().push(&node.name);
         }
-        if together.len() > 1 && group.members.len() > 1 {
-            let vrid = group.members.first().map_or(0, |member| *member.instance.vrid);
-            found.push(Finding {
-                severity: Severity::Warning,
-                message: format!(
-                    "VRID {vrid} is in different sync groups: {}",
-                    listed(together.iter().map(|(vrids, nodes)| {
-                        let with: Vec<String> = vrids.iter().map(u8::to_string).collect();
-                        let with =
-                            if with.is_empty() { "none".to_owned() } else { format!("VRIDs {}", with.join(" ")) };
-                        (with, nodes.clone())
-                    }))
-                ),
-                help: "What moves together on one router must move together on the others.",
-            });
+        if together.len() > 1 {
+            let shown = listed(together.iter().map(|(vrids, nodes)| {
+                let with = if vrids.is_empty() { "none".to_owned() } else { numbers("VRID", vrids) };
+                (with, nodes.clone())
+            }));
+            differing.entry(shown).or_default().extend(group.members.first().map(|member| *member.instance.vrid));
         }
     }
-    found
+    let finding = |(shown, vrids): (String, BTreeSet<u8>)| {
+        let vrids: Vec<u8> = vrids.into_iter().collect();
+        let are = if vrids.len() == 1 { "is" } else { "are" };
+        Finding {
+            severity: Severity::Warning,
+            message: format!("{} {are} in different sync groups: {shown}", numbers("VRID", &vrids)),
+            help: "What moves together on one router must move together on the others.".into(),
+        }
+    };
+    differing.into_iter().map(finding).collect()
+}
+
+/// `VRID 45`, `VRIDs 45 46`
+fn numbers(what: &str, numbers: &[u8]) -> String {
+    let plural = if numbers.len() == 1 { "" } else { "s" };
+    let numbers: Vec<String> = numbers.iter().map(u8::to_string).collect();
+    format!("{what}{plural} {}", numbers.join(" "))
 }
 
 struct Findings<'g, 'n> {
@@ -84,7 +96,7 @@ impl<'n> Findings<'_, 'n> {
     }
 
     fn push(&mut self, severity: Severity, message: String, help: &'static str) {
-        self.list.push(Finding { severity, message, help });
+        self.list.push(Finding { severity, message, help: help.into() });
     }
 
     /// Says who has which value, where they are not all the same.
@@ -234,7 +246,9 @@ impl<'n> Findings<'_, 'n> {
     fn elections(&mut self) {
         let mut priorities: BTreeMap<u8, Vec<&str>> = BTreeMap::new();
         for member in &self.group.members {
-            priorities.entry(*member.instance.priority).or_default().push(self.name(member.node));
+            let Some(node) = self.nodes.get(member.node) else { continue };
+            let effective = Priorities::of(node.configuration.model(), member.instance).effective();
+            priorities.entry(effective).or_default().push(&node.name);
         }
         for (priority, nodes) in priorities.into_iter().filter(|(_, nodes)| nodes.len() > 1) {
             let (severity, help) = if priority == 255 {

@@ -157,3 +157,117 @@ fn two_groups_on_the_same_nodes_stay_two() {
         plan.groups.iter().map(|group| group.failures.first().unwrap().fails.masters.join(" ")).collect();
     assert_eq!(a_fails, ["b", "b"]);
 }
+
+/// Two instances as of a router towards two networks, with what else stands in the file.
+fn two(name: &str, priorities: [u8; 2], lines: &str, blocks: &str) -> Node {
+    let instance = |name: &str, vrid: u8, priority: u8| {
+        format!(
+            "vrrp_instance {name} {{\nstate BACKUP\ninterface eth{vrid}\nvirtual_router_id {vrid}\npriority {priority}\n{lines}\nvirtual_ipaddress {{\n10.0.{vrid}.1/24\n}}\n}}\n"
+        )
+    };
+    let [inside, outside] = priorities;
+    let text = format!("{}{}{blocks}", instance("INSIDE", 1, inside), instance("OUTSIDE", 2, outside));
+    Node { name: name.to_owned(), configuration: check(name, text.as_bytes(), &Surroundings::default()) }
+}
+
+const SYNC: &str = "vrrp_sync_group BOTH {\ngroup {\nINSIDE\nOUTSIDE\n}\n}\n";
+
+fn with_check(name: &str, priority: u8, weight: &str) -> Node {
+    two(
+        name,
+        [priority; 2],
+        "track_script {\nuplink\n}",
+        &format!("vrrp_script uplink {{\nscript \"/bin/true\"\n{weight}\n}}\n"),
+    )
+}
+
+fn masters_at_start(plan: &Plan) -> Vec<String> {
+    plan.groups.iter().map(|group| group.start.masters.join(" ")).collect()
+}
+
+#[test]
+fn members_of_a_sync_group_move_together() {
+    // By themselves the instances would go to different routers; the group goes to the one that has both.
+    let plan = make(&[two("a", [100, 80], "", ""), two("b", [90, 90], "", "")]).unwrap();
+    assert_eq!(masters_at_start(&plan), ["a", "b"]);
+    let plan = make(&[two("a", [100, 80], "", SYNC), two("b", [90, 90], "", SYNC)]).unwrap();
+    let [inside, outside] = masters_at_start(&plan).try_into().unwrap();
+    assert_eq!(inside, outside);
+    assert_eq!(
+        plan.findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(),
+        [
+            "the priorities give members of sync group BOTH on a to different routers: VRID 1 to a (100), VRID 2 to b (90)",
+            "the priorities give members of sync group BOTH on b to different routers: VRID 1 to a (100), VRID 2 to b (90)",
+        ]
+    );
+    let plan = make(&[two("a", [100, 100], "", SYNC), two("b", [90, 90], "", SYNC)]).unwrap();
+    assert_eq!((masters_at_start(&plan), plan.findings.len()), (vec!["a".to_owned(), "a".to_owned()], 0));
+    assert!(plan.groups.iter().all(|group| group.failures.first().unwrap().fails.masters == ["b"]));
+}
+
+#[test]
+fn sync_groups_that_differ_are_said_once() {
+    let plan = make(&[two("a", [100, 100], "", SYNC), two("b", [90, 90], "", "")]).unwrap();
+    assert_eq!(
+        plan.findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(),
+        ["VRIDs 1 2 are in different sync groups: none (b), VRIDs 1 2 (a)"]
+    );
+}
+
+#[test]
+fn a_weight_above_0_counts_while_all_is_well() {
+    let plan = make(&[with_check("a", 80, "weight 30"), two("b", [100, 100], "", "")]).unwrap();
+    assert_eq!(masters_at_start(&plan), ["a", "a"]);
+    let member = plan.groups.first().unwrap().members.first().unwrap();
+    assert_eq!((member.priority, member.effective_priority), (80, 110));
+    assert!(text(&plan).contains("110 (base 80)"), "{}", text(&plan));
+    assert_eq!(messages(plan.groups.first().unwrap()), [""; 0]);
+}
+
+#[test]
+fn a_weight_that_loses_no_election_is_said_with_the_arithmetic() {
+    let of = |weight: &str, b: u8| {
+        let plan = make(&[with_check("a", 100, weight), two("b", [b, b], "", "")]).unwrap();
+        let group = plan.groups.into_iter().next().unwrap();
+        group.findings.into_iter().map(|found| format!("{}\n{}", found.message, found.help)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of("weight -10", 80),
+        ["when script uplink fails on a, 100 - 10 (script uplink) = 90 is left, and b has 80: a stays MASTER\n\
+          Write weight -21 or lower, or 0 for FAULT."]
+    );
+    // An equal priority leaves the MASTER alone (RFC 9568 section 6.4.2).
+    assert_eq!(
+        of("weight -20", 80),
+        ["when script uplink fails on a, 100 - 20 (script uplink) = 80 is left, and b has 80: a stays MASTER\n\
+          Write weight -21 or lower, or 0 for FAULT."]
+    );
+    assert_eq!(of("weight -21", 80), [""; 0]);
+    assert_eq!(of("weight 0", 80), [""; 0]);
+    assert_eq!(
+        of("weight 10", 80),
+        ["when script uplink fails on a, 100 is left, and b has 80: a stays MASTER\n\
+          Lower the priority itself by 21 at least, and raise the weight by as much; or write weight 0 for FAULT."]
+    );
+    let beyond = of("weight 200", 80);
+    assert_eq!(
+        beyond.first().unwrap(),
+        "a: 100 + 200 (script uplink) = 300, held at 254\n\
+         The part beyond the bound does not count; choose priority and weights so that all sums stay from 1 to 254."
+    );
+}
+
+#[test]
+fn a_reversed_tracker_is_well_while_it_fails() {
+    let plan = make(&[with_check("a", 100, "weight 0 reverse"), two("b", [80, 80], "", "")]).unwrap();
+    assert_eq!(masters_at_start(&plan), ["a", "a"]);
+}
+
+#[test]
+fn what_a_plan_says_is_told_to_programs_too() {
+    let plan = make(&[two("a", [100, 100], "", SYNC), with_check("b", 80, "weight 5")]).unwrap();
+    let value = serde_json::to_value(&plan).unwrap();
+    assert_eq!(value.pointer("/groups/0/members/0/sync_group").unwrap(), "BOTH");
+    assert_eq!(value.pointer("/groups/0/members/1/effective_priority").unwrap(), 85);
+    assert!(value.pointer("/findings/0/message").unwrap().as_str().unwrap().contains("different sync groups"));
+}

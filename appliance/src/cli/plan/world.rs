@@ -10,7 +10,8 @@ use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::State;
 use locum_core::wire::{ipv4, ipv6};
 
-use super::group::Group;
+use super::follow::{Followed, sync_group};
+use super::group::{Group, Node};
 use crate::engine::storage::Owned;
 use crate::service::{Ties, core_config};
 
@@ -28,6 +29,7 @@ pub(super) struct TooLong;
 /// The nodes, what is on its way between them, and the time. Each group has a network of its own.
 pub(super) struct World<'g, 'n> {
     groups: &'g [Group<'n>],
+    nodes: &'n [Node],
     now_us: u64,
     stations: Vec<Option<Station>>,
     /// By the time of arrival and the order of sending.
@@ -95,11 +97,12 @@ impl Watch {
 
 impl<'g, 'n> World<'g, 'n> {
     /// All nodes off.
-    pub(super) fn new(groups: &'g [Group<'n>], nodes: usize) -> Self {
+    pub(super) fn new(groups: &'g [Group<'n>], nodes: &'n [Node]) -> Self {
         Self {
             groups,
+            nodes,
             now_us: 0,
-            stations: (0..nodes).map(|_| None).collect(),
+            stations: nodes.iter().map(|_| None).collect(),
             flying: BTreeMap::new(),
             sent: 0,
             watches: vec![Watch::default(); groups.len()],
@@ -107,13 +110,19 @@ impl<'g, 'n> World<'g, 'n> {
         }
     }
 
-    /// Starts a node.
+    /// Starts a node. All that it follows is well from the first moment.
     pub(super) fn start(&mut self, node: usize) {
+        let Some(model) = self.nodes.get(node).map(|node| node.configuration.model()) else { return };
         let interfaces = vec![Interface::default(); self.groups.len()];
         let count = self.groups.len();
-        let set = Set::new(vec![Slot::default(); count], interfaces, Vec::new());
+        let followed = Followed::of(model);
+        let set = Set::new(vec![Slot::default(); count], interfaces, vec![Tracker::default(); followed.len()]);
         let mut station = Station { set, groups: HashMap::new(), routers: vec![None; count] };
         let now = Instant::from_us(self.now_us);
+        for (tracker, reading) in followed.readings() {
+            station.set.handle_reading(now, tracker, reading);
+            self.drain(node, &mut station);
+        }
         for (index, group) in self.groups.iter().enumerate() {
             let (Ok(interface), Some(member)) = (u16::try_from(index).map(InterfaceId), group.member_of(node)) else {
                 continue;
@@ -125,7 +134,12 @@ impl<'g, 'n> World<'g, 'n> {
             }
             // Announcements are of no consequence here.
             let announce = AnnounceConfig::default();
-            let Some(config) = core_config(member.instance, interface, announce, Ties::default()) else { continue };
+            let ties = Ties {
+                tracks: followed.tracks(model, member.instance),
+                group: sync_group(model, &member.instance.name),
+                start_delay: Duration::ZERO,
+            };
+            let Some(config) = core_config(member.instance, interface, announce, ties) else { continue };
             if let Ok(id) = station.set.insert(now, config, Some(member.address)) {
                 station.groups.insert(id, index);
                 if let Some(router) = station.routers.get_mut(index) {

@@ -4,11 +4,13 @@
 //! - [`placement`]: which interfaces addresses go on.
 //! - [`items`]: what a MASTER has in the kernel, as messages; [`link`]: those about interfaces; [`route`]: those about
 //!   routes and rules.
+//! - [`ties`]: sync groups, and what is followed.
 
 pub(crate) mod items;
 pub(crate) mod link;
 pub(crate) mod placement;
 pub(crate) mod route;
+pub(crate) mod ties;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU8;
