@@ -12,6 +12,14 @@ pub(crate) enum Action {
     History,
     Peers,
     Resume,
+    Yield,
+    Take,
+    Priority,
+    Edit,
+    Changes,
+    Keep,
+    TakeBack,
+    Reload,
     Freeze,
     ZoomIn,
     ZoomOut,
@@ -30,6 +38,7 @@ pub(crate) enum Action {
     Cancel,
     Choose,
     OtherButton,
+    PreviousButton,
     Filter,
     ShowAll,
     Sort,
@@ -54,15 +63,26 @@ pub(crate) enum Context {
     Instance,
     Peers,
     History,
+    Changes,
     Help,
     Prompt,
+    Form,
     Dialog,
 }
 
 impl Context {
     /// Every context.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Overview, Self::Instance, Self::Peers, Self::History, Self::Help, Self::Prompt, Self::Dialog];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Overview,
+        Self::Instance,
+        Self::Peers,
+        Self::History,
+        Self::Changes,
+        Self::Help,
+        Self::Prompt,
+        Self::Form,
+        Self::Dialog,
+    ];
 
     /// Its name, as a heading.
     pub(crate) const fn name(self) -> &'static str {
@@ -71,8 +91,10 @@ impl Context {
             Self::Instance => "Instance",
             Self::Peers => "Peers",
             Self::History => "History",
+            Self::Changes => "Changes",
             Self::Help => "Help",
             Self::Prompt => "Typing a filter or a command",
+            Self::Form => "Field of a dialog",
             Self::Dialog => "Dialog",
         }
     }
@@ -93,9 +115,10 @@ pub(crate) struct Binding {
     pub(crate) footer: bool,
 }
 
-const LISTS: &[Context] = &[Context::Overview, Context::Instance, Context::Peers, Context::History, Context::Help];
-const SCREENS: &[Context] = &[Context::Overview, Context::Instance, Context::Peers, Context::History];
-const BELOW: &[Context] = &[Context::Instance, Context::Peers, Context::History, Context::Help];
+const LISTS: &[Context] =
+    &[Context::Overview, Context::Instance, Context::Peers, Context::History, Context::Changes, Context::Help];
+const SCREENS: &[Context] = &[Context::Overview, Context::Instance, Context::Peers, Context::History, Context::Changes];
+const BELOW: &[Context] = &[Context::Instance, Context::Peers, Context::History, Context::Changes, Context::Help];
 
 /// The table.
 pub(crate) static BINDINGS: &[Binding] = &[
@@ -109,17 +132,73 @@ pub(crate) static BINDINGS: &[Binding] = &[
     },
     Binding {
         action: Action::OtherButton,
-        name: "other",
-        keys: &[Key::Tab, Key::BackTab, Key::Left, Key::Right, Key::Char('h'), Key::Char('l')],
-        help: "mark the other button",
+        name: "next",
+        keys: &[Key::Tab, Key::Char('l'), Key::Right, Key::Char('j'), Key::Down],
+        help: "mark the next button or field",
         contexts: &[Context::Dialog],
+        footer: true,
+    },
+    Binding {
+        action: Action::PreviousButton,
+        name: "previous",
+        keys: &[Key::Char('h'), Key::BackTab, Key::Left, Key::Char('k'), Key::Up],
+        help: "mark the button or field before",
+        contexts: &[Context::Dialog],
+        footer: false,
+    },
+    Binding {
+        action: Action::Choose,
+        name: "done",
+        keys: &[Key::Enter],
+        help: "go on: to what would change, or to the buttons",
+        contexts: &[Context::Form],
+        footer: true,
+    },
+    Binding {
+        action: Action::OtherButton,
+        name: "next",
+        keys: &[Key::Tab, Key::Ctrl('n'), Key::Down],
+        help: "the next field or button",
+        contexts: &[Context::Form],
+        footer: true,
+    },
+    Binding {
+        action: Action::PreviousButton,
+        name: "previous",
+        keys: &[Key::Ctrl('p'), Key::BackTab, Key::Up],
+        help: "the field or button before",
+        contexts: &[Context::Form],
+        footer: false,
+    },
+    Binding {
+        action: Action::Cancel,
+        name: "cancel",
+        keys: &[Key::Esc, Key::Ctrl('g')],
+        help: "leave everything as it is",
+        contexts: &[Context::Form],
+        footer: true,
+    },
+    Binding {
+        action: Action::Erase,
+        name: "erase",
+        keys: &[Key::Backspace, Key::Ctrl('h')],
+        help: "erase the last character",
+        contexts: &[Context::Form],
+        footer: false,
+    },
+    Binding {
+        action: Action::EraseAll,
+        name: "erase all",
+        keys: &[Key::Ctrl('u')],
+        help: "erase the whole field",
+        contexts: &[Context::Form],
         footer: true,
     },
     Binding {
         action: Action::Confirm,
         name: "yes",
         keys: &[Key::Char('y')],
-        help: "do it",
+        help: "do it; where there are several ways, mark the first one",
         contexts: &[Context::Dialog],
         footer: true,
     },
@@ -215,9 +294,65 @@ pub(crate) static BINDINGS: &[Binding] = &[
         action: Action::Resume,
         name: "resume",
         keys: &[Key::Char('r')],
-        help: "end the preempt delay of the instance now (asks first)",
+        help: "end the yield, preempt delay or start delay of the instance now (asks first)",
         contexts: &[Context::Overview, Context::Instance],
         footer: true,
+    },
+    Binding {
+        action: Action::Keep,
+        name: "confirm",
+        keys: &[Key::Char('K')],
+        help: "keep the change that is on trial (asks first)",
+        contexts: SCREENS,
+        footer: true,
+    },
+    Binding {
+        action: Action::TakeBack,
+        name: "rollback",
+        keys: &[Key::Char('B')],
+        help: "take the last change that is not saved back (asks first); :rollback 7 takes another",
+        contexts: SCREENS,
+        footer: true,
+    },
+    Binding {
+        action: Action::Yield,
+        name: "yield",
+        keys: &[Key::Char('y')],
+        help: "hand over and stand back for a time (asks first); with its whole sync group",
+        contexts: &[Context::Overview, Context::Instance],
+        footer: true,
+    },
+    Binding {
+        action: Action::Priority,
+        name: "priority",
+        keys: &[Key::Char('P')],
+        help: "another priority; shows what would change first",
+        contexts: &[Context::Overview, Context::Instance],
+        footer: true,
+    },
+    Binding {
+        action: Action::Edit,
+        name: "edit",
+        keys: &[Key::Char('e')],
+        help: "change priority, preempt, intervals, addresses, peers; shows what would change first",
+        contexts: &[Context::Overview, Context::Instance],
+        footer: true,
+    },
+    Binding {
+        action: Action::Take,
+        name: "take",
+        keys: &[Key::Char('M')],
+        help: "become MASTER now, if the protocol allows it (asks first)",
+        contexts: &[Context::Overview, Context::Instance],
+        footer: false,
+    },
+    Binding {
+        action: Action::Reload,
+        name: "reload",
+        keys: &[Key::Char('R')],
+        help: "read the configuration file again; shows what would change first",
+        contexts: &[Context::Overview],
+        footer: false,
     },
     Binding {
         action: Action::ZoomIn,
@@ -290,6 +425,14 @@ pub(crate) static BINDINGS: &[Binding] = &[
         help: "the changes of state of all instances, newest first",
         contexts: &[Context::Overview, Context::Instance, Context::Peers],
         footer: true,
+    },
+    Binding {
+        action: Action::Changes,
+        name: "changes",
+        keys: &[Key::Char('C')],
+        help: "the last changes of the configuration: who, when, what became of them",
+        contexts: &[Context::Overview, Context::Instance, Context::Peers, Context::History],
+        footer: false,
     },
     Binding {
         action: Action::Filter,

@@ -1,5 +1,9 @@
 //! The command line: the names of the actions as words, with the argument that some of them take.
 
+use std::collections::BTreeSet;
+
+use locum_control::{Edit, Lasts, Verb};
+
 use crate::action::{self, Action};
 use crate::model::{Model, Sort};
 use crate::options::Theme;
@@ -12,6 +16,8 @@ pub(crate) enum Asked {
     Act(Action),
     /// An action on the instance of this name.
     On(Action, String),
+    /// What it says in full, after a question.
+    Order(Verb),
     Filter(String),
     Sort(Sort),
     Theme(Theme),
@@ -44,7 +50,43 @@ pub(crate) fn read(model: &Model, line: &str) -> Result<Asked, String> {
             let themes = Theme::ALL.into_iter().map(|theme| (theme.name(), theme));
             one_of(themes, argument, "theme").map(|(_, theme)| Asked::Theme(theme))
         }
-        Does::Action(action @ (Action::Open | Action::Resume)) if !argument.is_empty() => {
+        Does::Action(action @ (Action::Yield | Action::Resume)) if !argument.is_empty() => {
+            let (name, time) = split(argument);
+            let groups: BTreeSet<&str> = groups(model).collect();
+            let names = model.replica.instances.keys().map(String::as_str).chain(groups).chain(["all"]);
+            let (name, ()) = one_of(names.map(|name| (name, ())), name, "instance or group")?;
+            let instance = (name != "all").then(|| name.to_owned());
+            match (action, time) {
+                (Action::Resume, "") => Ok(Asked::Order(Verb::Resume { instance })),
+                (Action::Resume, _) => Err(format!("nothing comes after resume {name}")),
+                (_, "") if instance.is_some() && model.replica.instances.contains_key(name) => {
+                    Ok(Asked::On(action, name.to_owned()))
+                }
+                (_, time) => {
+                    let lasts = if time.is_empty() { Lasts::Saved } else { Lasts::Seconds(seconds(time)?) };
+                    Ok(Asked::Order(Verb::Yield { instance, lasts, last_resort: false }))
+                }
+            }
+        }
+        Does::Action(Action::Priority) if !split(argument).1.is_empty() => {
+            let (name, number) = split(argument);
+            let names = model.replica.instances.keys().map(|name| (name.as_str(), ()));
+            let (name, ()) = one_of(names, name, "instance")?;
+            if !number.parse::<u8>().is_ok_and(|number| number > 0) {
+                return Err("a priority is a number from 1 to 254".to_owned());
+            }
+            let (instance, keyword) = (name.to_owned(), "priority".to_owned());
+            let edits = vec![Edit::Set { instance, keyword, values: vec![number.to_owned()] }];
+            let (lasts, dry_run) = (Lasts::UntilRestart, true);
+            Ok(Asked::Order(Verb::Change { edits, lasts, confirm_within_s: None, revision: None, dry_run }))
+        }
+        Does::Action(Action::TakeBack) if !argument.is_empty() => match argument.parse() {
+            Ok(number) => Ok(Asked::Order(Verb::Rollback { number: Some(number) })),
+            Err(_) => Err("rollback takes the number of a change".to_owned()),
+        },
+        Does::Action(action @ (Action::Open | Action::Take | Action::Edit | Action::Priority))
+            if !argument.is_empty() =>
+        {
             let names = model.replica.instances.keys().map(|name| (name.as_str(), ()));
             one_of(names, argument, "instance").map(|(name, ())| Asked::On(action, name.to_owned()))
         }
@@ -65,7 +107,13 @@ pub(crate) fn completions(model: &Model, line: &str) -> (String, Vec<String>) {
     let does = one_of(words.iter().map(|(name, does)| (name.as_str(), *does)), word, "command").map(|(_, does)| does);
     let argument = argument.trim_start();
     let names: Vec<&str> = match does {
-        Ok(Does::Action(Action::Open | Action::Resume)) => model.replica.instances.keys().map(String::as_str).collect(),
+        Ok(Does::Action(Action::Yield | Action::Resume)) => {
+            let groups: BTreeSet<&str> = groups(model).collect();
+            model.replica.instances.keys().map(String::as_str).chain(groups).chain(["all"]).collect()
+        }
+        Ok(Does::Action(Action::Open | Action::Take | Action::Edit | Action::Priority)) => {
+            model.replica.instances.keys().map(String::as_str).collect()
+        }
         Ok(Does::Action(Action::Sort)) => Sort::ALL.into_iter().map(Sort::name).collect(),
         Ok(Does::Action(Action::Theme)) => Theme::ALL.into_iter().map(Theme::name).collect(),
         Ok(_) | Err(_) => Vec::new(),
@@ -104,6 +152,24 @@ fn words(model: &Model) -> Vec<(String, Does)> {
     let own = bindings.map(|binding| (as_word(binding.name), Does::Action(binding.action)));
     let extra = model.extra_actions.iter().map(|extra| (as_word(&extra.name), Does::Extra(extra.key)));
     own.chain(extra).collect()
+}
+
+fn groups(model: &Model) -> impl Iterator<Item = &str> {
+    model.replica.instances.values().filter_map(|instance| instance.status.group.as_deref())
+}
+
+/// A time as it is typed: 90, 90s, 5m, 2h.
+fn seconds(text: &str) -> Result<u64, String> {
+    let (number, unit) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = match unit {
+        "" | "s" => Some(1),
+        "m" | "min" => Some(60),
+        "h" => Some(3_600),
+        "d" => Some(86_400),
+        _ => None,
+    };
+    let seconds = number.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    seconds.filter(|seconds| *seconds > 0).ok_or_else(|| format!("\"{text}\" is no time: 90s, 5m, 2h"))
 }
 
 fn as_word(name: &str) -> String {
@@ -167,7 +233,10 @@ mod tests {
             ("pe", Asked::Act(Action::Peers)),
             ("open outside", Asked::On(Action::Open, "outside".into())),
             ("o out", Asked::On(Action::Open, "outside".into())),
-            ("resume VI_1", Asked::On(Action::Resume, "VI_1".into())),
+            ("resume VI_1", Asked::Order(Verb::Resume { instance: Some("VI_1".into()) })),
+            ("resume all", Asked::Order(Verb::Resume { instance: None })),
+            ("rollback 7", Asked::Order(Verb::Rollback { number: Some(7) })),
+            ("edit out", Asked::On(Action::Edit, "outside".into())),
             ("filter !backup eth0", Asked::Filter("!backup eth0".into())),
             ("filter", Asked::Act(Action::Filter)),
             ("sort v", Asked::Sort(Sort::Vrid)),
@@ -184,7 +253,7 @@ mod tests {
         let model = model();
         for (line, words) in [
             ("frobnicate", "no command \"frobnicate\""),
-            ("re", "can be resume, redraw"),
+            ("re", "can be resume, reload, redraw"),
             ("open VI", "can be VI_1, VI_10"),
             ("open VI_9", "no instance \"VI_9\""),
             ("sort x", "no order \"x\""),

@@ -20,6 +20,7 @@ const BACKOFF_MIN: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// How long the server may take to greet, or to go on with an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const HANDOVER_TIMEOUT: Duration = Duration::from_secs(3 * 255 + 10);
 /// So many lines in a row that nobody understands are not a service.
 const ODD_LINES_MAX: u32 = 20;
 /// Requests under way.
@@ -36,8 +37,8 @@ pub(crate) enum Purpose {
     All,
     /// One instance.
     One(String),
-    /// To end the preempt delay of an instance.
-    Resume(String),
+    /// What the user orders, or asks before it.
+    Order(Verb),
 }
 
 impl Purpose {
@@ -46,7 +47,16 @@ impl Purpose {
             Self::Watch => Verb::Watch { instance: None, adverts: true },
             Self::All => Verb::Show { instance: None },
             Self::One(name) => Verb::Show { instance: Some(name.clone()) },
-            Self::Resume(name) => Verb::Resume { instance: Some(name.clone()) },
+            Self::Order(verb) => verb.clone(),
+        }
+    }
+
+    /// How long the answer may take. That to a yield comes when the handovers are over: up to three of the longest advert
+    /// intervals.
+    const fn patience(&self) -> Duration {
+        match self {
+            Self::Order(Verb::Yield { .. }) => HANDOVER_TIMEOUT,
+            Self::Watch | Self::All | Self::One(_) | Self::Order(_) => ANSWER_TIMEOUT,
         }
     }
 }
@@ -296,9 +306,15 @@ impl<'a> Session<'a> {
         self.outbox.extend_from_slice(&line);
         self.outbox.push(b'\n');
         self.requests.push_back(Asked { id, purpose, begun: false });
-        self.deadline.get_or_insert_with(|| Instant::now() + ANSWER_TIMEOUT);
+        self.wait_for_answers();
         self.write();
         Ok(())
+    }
+
+    /// Sets the deadline anew: something was asked or answered.
+    fn wait_for_answers(&mut self) {
+        let patience = self.requests.iter().map(|asked| asked.purpose.patience()).max();
+        self.deadline = patience.map(|patience| Instant::now() + patience);
     }
 
     /// Writes what the server takes. That it has gone is found out by reading, which also yields its last words.
@@ -377,30 +393,29 @@ impl<'a> Session<'a> {
     }
 
     fn answer(&mut self, id: Option<u64>, answer: Answer) -> Result<(), End> {
-        let Some(asked) = self.requests.front_mut() else {
+        if self.requests.is_empty() {
             return Err(self.lost("the service answers what nobody asked"));
-        };
-        // An answer without an id is to a line that the server could not read: the one that waits longest.
-        if id.is_some_and(|id| id != asked.id) {
-            return Err(self.lost("the service answers out of turn"));
         }
-        self.deadline = Some(Instant::now() + ANSWER_TIMEOUT);
+        // An answer without an id is to a line that the server could not read: the one that waits longest. The answer to a
+        // yield may come after those to later questions.
+        let at = id.map_or(Some(0), |id| self.requests.iter().position(|asked| asked.id == id));
+        let Some((at, asked)) = at.and_then(|at| Some((at, self.requests.get_mut(at)?))) else {
+            return Err(self.lost("the service answers out of turn"));
+        };
         if !asked.begun {
             asked.begun = true;
             let begin = Report::Begin(asked.purpose.clone());
             self.link.report(begin)?;
         }
         let report = match answer {
-            Answer::Item(item) => return self.link.report(Report::Item(Box::new(item))),
+            Answer::Item(item) => Some(Report::Item(Box::new(item))),
             Answer::Done(text) => {
                 self.synced = true;
-                self.requests.pop_front().map(|asked| Report::Done(asked.purpose, text))
+                self.requests.remove(at).map(|asked| Report::Done(asked.purpose, text))
             }
-            Answer::Error(refusal) => self.requests.pop_front().map(|asked| Report::Refused(asked.purpose, refusal)),
+            Answer::Error(refusal) => self.requests.remove(at).map(|asked| Report::Refused(asked.purpose, refusal)),
         };
-        if self.requests.is_empty() {
-            self.deadline = None;
-        }
+        self.wait_for_answers();
         report.map_or(Ok(()), |report| self.link.report(report))
     }
 }

@@ -1,18 +1,20 @@
 //! All that the console knows: what the service said ([`Replica`]) and where the user stands.
 
+pub(crate) mod dialog;
 pub(crate) mod lane;
 pub(crate) mod list;
 pub(crate) mod replica;
 
 use std::collections::BTreeSet;
 
-use locum_control::{Role, TransitionRecord};
+use locum_control::{ChangeRecord, Difference, Edit, Role, TransitionRecord};
 use ratatui::layout::Size;
 
 use crate::action::Context;
 use crate::options::{ExtraAction, Router};
 use crate::theme::Look;
 
+pub(crate) use dialog::Dialog;
 pub(crate) use lane::Lane;
 pub(crate) use list::{Filter, List, Sort};
 pub(crate) use replica::{Instance, OperatorRecord, Replica};
@@ -45,6 +47,17 @@ pub(crate) struct Model {
     /// A line that is being typed.
     pub(crate) prompt: Option<Prompt>,
     pub(crate) dialog: Option<Dialog>,
+    /// The form whose preview is under way.
+    pub(crate) form: Option<Dialog>,
+    pub(crate) retry: Option<Retry>,
+    /// The preview under way is such a retry.
+    pub(crate) was_stale: bool,
+    /// What the answer under way says would change.
+    pub(crate) differences: Vec<Difference>,
+    /// The changes that the answer under way tells of.
+    pub(crate) changes_coming: Vec<ChangeRecord>,
+    /// The last changes, newest first, as they were last asked for.
+    pub(crate) changes: Vec<ChangeRecord>,
     /// The marked instance, which is also the one that the instance screen shows.
     pub(crate) selected: Option<String>,
     /// How far the present screen is scrolled, in lines.
@@ -92,6 +105,7 @@ pub(crate) enum Screen {
     Instance,
     Peers,
     History,
+    Changes,
 }
 
 impl Screen {
@@ -102,6 +116,7 @@ impl Screen {
             Self::Instance => Context::Instance,
             Self::Peers => Context::Peers,
             Self::History => Context::History,
+            Self::Changes => Context::Changes,
         }
     }
 }
@@ -146,15 +161,11 @@ pub(crate) enum Typing {
     Command,
 }
 
-/// A question to the user.
+/// A change that was refused because the configuration had changed: asked about again once that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Dialog {
-    /// The instance whose preempt delay is to be ended.
-    pub(crate) instance: String,
-    /// What will happen.
-    pub(crate) lines: Vec<String>,
-    /// Whether the button that does it is marked; at first the other one is.
-    pub(crate) yes: bool,
+pub(crate) struct Retry {
+    pub(crate) edits: Vec<Edit>,
+    pub(crate) is_ready: bool,
 }
 
 /// How the timeline is looked at.
@@ -185,6 +196,8 @@ pub(crate) struct Refresh {
     /// Events were missed: everything, from the start.
     pub(crate) resync: bool,
     pub(crate) instances: BTreeSet<String>,
+    /// The list of changes.
+    pub(crate) changes: bool,
     /// The next question at the earliest.
     pub(crate) not_before_us: u64,
     /// When the counters are old enough to be fetched again.
@@ -206,6 +219,12 @@ impl Model {
             history_filter: Filter::default(),
             prompt: None,
             dialog: None,
+            form: None,
+            retry: None,
+            was_stale: false,
+            differences: Vec::new(),
+            changes_coming: Vec::new(),
+            changes: Vec::new(),
             selected: None,
             scroll: 0,
             timeline: Timeline::default(),
@@ -224,9 +243,9 @@ impl Model {
     }
 
     /// What has the keys.
-    pub(crate) const fn context(&self) -> Context {
-        if self.dialog.is_some() {
-            Context::Dialog
+    pub(crate) fn context(&self) -> Context {
+        if let Some(dialog) = &self.dialog {
+            if dialog.field().is_some() { Context::Form } else { Context::Dialog }
         } else if self.prompt.is_some() {
             Context::Prompt
         } else if self.help {
@@ -257,7 +276,7 @@ impl Model {
         match self.screen {
             Screen::Overview => Some(self.list.filter()),
             Screen::History => Some(&self.history_filter),
-            Screen::Instance | Screen::Peers => None,
+            Screen::Instance | Screen::Peers | Screen::Changes => None,
         }
     }
 
@@ -266,7 +285,7 @@ impl Model {
         match self.screen {
             Screen::Overview => self.list.set_filter(filter),
             Screen::History => self.history_filter = filter,
-            Screen::Instance | Screen::Peers => {}
+            Screen::Instance | Screen::Peers | Screen::Changes => {}
         }
     }
 
@@ -275,7 +294,7 @@ impl Model {
         match self.screen {
             Screen::Overview => (self.list.names.len(), self.replica.instances.len()),
             Screen::History => (self.history().len(), self.replica.history.len() + self.replica.operator.len()),
-            Screen::Instance | Screen::Peers => (0, 0),
+            Screen::Instance | Screen::Peers | Screen::Changes => (0, 0),
         }
     }
 

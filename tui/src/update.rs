@@ -1,8 +1,9 @@
 //! What an event changes. No I/O: what has to be done outside is returned as [`Command`]s.
 
 mod prompt;
+mod steer;
 
-use locum_control::{Duration, ErrorCode};
+use locum_control::{ErrorCode, Verb};
 
 use crate::action::{self, Action, Context};
 use crate::console::Event;
@@ -10,7 +11,7 @@ use crate::key::Key;
 use crate::link::{Purpose, Report};
 use crate::model::lane::COLUMN_US;
 use crate::model::replica::Follow;
-use crate::model::{Connection, Dialog, Filter, Model, Refresh, STATUS_LINES_MAX, Screen, Sort, Timeline, Typing};
+use crate::model::{Connection, Filter, Model, Refresh, STATUS_LINES_MAX, Screen, Sort, Timeline, Typing};
 use crate::options::Theme;
 use crate::text::clean;
 use crate::theme::Palette;
@@ -92,9 +93,16 @@ fn on_key(model: &mut Model, key: Key) -> Vec<Command> {
     model.key_at_us = model.now_us;
     let context = model.context();
     let Some(action) = action::lookup(context, key) else {
-        if let (Context::Prompt, Key::Char(letter)) = (context, key) {
-            prompt::typed(model, letter);
-            return Vec::new();
+        match (context, key, &mut model.dialog) {
+            (Context::Prompt, Key::Char(letter), _) => {
+                prompt::typed(model, letter);
+                return Vec::new();
+            }
+            (Context::Form, Key::Char(letter), Some(dialog)) => {
+                dialog.edit(|field| field.typed(letter));
+                return Vec::new();
+            }
+            _ => {}
         }
         let offered = !model.help && model.dialog.is_none() && model.prompt.is_none();
         let extra = model.extra_actions.iter().find(|extra| offered && key == Key::Char(extra.key));
@@ -155,21 +163,33 @@ fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Sort => sort(model, model.list.sort().next()),
         Action::Accept => return prompt::accept(model),
         Action::Abandon => prompt::abandon(model),
-        Action::Erase => prompt::erase(model),
-        Action::EraseAll => prompt::erase_all(model),
-        Action::Complete => prompt::complete(model),
-        Action::Resume => resume(model),
-        Action::Confirm => return confirmed(model),
-        Action::Cancel => model.dialog = None,
-        Action::Choose => {
-            if model.dialog.as_ref().is_some_and(|dialog| dialog.yes) {
-                return confirmed(model);
+        Action::Erase | Action::EraseAll => {
+            let all = action == Action::EraseAll;
+            match &mut model.dialog {
+                Some(dialog) => dialog.edit(|field| field.erase(all)),
+                None if all => prompt::erase_all(model),
+                None => prompt::erase(model),
             }
-            model.dialog = None;
         }
-        Action::OtherButton => {
+        Action::Complete => prompt::complete(model),
+        Action::Resume
+        | Action::Yield
+        | Action::Take
+        | Action::Priority
+        | Action::Edit
+        | Action::Keep
+        | Action::TakeBack
+        | Action::Reload => return steer::begin(model, action),
+        Action::Changes => {
+            go_to(model, Screen::Changes);
+            return vec![Command::Ask(Purpose::Order(Verb::Changes))];
+        }
+        Action::Confirm => return steer::choose(model, true),
+        Action::Choose => return steer::choose(model, false),
+        Action::Cancel => model.dialog = None,
+        Action::OtherButton | Action::PreviousButton => {
             if let Some(dialog) = &mut model.dialog {
-                dialog.yes = !dialog.yes;
+                dialog.step(action == Action::OtherButton);
             }
         }
     }
@@ -261,41 +281,6 @@ fn zoom(model: &mut Model, by: isize) {
     model.timeline.panned = 0;
 }
 
-fn resume(model: &mut Model) {
-    let Some(instance) = model.selected() else { return };
-    let status = &instance.status;
-    let name = status.name.clone();
-    let Some(preempt_at_us) = status.timers.preempt_at_us else {
-        let text = format!("{name} has no preempt delay running: there is nothing to resume");
-        model.say(text, false);
-        return;
-    };
-    if let Some(reason) = model.forbidden() {
-        model.say(format!("resume: {reason}"), true);
-        return;
-    }
-    let left = Duration::from_us(preempt_at_us.saturating_sub(model.server_us()));
-    let from = match &status.master {
-        Some(master) => format!(" from {} (priority {})", master.address, master.priority),
-        None => String::new(),
-    };
-    let lines = vec![
-        format!("End the preempt delay of {name} now?"),
-        format!("It has {left} left to wait. Without it, {name} becomes MASTER at once and takes the addresses{from}."),
-    ];
-    model.dialog = Some(Dialog { instance: name, lines, yes: false });
-}
-
-fn confirmed(model: &mut Model) -> Vec<Command> {
-    let Some(dialog) = model.dialog.take() else { return Vec::new() };
-    if let Some(reason) = model.forbidden() {
-        model.say(format!("resume: {reason}"), true);
-        return Vec::new();
-    }
-    model.say(format!("resume {} ...", dialog.instance), false);
-    vec![Command::Ask(Purpose::Resume(dialog.instance))]
-}
-
 /// Takes in what the link reports.
 pub(crate) fn take(model: &mut Model, report: Report) {
     let now_us = model.now_us;
@@ -314,17 +299,26 @@ pub(crate) fn take(model: &mut Model, report: Report) {
             model.connection = Connection::Syncing;
             model.refresh = Refresh { asking: true, ..Refresh::default() };
         }
+        Report::Begin(Purpose::Order(_)) => {
+            model.differences.clear();
+            model.changes_coming.clear();
+        }
         Report::Begin(purpose) => model.replica.begin(&purpose),
-        Report::Item(item) => model.replica.item(now_us, *item),
-        Report::Done(purpose, text) => {
+        Report::Item(item) => {
+            if let Some(item) = steer::item(model, *item) {
+                model.replica.item(now_us, item);
+            }
+        }
+        Report::Done(Purpose::Order(verb), text) => steer::done(model, verb, &text),
+        Report::Refused(Purpose::Order(verb), refusal) => steer::refused(model, verb, &refusal),
+        Report::Done(purpose, _) => {
             if purpose == Purpose::Watch {
                 model.connection = Connection::Attached;
             }
             answered(model, &purpose);
             model.replica.done(&purpose);
-            if let Purpose::Resume(name) = purpose {
-                model.say(clean(&text, TEXT_CHARS_MAX), false);
-                model.refresh.instances.insert(name);
+            if let Some(retry) = model.retry.as_mut().filter(|_| matches!(purpose, Purpose::Watch | Purpose::All)) {
+                retry.is_ready = true;
             }
         }
         Report::Refused(purpose, refusal) => {
@@ -333,7 +327,7 @@ pub(crate) fn take(model: &mut Model, report: Report) {
                 Purpose::One(name) if refusal.code == ErrorCode::UnknownInstance => {
                     model.replica.remove(&name);
                 }
-                Purpose::Watch | Purpose::All | Purpose::One(_) | Purpose::Resume(_) => {
+                Purpose::Watch | Purpose::All | Purpose::One(_) | Purpose::Order(_) => {
                     model.say(clean(&refusal.message, TEXT_CHARS_MAX), true);
                 }
             }
@@ -348,6 +342,7 @@ pub(crate) fn take(model: &mut Model, report: Report) {
                 }
             }
             Follow::AskAll => {
+                model.refresh.changes = model.screen == Screen::Changes;
                 model.refresh.instances.clear();
                 model.refresh.all_at_us = now_us;
             }
@@ -366,16 +361,13 @@ pub(crate) fn take(model: &mut Model, report: Report) {
             model.connection = Connection::Lost { reason: clean(&reason, TEXT_CHARS_MAX), retry_at_us, since_us };
             // What it said before matters less than that it is gone, and why.
             model.message = None;
-            model.dialog = None;
+            (model.dialog, model.form, model.retry, model.was_stale) = (None, None, None, false);
         }
     }
 }
 
 /// A question was answered: the next one may be asked.
 fn answered(model: &mut Model, purpose: &Purpose) {
-    if matches!(purpose, Purpose::Resume(_)) {
-        return;
-    }
     let refresh = &mut model.refresh;
     refresh.asking = false;
     refresh.not_before_us = model.now_us.saturating_add(ASK_PAUSE_US);
@@ -416,8 +408,15 @@ fn ask(model: &mut Model) -> Option<Command> {
     if !matches!(model.connection, Connection::Attached) {
         return None;
     }
+    if let Some(retry) = model.retry.take_if(|retry| retry.is_ready) {
+        model.was_stale = true;
+        return Some(steer::preview(model, retry.edits));
+    }
     let now_us = model.now_us;
     let refresh = &mut model.refresh;
+    if std::mem::take(&mut refresh.changes) {
+        return Some(Command::Ask(Purpose::Order(Verb::Changes)));
+    }
     if refresh.asking || now_us < refresh.not_before_us {
         return None;
     }

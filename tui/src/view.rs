@@ -9,6 +9,7 @@
 //! ```
 
 mod banner;
+mod changes;
 mod dialog;
 mod frame;
 mod instance;
@@ -89,6 +90,7 @@ impl Widget for View<'_> {
                     Screen::Instance => instance::render(model, body, buf),
                     Screen::Peers => peers::render(model, body, buf),
                     Screen::History => lists::history(model, body, buf),
+                    Screen::Changes => changes::render(model, body, buf),
                 }
             }
         }
@@ -114,6 +116,7 @@ pub(crate) fn scroll_extent(model: &Model) -> Extent {
         Screen::Instance => instance::extent(model, body),
         Screen::Peers => peers::extent(model, body),
         Screen::History => lists::history_extent(model, body),
+        Screen::Changes => changes::extent(model, body),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::command::{self, Asked};
 use crate::model::list::FILTER_CHARS_MAX;
 use crate::model::{Filter, Model, Prompt, Typing};
 use crate::text::clean;
-use crate::update::{Command, TEXT_CHARS_MAX, act, sort, theme};
+use crate::update::{Command, TEXT_CHARS_MAX, act, sort, steer, theme};
 
 /// Opens the line; a filter that holds can be changed.
 pub(super) fn open(model: &mut Model, purpose: Typing) {
@@ -55,6 +55,7 @@ pub(super) fn accept(model: &mut Model) -> Vec<Command> {
             model.selected = Some(name);
             return act(model, action);
         }
+        Ok(Asked::Order(verb)) => return steer::asked(model, verb),
         Ok(Asked::Filter(text)) => model.set_filter(Filter::new(&text)),
         Ok(Asked::Sort(order)) => sort(model, order),
         Ok(Asked::Theme(chosen)) => theme(model, chosen),

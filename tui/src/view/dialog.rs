@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
 use crate::model::{Dialog, Model};
-use crate::text::width;
+use crate::text::{fit, fit_end, width};
 use crate::theme::Tone;
-use crate::view::pen::{Pen, wrap};
+use crate::view::pen::{Line, Pen, line, wrap};
 
 const COLUMNS_MAX: u16 = 66;
 
@@ -17,10 +17,19 @@ pub(super) fn render(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffe
     let framed = columns >= 24 && area.height >= 6;
     let inset: u16 = if framed { 2 } else { 0 };
     let room = usize::from(columns.saturating_sub(2 * inset));
-    let mut texts: Vec<String> = dialog.lines.iter().flat_map(|text| wrap(text, room)).collect();
+    let mut lines: Vec<Line> =
+        dialog.lines.iter().flat_map(|text| wrap(text, room)).map(|text| line(text, Tone::Text)).collect();
+    let controls = controls(dialog, room);
     let edges: u16 = if framed { 2 } else { 0 };
-    texts.truncate(usize::from(area.height.saturating_sub(1 + edges)));
-    let rows = u16::try_from(texts.len()).unwrap_or(0) + 1 + edges;
+    // The text gives way to what has the keys.
+    let most = usize::from(area.height.saturating_sub(edges));
+    lines.truncate(most.saturating_sub(controls.len()));
+    lines.extend(controls);
+    let surplus = lines.len().saturating_sub(most);
+    let focused = lines.iter().position(|line| line.iter().any(|(_, tone)| *tone == Tone::Selected)).unwrap_or(0);
+    lines.drain(..surplus.min(focused));
+    lines.truncate(most);
+    let rows = u16::try_from(lines.len()).unwrap_or(0) + edges;
     let outer = Rect {
         x: area.x + (area.width - columns) / 2,
         y: area.y + area.height.saturating_sub(rows) / 2,
@@ -29,7 +38,7 @@ pub(super) fn render(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffe
     };
     Clear.render(outer, buf);
     if framed {
-        frame(model, outer, buf);
+        frame(model, &dialog.title, outer, buf);
     }
     let inner = Rect {
         x: outer.x + inset,
@@ -37,18 +46,62 @@ pub(super) fn render(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffe
         width: outer.width - 2 * inset,
         height: outer.height.saturating_sub(edges),
     };
-    for (row, text) in (0..).zip(&texts) {
-        Pen::new(buf, model.look, inner, row).put(text, Tone::Text);
+    for (row, line) in (0..).zip(&lines) {
+        let mut pen = Pen::new(buf, model.look, inner, row);
+        for (text, tone) in line {
+            pen.put(text, *tone);
+        }
     }
-    let tone = |marked: bool| if marked { Tone::Selected } else { Tone::Text };
-    let brackets = |name: &str, marked: bool| if marked { format!("[>{name}<]") } else { format!("[ {name} ]") };
-    Pen::new(buf, model.look, inner, inner.height.saturating_sub(1))
-        .put(&brackets("Cancel", !dialog.yes), tone(!dialog.yes))
-        .skip(2)
-        .put(&brackets("Resume", dialog.yes), tone(dialog.yes));
 }
 
-fn frame(model: &Model, outer: Rect, buf: &mut Buffer) {
+/// The fields, a line each with what is wrong below it, and the buttons in as many lines as they need.
+fn controls(dialog: &Dialog, room: usize) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let labels = dialog.fields.iter().map(|field| width(field.label)).max().unwrap_or(0);
+    for (index, field) in dialog.fields.iter().enumerate() {
+        let marked = index == dialog.at;
+        let changed = if field.text.trim() == field.before.trim() { Tone::Text } else { Tone::Key };
+        let label = format!("{:<labels$} ", field.label);
+        let value_room = room.saturating_sub(width(&label) + 1);
+        let mut line = vec![
+            (label, if marked { Tone::Heading } else { Tone::Subdued }),
+            (fit_end(&field.text, value_room).into_owned(), changed),
+        ];
+        if marked {
+            line.push((" ".into(), Tone::Selected));
+        }
+        line.push((format!(" {}", field.hint()), Tone::Subdued));
+        lines.push(line);
+        if let Some(problem) = field.problem() {
+            lines.extend(
+                wrap(&problem, room.saturating_sub(2))
+                    .into_iter()
+                    .map(|text| vec![("  ".to_owned(), Tone::Text), (text, Tone::Alert)]),
+            );
+        }
+    }
+    let mut row: Line = Vec::new();
+    let mut used = 0;
+    for (index, button) in dialog.buttons.iter().enumerate() {
+        let marked = index + dialog.fields.len() == dialog.at;
+        let text = if marked { format!("[>{}<]", button.name) } else { format!("[ {} ]", button.name) };
+        let cells = width(&text);
+        if used > 0 && used + 2 + cells > room {
+            lines.push(std::mem::take(&mut row));
+            used = 0;
+        }
+        if used > 0 {
+            row.push(("  ".into(), Tone::Text));
+            used += 2;
+        }
+        used += cells;
+        row.push((text, if marked { Tone::Selected } else { Tone::Text }));
+    }
+    lines.push(row);
+    lines
+}
+
+fn frame(model: &Model, title: &str, outer: Rect, buf: &mut Buffer) {
     let inside = usize::from(outer.width.saturating_sub(2));
     let last = outer.height.saturating_sub(1);
     for row in 0..outer.height {
@@ -60,8 +113,9 @@ fn frame(model: &Model, outer: Rect, buf: &mut Buffer) {
         let middle = if row == 0 || row == last { "─".repeat(inside) } else { " ".repeat(inside) };
         Pen::new(buf, model.look, outer, row).put(&format!("{left}{middle}{right}"), Tone::Warning);
     }
-    let title = " Resume ";
-    if inside > width(title) + 2 {
-        Pen::new(buf, model.look, outer, 0).skip(2).put(title, Tone::Warning);
+    let title = format!(" {title} ");
+    if inside > 6 {
+        let title = fit(&title, inside.saturating_sub(2));
+        Pen::new(buf, model.look, outer, 0).skip(2).put(&title, Tone::Warning);
     }
 }

@@ -198,8 +198,18 @@ fn is_useful(model: &Model, action: Action) -> bool {
     } else if action == Action::NextInstance {
         model.list.names.len() > 1
     } else if action == Action::Resume {
-        let waits = selected.is_some_and(|instance| instance.status.timers.preempt_at_us.is_some());
+        let waits = selected.map(|instance| &instance.status).is_some_and(|status| {
+            let timers = &status.timers;
+            timers.preempt_at_us.or(timers.start_at_us).is_some() || status.standing_back.is_some()
+        });
         waits && model.forbidden().is_none()
+    } else if matches!(action, Action::Keep | Action::TakeBack) {
+        let service = model.replica.service.as_ref().filter(|_| model.forbidden().is_none());
+        service.is_some_and(|service| {
+            service.on_trial.is_some() || action == Action::TakeBack && service.unsaved_changes > 0
+        })
+    } else if matches!(action, Action::Yield | Action::Priority | Action::Edit) {
+        selected.is_some() && model.forbidden().is_none()
     } else {
         action != Action::Open || selected.is_some()
     }

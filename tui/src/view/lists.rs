@@ -121,7 +121,9 @@ fn legend(context: Context, unicode: bool) -> Vec<(&'static str, &'static str)> 
             ("not accepted", "all that it sent was discarded; the reason and what to do stand below it"),
             ("not ours", "another group, whose VRID no instance on this interface has"),
         ],
-        Context::History | Context::Help | Context::Prompt | Context::Dialog => Vec::new(),
+        Context::History | Context::Changes | Context::Help | Context::Prompt | Context::Form | Context::Dialog => {
+            Vec::new()
+        }
     }
 }
 

@@ -306,6 +306,11 @@ fn no_size_is_too_small_or_too_large() {
             "o-----",
             "o++++++++",
             "Gr",
+            "C",
+            "y",
+            "e",
+            "e\u{7f}",
+            "P",
             "or",
         ] {
             model.screen = Screen::Overview;

@@ -171,3 +171,28 @@ fn what_operators_did_is_in_the_history() {
     attach(&mut model, Role::Admin, vec![following("VI_1")]);
     assert!(screen(&model).contains("VI_2 stand back"), "{}", screen(&model));
 }
+
+#[test]
+fn dialogs_with_fields_and_many_buttons() {
+    let mut model = steered();
+    model.selected = Some("VI_1".into());
+    type_text(&mut model, "e");
+    at_wide_sizes("edit", &mut model);
+    press(&mut model, Key::Ctrl('u'));
+    type_text(&mut model, "255");
+    assert!(screen(&model).contains("a whole number from 1 to 254"), "{}", screen(&model));
+    // However small the window, the field that has the keys is seen.
+    for _ in 0..6 {
+        for (columns, rows) in [(40, 12), (32, 6), (20, 3), (10, 1)] {
+            model.size = Size::new(columns, rows);
+            let dialog = model.dialog.as_ref().unwrap();
+            let label: String = dialog.field().map_or("Cancel", |field| field.label).chars().take(6).collect();
+            assert!(screen(&model).contains(&label), "{label} {columns}x{rows}\n{}", screen(&model));
+        }
+        press(&mut model, Key::Tab);
+    }
+    press(&mut model, Key::Ctrl('g'));
+    model.dialog = None;
+    type_text(&mut model, "y");
+    at_wide_sizes("yield", &mut model);
+}

@@ -1,0 +1,438 @@
+//! Orders to the service: the questions before them, and what comes of their answers. Nothing here is done unasked.
+
+use locum_control::{
+    Difference, DifferenceKind, Duration, Edit, ErrorCode, Item, Lasts, List, Mode, Refusal, State, Verb,
+};
+
+use crate::action::Action;
+use crate::link::Purpose;
+use crate::model::dialog::{Button, Dialog, Does, Field, Kind, decimal};
+use crate::model::replica::cleaned_change;
+use crate::model::{Model, Retry, Screen};
+use crate::text::clean;
+use crate::update::{Command, TEXT_CHARS_MAX};
+
+/// What is kept of an answer.
+const DIFFERENCES_MAX: usize = 64;
+const CHANGES_MAX: usize = 128;
+/// Lines of a preview; the rest is counted.
+const PREVIEW_LINES_MAX: usize = 12;
+/// How long a change on trial waits to be confirmed.
+const TRIAL_S: u64 = 300;
+/// How long a yield may last, as the dialog offers it.
+const YIELDS: [(&str, Lasts); 4] = [
+    ("5 min", Lasts::Seconds(300)),
+    ("30 min", Lasts::Seconds(1_800)),
+    ("2 h", Lasts::Seconds(7_200)),
+    ("until resumed", Lasts::Saved),
+];
+
+/// Begins what a key or a command asks for.
+pub(super) fn begin(model: &mut Model, action: Action) -> Vec<Command> {
+    if let Some(reason) = model.forbidden() {
+        model.say(format!("{}: {reason}", word(action)), true);
+        return Vec::new();
+    }
+    let selected = model.selected().map(|instance| instance.status.name.clone());
+    match (action, selected) {
+        (Action::Reload, _) => return vec![order(Verb::Reload { dry_run: true })],
+        (Action::Keep, _) => keep(model),
+        (Action::TakeBack, _) => take_back(model, None),
+        (Action::Resume, Some(name)) => resume(model, Some(name)),
+        (Action::Yield, Some(name)) => yield_back(model, Some(name), None),
+        (Action::Take, Some(name)) => take(model, &name),
+        (Action::Priority, Some(name)) => form(model, &name, true),
+        (Action::Edit, Some(name)) => form(model, &name, false),
+        _ => model.say("there is no instance to do it with", false),
+    }
+    Vec::new()
+}
+
+/// What a command line asks for in full. It is asked about or previewed all the same.
+pub(super) fn asked(model: &mut Model, verb: Verb) -> Vec<Command> {
+    if let Some(reason) = model.forbidden() {
+        model.say(format!("{}: {reason}", verb.name()), true);
+        return Vec::new();
+    }
+    match verb {
+        Verb::Yield { instance, lasts, .. } => yield_back(model, instance, Some(lasts)),
+        Verb::Resume { instance } => resume(model, instance),
+        Verb::Rollback { number } => take_back(model, number),
+        Verb::Change { edits, .. } => return vec![preview(model, edits)],
+        Verb::Show { .. }
+        | Verb::Why { .. }
+        | Verb::Watch { .. }
+        | Verb::Take { .. }
+        | Verb::Confirm
+        | Verb::Changes
+        | Verb::Reload { .. } => {}
+    }
+    Vec::new()
+}
+
+fn word(action: Action) -> &'static str {
+    crate::action::BINDINGS.iter().find(|binding| binding.action == action).map_or("", |binding| binding.name)
+}
+
+const fn order(verb: Verb) -> Command {
+    Command::Ask(Purpose::Order(verb))
+}
+
+/// Asks what edits would change. They are made on what is shown now.
+pub(super) fn preview(model: &Model, edits: Vec<Edit>) -> Command {
+    order(Verb::Change {
+        edits,
+        lasts: Lasts::UntilRestart,
+        confirm_within_s: None,
+        revision: model.replica.service.as_ref().map(|service| service.revision),
+        dry_run: true,
+    })
+}
+
+fn resume(model: &mut Model, name: Option<String>) {
+    let server_us = model.server_us();
+    let left = |at_us: u64| Duration::from_us(at_us.saturating_sub(server_us));
+    let status = name.as_ref().and_then(|name| model.replica.instances.get(name)).map(|instance| &instance.status);
+    let lines = match (&name, status) {
+        (None, _) => vec!["End every yield, preempt delay and start delay now?".to_owned()],
+        (Some(group), None) => vec![format!("Have the group {group} take part again now?")],
+        (Some(name), Some(status)) => {
+            let from = status.master.as_ref();
+            let from = from
+                .map_or_else(String::new, |master| format!(" from {} (priority {})", master.address, master.priority));
+            if status.standing_back.is_some() {
+                let again = format!("With priority {} it takes over if the master's is lower.", status.priority);
+                vec![format!("Have {name} take part again now?"), again]
+            } else if let Some(at_us) = status.timers.start_at_us {
+                vec![format!("End the start delay of {name} now?"), format!("It has {} left to wait.", left(at_us))]
+            } else if let Some(at_us) = status.timers.preempt_at_us {
+                let then = format!("Without it, {name} becomes MASTER at once and takes the addresses{from}.");
+                let left = left(at_us);
+                vec![format!("End the preempt delay of {name} now?"), format!("It has {left} left to wait. {then}")]
+            } else {
+                let text = format!(
+                    "{name} has no preempt delay or start delay running and does not stand back: nothing to resume"
+                );
+                model.say(text, false);
+                return;
+            }
+        }
+    };
+    let verb = Verb::Resume { instance: name };
+    model.dialog = Some(Dialog::question("Resume", lines, vec![("Resume", verb)]));
+}
+
+/// The instances that an order to `name` is about: one, those of its group, or all.
+fn meant(model: &Model, name: Option<&str>) -> Vec<String> {
+    let statuses = || model.replica.instances.values().map(|instance| &instance.status);
+    let Some(name) = name else { return statuses().map(|status| status.name.clone()).collect() };
+    let own = statuses().find(|status| status.name == name);
+    let group = own.map_or(Some(name), |status| status.group.as_deref());
+    let members =
+        statuses().filter(|status| status.name == name || group.is_some() && status.group.as_deref() == group);
+    members.map(|status| status.name.clone()).collect()
+}
+
+fn yield_back(model: &mut Model, name: Option<String>, lasts: Option<Lasts>) {
+    let names = meant(model, name.as_deref());
+    let title = match &name {
+        Some(name) => format!("Yield {name}"),
+        None => "Yield all instances".to_owned(),
+    };
+    let is_master = |name: &String| {
+        model.replica.instances.get(name).is_some_and(|instance| instance.status.state == State::Master)
+    };
+    let masters: Vec<&str> = names.iter().filter(|name| is_master(name)).map(String::as_str).collect();
+    let mut lines = vec![format!("Have {} hand over and stand back?", clean(&names.join(", "), 120))];
+    if masters.is_empty() {
+        lines.push("It is not MASTER: nothing changes now, but it will not take over.".to_owned());
+    } else {
+        lines.push(format!(
+            "MASTER now: {}. It leaves with priority 0 and keeps its addresses until another master is heard. If nobody \
+             takes over, it becomes MASTER again and says so.",
+            clean(&masters.join(", "), 120)
+        ));
+    }
+    let order = |lasts: Lasts| Verb::Yield { instance: name.clone(), lasts, last_resort: false };
+    let only = match lasts {
+        Some(Lasts::Seconds(seconds)) => format!("Yield for {}", Duration::from_s(seconds)),
+        Some(_) | None => "Yield until resumed".to_owned(),
+    };
+    let buttons = match lasts {
+        Some(lasts) => vec![(only.as_str(), order(lasts))],
+        None => YIELDS.into_iter().map(|(name, lasts)| (name, order(lasts))).collect(),
+    };
+    let resort = Field::new("take over if nobody else is heard", Kind::LastResort, "no".into());
+    model.dialog = Some(Dialog::question(&title, lines, buttons).with_fields(vec![resort]));
+}
+
+fn take(model: &mut Model, name: &str) {
+    let Some(status) = model.replica.instances.get(name).map(|instance| &instance.status) else { return };
+    if status.state == State::Master {
+        model.say(format!("{name} is MASTER already"), false);
+        return;
+    }
+    let from = match &status.master {
+        Some(master) => format!("The master now is {} (priority {}); ", master.address, master.priority),
+        None => "No master is heard; ".to_owned(),
+    };
+    let ours = status.effective_priority;
+    let lines = vec![
+        format!("Make {name} MASTER now?"),
+        format!("{from}ours is {ours}. A master of higher priority is not displaced: the service says so then."),
+    ];
+    let verb = Verb::Take { instance: name.into() };
+    model.dialog = Some(Dialog::question("Take", lines, vec![("Take", verb)]));
+}
+
+fn keep(model: &mut Model) {
+    let trial = model.replica.service.as_ref().and_then(|service| service.on_trial.as_ref());
+    let Some(record) = trial else {
+        model.say("no change is on trial: there is nothing to confirm", false);
+        return;
+    };
+    let what = clean(&record.what.join(", "), TEXT_CHARS_MAX);
+    let lines = vec![format!("Keep change {} of {}?", record.number, record.who), what];
+    model.dialog = Some(Dialog::question("Confirm", lines, vec![("Confirm", Verb::Confirm)]));
+}
+
+fn take_back(model: &mut Model, number: Option<u32>) {
+    let service = model.replica.service.as_ref();
+    let trial = service.and_then(|service| service.on_trial.as_ref());
+    if number.is_none() && service.is_none_or(|service| service.on_trial.is_none() && service.unsaved_changes == 0) {
+        model.say("no change holds that is not saved: there is nothing to take back", false);
+        return;
+    }
+    let known = match number {
+        Some(number) => model.changes.iter().find(|record| record.number == number),
+        None => trial,
+    };
+    let lines = match (known, number) {
+        (Some(record), _) => {
+            let what = clean(&record.what.join(", "), TEXT_CHARS_MAX);
+            vec![format!("Take change {} of {} back?", record.number, record.who), what]
+        }
+        (None, Some(number)) => vec![format!("Take change {number} back?")],
+        (None, None) => vec!["Take the last change that is not saved back?".to_owned()],
+    };
+    let verb = Verb::Rollback { number: known.map(|record| record.number).or(number) };
+    model.dialog = Some(Dialog::question("Rollback", lines, vec![("Take back", verb)]));
+}
+
+/// The everyday values of an instance, or only its priority.
+fn form(model: &mut Model, name: &str, is_quick: bool) {
+    let Some(status) = model.replica.instances.get(name).map(|instance| &instance.status) else { return };
+    let most = if status.priority == u8::MAX { 255 } else { 254 };
+    let kind = Kind::Number { keyword: "priority", least: 1, most };
+    let mut fields = vec![Field::new("priority", kind, status.priority.to_string())];
+    if !is_quick {
+        let preempt = if status.preempt { "yes" } else { "no" };
+        fields.push(Field::new("preempt", Kind::Preempt, preempt.into()));
+        let kind = Kind::Seconds { keyword: "preempt_delay", least_cs: 0, most_cs: 100_000, is_whole: false };
+        let delay_cs = u32::try_from(status.preempt_delay_us / 10_000).unwrap_or(u32::MAX);
+        fields.push(Field::new("preempt_delay", kind, decimal(delay_cs)));
+        let is_v2 = status.version == 2;
+        let (least_cs, most_cs) = if is_v2 { (100, 25_500) } else { (1, 4_095) };
+        let kind = Kind::Seconds { keyword: "advert_int", least_cs, most_cs, is_whole: is_v2 };
+        fields.push(Field::new("advert_int", kind, decimal(status.advert_interval_cs.into())));
+        let vips: Vec<&str> = status.vips.iter().filter(|vip| !vip.excluded).map(|vip| vip.address.as_str()).collect();
+        fields.push(Field::new("addresses", Kind::Addresses(List::Vip), vips.join(", ")));
+        if let Mode::Unicast { peers } = &status.mode {
+            let peers: Vec<String> = peers.iter().map(ToString::to_string).collect();
+            fields.push(Field::new("unicast peers", Kind::Addresses(List::Peer), peers.join(", ")));
+        }
+    }
+    let title = if is_quick { format!("Priority of {name}") } else { format!("Edit {name}") };
+    let mut lines = vec!["Nothing changes before you have seen what would.".to_owned()];
+    if status.effective_priority != status.priority {
+        let now = locum_control::priority_sum(status);
+        lines.push(format!("The priority that counts now is {}", clean(&now, TEXT_CHARS_MAX)));
+    }
+    let mut dialog = Dialog::question(&title, lines, Vec::new()).with_fields(fields);
+    dialog.buttons.push(Button { name: "Preview".into(), does: Does::Preview(name.into()) });
+    // Where something is to be typed, that comes first: it changes nothing.
+    dialog.at = 0;
+    model.dialog = Some(dialog);
+}
+
+/// Enter in a dialog, or `y` where there is only one thing to say yes to.
+pub(super) fn choose(model: &mut Model, yes: bool) -> Vec<Command> {
+    let Some(dialog) = &mut model.dialog else { return Vec::new() };
+    if dialog.field().is_some() && !yes {
+        let preview = dialog.buttons.iter().find(|button| matches!(button.does, Does::Preview(_))).cloned();
+        let Some(button) = preview else {
+            dialog.at = dialog.fields.len();
+            return Vec::new();
+        };
+        return press(model, &button);
+    }
+    if yes && dialog.buttons.len() != 2 {
+        // Which one is meant is not clear: it is only marked.
+        dialog.at = dialog.fields.len() + 1;
+        return Vec::new();
+    }
+    let button = if yes { dialog.buttons.get(1) } else { dialog.button() };
+    let Some(button) = button.cloned() else { return Vec::new() };
+    press(model, &button)
+}
+
+fn press(model: &mut Model, button: &Button) -> Vec<Command> {
+    let Some(dialog) = model.dialog.take() else { return Vec::new() };
+    let verb = match &button.does {
+        Does::Cancel => return Vec::new(),
+        Does::Order(verb) => verb.clone(),
+        Does::Preview(name) => {
+            let edits = match dialog.edits(name) {
+                Ok(edits) => edits,
+                Err(problem) => {
+                    model.say(problem, true);
+                    model.dialog = Some(dialog);
+                    return Vec::new();
+                }
+            };
+            if edits.is_empty() {
+                model.say("nothing is different: there is nothing to change", false);
+                model.dialog = Some(dialog);
+                return Vec::new();
+            }
+            // It comes back where the service refuses what was typed.
+            model.form = Some(dialog);
+            return vec![preview(model, edits)];
+        }
+    };
+    if let Some(reason) = model.forbidden() {
+        model.say(format!("{}: {reason}", verb.name()), true);
+        return Vec::new();
+    }
+    let mut verb = verb;
+    if let Verb::Yield { last_resort, .. } = &mut verb {
+        *last_resort = dialog.is_last_resort();
+    }
+    model.say(format!("{} ...", verb.name()), false);
+    vec![order(verb)]
+}
+
+/// A part of an answer to an order; what else there is belongs to the replica.
+pub(super) fn item(model: &mut Model, item: Item) -> Option<Item> {
+    match item {
+        Item::Difference(difference) => {
+            if model.differences.len() < DIFFERENCES_MAX {
+                model.differences.push(difference);
+            }
+            None
+        }
+        Item::Change(record) => {
+            if model.changes_coming.len() < CHANGES_MAX {
+                model.changes_coming.push(cleaned_change(record));
+            }
+            None
+        }
+        other @ (Item::Service(_) | Item::Interface(_) | Item::Instance(_) | Item::Transition(_) | Item::Notice(_)) => {
+            Some(other)
+        }
+    }
+}
+
+/// An order was carried out.
+pub(super) fn done(model: &mut Model, verb: Verb, text: &str) {
+    let text = clean(text, TEXT_CHARS_MAX);
+    let differences = std::mem::take(&mut model.differences);
+    let changes = std::mem::take(&mut model.changes_coming);
+    match verb {
+        Verb::Changes => model.changes = changes,
+        Verb::Change { edits, revision, dry_run: true, .. } => {
+            model.form = None;
+            let was_stale = std::mem::take(&mut model.was_stale);
+            if differences.is_empty() {
+                model.say(text, false);
+                return;
+            }
+            let mut lines = preview_lines(&differences);
+            if was_stale {
+                lines.insert(0, "Somebody has changed the configuration meanwhile. On what it is now:".to_owned());
+            }
+            let apply = |lasts: Lasts, confirm_within_s: Option<u64>| {
+                let edits = edits.clone();
+                Verb::Change { edits, lasts, confirm_within_s, revision, dry_run: false }
+            };
+            let buttons = vec![
+                ("Apply, 5 min to confirm", apply(Lasts::UntilRestart, Some(TRIAL_S))),
+                ("Apply", apply(Lasts::UntilRestart, None)),
+                ("Apply and save", apply(Lasts::Saved, None)),
+            ];
+            open(model, Dialog::question("What would change", lines, buttons));
+        }
+        Verb::Reload { dry_run: true } => {
+            if differences.is_empty() {
+                model.say(format!("reload: {text}"), false);
+                return;
+            }
+            let lines = preview_lines(&differences);
+            let buttons = vec![("Reload", Verb::Reload { dry_run: false })];
+            open(model, Dialog::question("Reload: what would change", lines, buttons));
+        }
+        Verb::Show { .. }
+        | Verb::Why { .. }
+        | Verb::Watch { .. }
+        | Verb::Resume { .. }
+        | Verb::Yield { .. }
+        | Verb::Take { .. }
+        | Verb::Change { .. }
+        | Verb::Confirm
+        | Verb::Rollback { .. }
+        | Verb::Reload { .. } => {
+            model.say(text, false);
+            model.refresh.instances.clear();
+            model.refresh.all_at_us = model.now_us;
+            model.refresh.changes = model.screen == Screen::Changes;
+        }
+    }
+}
+
+/// Opens a dialog, unless the user meanwhile does something else or may not.
+fn open(model: &mut Model, dialog: Dialog) {
+    if let Some(reason) = model.forbidden() {
+        model.say(reason, true);
+    } else if model.dialog.is_none() && model.prompt.is_none() {
+        model.message = None;
+        model.dialog = Some(dialog);
+    }
+}
+
+/// An order was refused.
+pub(super) fn refused(model: &mut Model, verb: Verb, refusal: &Refusal) {
+    model.differences.clear();
+    model.changes_coming.clear();
+    model.say(clean(&refusal.message, TEXT_CHARS_MAX), true);
+    let Verb::Change { edits, dry_run, .. } = verb else { return };
+    if refusal.code == ErrorCode::Stale {
+        // Asked again on what holds now, and shown; it is not applied unseen.
+        model.retry = Some(Retry { edits, is_ready: false });
+        model.refresh.all_at_us = model.now_us;
+    } else if dry_run && model.dialog.is_none() {
+        model.was_stale = false;
+        model.dialog = model.form.take();
+    }
+}
+
+fn preview_lines(differences: &[Difference]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for difference in differences {
+        let how = match difference.kind {
+            DifferenceKind::Added => "begins",
+            DifferenceKind::Changed => "goes on with other values",
+            DifferenceKind::Restarted => "ENDS AND BEGINS AGAIN",
+            DifferenceKind::Removed => "ENDS",
+            DifferenceKind::Block => "is different",
+        };
+        let details = if difference.details.is_empty() { String::new() } else { ": ".to_owned() };
+        let text = format!("{} {how}{details}{}", difference.name, difference.details.join("; "));
+        lines.push(clean(&text, TEXT_CHARS_MAX));
+    }
+    let more = lines.len().saturating_sub(PREVIEW_LINES_MAX);
+    lines.truncate(PREVIEW_LINES_MAX);
+    if more > 0 {
+        lines.push(format!("... and {more} more"));
+    }
+    lines
+}

@@ -1,0 +1,176 @@
+//! Orders: what is asked before them, and what comes of their answers.
+
+use locum_control::{ChangeRecord, ChangeStanding, Difference, DifferenceKind, Edit, Item, Lasts, ServiceStatus};
+
+use super::*;
+use crate::fixture::statuses::UNIX_MS;
+
+/// Edits, and whether it is only asked what they would do.
+fn change(commands: &[Command]) -> (Vec<Edit>, bool, Option<u64>, Lasts, Option<u64>) {
+    let [Command::Ask(Purpose::Order(Verb::Change { edits, dry_run, revision, lasts, confirm_within_s }))] = commands
+    else {
+        panic!("{commands:?}")
+    };
+    (edits.clone(), *dry_run, *revision, *lasts, *confirm_within_s)
+}
+
+fn order(commands: Vec<Command>) -> Purpose {
+    let [Command::Ask(purpose @ Purpose::Order(_))] = commands.as_slice() else { panic!("{commands:?}") };
+    purpose.clone()
+}
+
+fn differs(model: &mut Model, purpose: Purpose) {
+    link(model, Report::Begin(purpose.clone()));
+    let details = vec!["priority 80 -> 120".into()];
+    let difference = Difference { name: "VI_1".into(), kind: DifferenceKind::Changed, details };
+    link(model, Report::Item(Box::new(Item::Difference(difference))));
+    link(model, Report::Done(purpose, "nothing is changed yet".into()));
+}
+
+fn set_priority(value: &str) -> Vec<Edit> {
+    vec![Edit::Set { instance: "VI_1".into(), keyword: "priority".into(), values: vec![value.into()] }]
+}
+
+#[test]
+fn a_priority_is_previewed_and_only_then_applied() {
+    let mut model = four();
+    model.selected = Some("VI_1".into());
+    type_text(&mut model, "P");
+    press(&mut model, Key::Ctrl('u'));
+    type_text(&mut model, "300");
+    assert_eq!(press(&mut model, Key::Enter), []);
+    assert!(message(&model).contains("from 1 to 254"), "{}", message(&model));
+    press(&mut model, Key::Ctrl('u'));
+    type_text(&mut model, "120");
+    let commands = press(&mut model, Key::Enter);
+    assert_eq!(change(&commands), (set_priority("120"), true, Some(1), Lasts::UntilRestart, None));
+    differs(&mut model, order(commands));
+    let dialog = model.dialog.clone().unwrap();
+    assert_eq!(dialog.lines, ["VI_1 goes on with other values: priority 80 -> 120"]);
+    assert_eq!(press(&mut model, Key::Enter), [], "Cancel is marked");
+    assert_eq!(model.dialog, None);
+
+    for (tabs, lasts, confirm) in
+        [(1, Lasts::UntilRestart, Some(300)), (2, Lasts::UntilRestart, None), (3, Lasts::Saved, None)]
+    {
+        model.dialog = Some(dialog.clone());
+        for _ in 0..tabs {
+            press(&mut model, Key::Tab);
+        }
+        let commands = press(&mut model, Key::Enter);
+        assert_eq!(change(&commands), (set_priority("120"), false, Some(1), lasts, confirm));
+    }
+    model.dialog = Some(dialog);
+    assert_eq!(type_text(&mut model, "y"), [], "with several ways to say yes, it is only marked");
+}
+
+#[test]
+fn what_the_service_refuses_comes_back_to_be_mended() {
+    let mut model = four();
+    model.selected = Some("VI_1".into());
+    type_text(&mut model, "e");
+    press(&mut model, Key::Backspace);
+    let purpose = order(press(&mut model, Key::Enter));
+    assert_eq!(model.dialog, None);
+    let refusal = Refusal { code: ErrorCode::BadRequest, message: "it is odd".into() };
+    link(&mut model, Report::Refused(purpose, refusal));
+    let dialog = model.dialog.as_ref().unwrap();
+    assert_eq!((dialog.fields[0].text.as_str(), message(&model)), ("8", "it is odd"));
+    assert_eq!(press(&mut model, Key::Esc), []);
+    assert_eq!(model.dialog, None);
+}
+
+#[test]
+fn a_stale_change_is_shown_anew_and_never_applied_unseen() {
+    let mut model = four();
+    let commands = type_text(&mut model, ":priority VI_1 120");
+    assert_eq!(commands, []);
+    let purpose = order(press(&mut model, Key::Enter));
+    let refusal = Refusal { code: ErrorCode::Stale, message: "look again".into() };
+    link(&mut model, Report::Refused(purpose, refusal));
+    assert_eq!(wait_until(&mut model, 1), [Command::Ask(Purpose::All)]);
+    assert_eq!(message(&model), "look again");
+    link(&mut model, Report::Begin(Purpose::All));
+    let service = ServiceStatus { revision: 5, ..statuses::service(Role::Admin, BOOT_US + 1_000_000, 0) };
+    link(&mut model, Report::Item(Box::new(Item::Service(Box::new(service)))));
+    let commands = link(&mut model, Report::Done(Purpose::All, "ok".into()));
+    assert_eq!(change(&commands), (set_priority("120"), true, Some(5), Lasts::UntilRestart, None));
+    differs(&mut model, order(commands));
+    assert!(model.dialog.as_ref().unwrap().lines[0].contains("meanwhile"), "{:?}", model.dialog);
+}
+
+#[test]
+fn a_yield_names_whom_it_is_about_and_for_how_long() {
+    let mut model = four();
+    model.selected = Some("VI_2".into());
+    type_text(&mut model, "y");
+    let dialog = model.dialog.as_ref().unwrap();
+    assert!(dialog.title.contains("VI_2") && dialog.lines[1].contains("MASTER now: VI_2"), "{dialog:?}");
+    assert_eq!(press(&mut model, Key::Enter), [], "Cancel is marked");
+    type_text(&mut model, "yll");
+    let wanted = |name: Option<&str>, lasts, last_resort| {
+        Purpose::Order(Verb::Yield { instance: name.map(str::to_owned), lasts, last_resort })
+    };
+    assert_eq!(order(press(&mut model, Key::Enter)), wanted(Some("VI_2"), Lasts::Seconds(1_800), false));
+    // The switch stands before Cancel.
+    type_text(&mut model, "yh ");
+    press(&mut model, Key::Tab);
+    type_text(&mut model, "llll");
+    assert_eq!(order(press(&mut model, Key::Enter)), wanted(Some("VI_2"), Lasts::Saved, true));
+    type_text(&mut model, ":yield all 5m");
+    press(&mut model, Key::Enter);
+    assert_eq!(order(type_text(&mut model, "y")), wanted(None, Lasts::Seconds(300), false));
+    type_text(&mut model, ":yield VI_1 soon");
+    press(&mut model, Key::Enter);
+    assert!(message(&model).contains("\"soon\" is no time"), "{}", message(&model));
+}
+
+#[test]
+fn who_may_not_is_told_why() {
+    let mut model = four();
+    model.readonly = true;
+    for keys in ["y", "P", "e", "M", "R", "K", "B", ":yield all\r"] {
+        for letter in keys.chars() {
+            let key = if letter == '\r' { Key::Enter } else { Key::Char(letter) };
+            assert_eq!(press(&mut model, key), [], "{keys}");
+        }
+        assert!(message(&model).contains("read-only") && model.dialog.is_none(), "{keys}: {}", message(&model));
+    }
+}
+
+#[test]
+fn a_change_on_trial_is_confirmed_or_taken_back() {
+    let mut model = four();
+    type_text(&mut model, "K");
+    assert!(message(&model).contains("no change is on trial"), "{}", message(&model));
+    type_text(&mut model, "B");
+    assert!(message(&model).contains("nothing to take back"), "{}", message(&model));
+    let record = ChangeRecord {
+        number: 7,
+        at_unix_ms: UNIX_MS,
+        who: "anna".into(),
+        what: vec!["VI_1 priority 120".into()],
+        standing: ChangeStanding::OnTrial { until_unix_ms: UNIX_MS + 60_000 },
+    };
+    model.replica.service.as_mut().unwrap().on_trial = Some(record.clone());
+    type_text(&mut model, "K");
+    assert!(model.dialog.as_ref().unwrap().lines[0].contains("change 7 of anna"), "{:?}", model.dialog);
+    assert_eq!(order(type_text(&mut model, "y")), Purpose::Order(Verb::Confirm));
+    type_text(&mut model, "B");
+    assert_eq!(order(type_text(&mut model, "y")), Purpose::Order(Verb::Rollback { number: Some(7) }));
+
+    let purpose = order(type_text(&mut model, "C"));
+    link(&mut model, Report::Begin(purpose.clone()));
+    link(&mut model, Report::Item(Box::new(Item::Change(record))));
+    link(&mut model, Report::Done(purpose, "1 changes".into()));
+    assert_eq!((model.changes.len(), model.screen), (1, Screen::Changes));
+}
+
+#[test]
+fn a_reload_is_previewed() {
+    let mut model = four();
+    let purpose = order(type_text(&mut model, "R"));
+    assert_eq!(purpose, Purpose::Order(Verb::Reload { dry_run: true }));
+    differs(&mut model, purpose);
+    assert_eq!(order(type_text(&mut model, "y")), Purpose::Order(Verb::Reload { dry_run: false }));
+}
