@@ -60,6 +60,9 @@ pub(crate) struct Record {
     /// Settings of interfaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) settings: Vec<SettingEntry>,
+    /// nftables tables that do not go with the process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tables: Vec<String>,
 }
 
 /// An interface that may be made by us.
@@ -191,8 +194,17 @@ pub(crate) fn left_behind<'a>(
 
 /// Whether the kernel keeps `IFA_PROTO`: since 5.18.
 pub(crate) fn kernel_marks_addresses() -> bool {
+    kernel_is_at_least((5, 18))
+}
+
+/// Whether the kernel removes an nftables table with the process that made it (`NFT_TABLE_F_OWNER`): since 5.12.
+pub(crate) fn kernel_owns_tables() -> bool {
+    kernel_is_at_least((5, 12))
+}
+
+fn kernel_is_at_least(wanted: (u32, u32)) -> bool {
     let release = nix::sys::utsname::uname().map(|uname| uname.release().to_string_lossy().into_owned());
-    release.is_ok_and(|release| release_is_at_least(&release, (5, 18)))
+    release.is_ok_and(|release| release_is_at_least(&release, wanted))
 }
 
 fn release_is_at_least(release: &str, wanted: (u32, u32)) -> bool {
@@ -232,6 +244,7 @@ mod tests {
             }],
             routes: vec![RouteEntry::new("rule 1:".into(), &rule_removal())],
             interfaces: vec![MadeEntry { name: "vrrp.1".into(), mac: [0, 0, 0x5e, 0, 1, 1] }],
+            tables: vec!["locum".into()],
             settings: vec![SettingEntry { interface: "eth0".into(), name: "arp_ignore".into(), before: 0, ours: 1 }],
         }
     }

@@ -39,7 +39,7 @@ impl Service {
             0 => {}
             1 => text.push_str("; 1 change at run time stays on top of the file, see `locum changes`"),
             count => {
-                text.push_str(&format!("; {count} changes at run time stay on top of the file, see `locum changes`"))
+                text.push_str(&format!("; {count} changes at run time stay on top of the file, see `locum changes`"));
             }
         }
         if let Some(asking) = self.clients.get_mut(client) {
@@ -152,6 +152,7 @@ impl Service {
             }
         }
         self.sort_instances();
+        self.follow_firewall();
         for gone in before.instances.iter().filter(|instance| after.instance(&instance.name).is_none()) {
             let known = self.instances.iter().find(|instance| instance.name() == gone.name.value);
             let from = known.map_or(State::Init, |instance| instance.state);

@@ -173,6 +173,7 @@ impl Service {
         }
         self.tell(at, Told::Transition(record));
         self.follow_yield(&name, cause);
+        self.follow_firewall();
     }
 
     pub(super) fn tell(&mut self, at: Instant, event: Told) {

@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+mod accept_mode;
 mod bad_packets;
 mod causes;
 mod command_line;

@@ -72,7 +72,6 @@ E030_TOO_MANY_VIPS = "E030", "An advert counts its addresses in one byte, so it 
 E031_ROUTE = "E031", "A route or policy rule cannot be made as it stands: it lacks something without which the kernel refuses it, or two of its words contradict each other.";
 E033_IPVLAN = "E033", "An ipvlan interface cannot be made as the line stands: for IPv4 it needs an address, and an instance runs on a macvlan or on an ipvlan, not on both.";
 W001_OUTSIDE = "W001", "keepalived knows this keyword, locum does not act on it and is not meant to. The message says what happens instead.";
-W002_NOT_YET = "W002", "keepalived knows this keyword; this version of locum reads it and does not act on it yet. The message says what happens instead.";
 W003_LVS = "W003", "keepalived is two programs in one: VRRP, and a load balancer on the kernel's IPVS. locum is VRRP only. The block is passed over; where it is needed, run keepalived with that part of the configuration beside locum.";
 W004_NO_SUCH_INTERFACE = "W004", "The interface does not exist now. The instance waits in FAULT until it does.";
 W005_NOPREEMPT_MASTER = "W005", "`nopreempt` leaves a master alone that is already there. With `state MASTER` the router would take over first and ask later, so the two contradict each other. keepalived then drops nopreempt; locum keeps it and starts the instance as BACKUP, which is what the word was written for.";

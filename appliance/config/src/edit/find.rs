@@ -358,7 +358,7 @@ fn option(place: &'static Place, word: &str) -> Result<&'static str, EditError> 
     }
     Ok(match keyword.status {
         Status::Renamed(new) => new,
-        Status::Supported | Status::NoEffect(_) | Status::NotYet(_) | Status::Outside(_) => keyword.name,
+        Status::Supported | Status::NoEffect(_) | Status::Outside(_) => keyword.name,
     })
 }
 

@@ -134,10 +134,6 @@ impl Reader<'_> {
                 Diagnostic::new(&code::L002_NO_EFFECT, word.at, format!("`{name}` has no effect here"))
                     .why(sentence(why)),
             ),
-            Status::NotYet(instead) => self.diagnostics.push(
-                Diagnostic::new(&code::W002_NOT_YET, word.at, format!("`{name}` is not acted on by this version"))
-                    .why(sentence(instead)),
-            ),
             Status::Outside(instead) => self.diagnostics.push(
                 Diagnostic::new(&code::E027_UNSUPPORTED, word.at, format!("`{name}` is not part of locum"))
                     .why(sentence(instead)),

@@ -135,7 +135,7 @@ impl Global {
             "vmac_addr_prefix" => take(&mut self.vmac_address_prefix, text()),
             "disable_local_igmp" => self.disable_local_igmp = switch(),
             "nftables" => {
-                let table = text().unwrap_or_else(|| Setting::written("keepalived".to_owned(), at));
+                let table = text().unwrap_or_else(|| Setting::written("locum".to_owned(), at));
                 self.firewall.nftables = Some(table);
             }
             "nftables_priority" => take(&mut self.firewall.nftables_priority, integer(values, at)),

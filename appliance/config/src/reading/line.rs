@@ -25,14 +25,6 @@ impl Reader<'_> {
                 Diagnostic::new(&code::L002_NO_EFFECT, statement.at(), format!("`{name}` has no effect"))
                     .why(sentence(why)),
             ),
-            Status::NotYet(instead) => self.diagnostics.push(
-                Diagnostic::new(
-                    &code::W002_NOT_YET,
-                    statement.at(),
-                    format!("`{name}` is not acted on by this version"),
-                )
-                .why(sentence(instead)),
-            ),
             Status::Outside(instead) => {
                 let lvs = written.block.is_some_and(|place| place.name == "LVS");
                 let code = if lvs { &code::W003_LVS } else { &code::W001_OUTSIDE };

@@ -1,8 +1,8 @@
 //! `global_defs { … }`
 
 use super::{
-    Arg, Keyword, Kind, NONE, OWN, Place, SCRIPT_ARGS, SWITCH, WORDS, any, decimal_seconds, int, no_effect, not_yet,
-    one, optional, outside, renamed, seconds, supported,
+    Arg, Keyword, Kind, NONE, OWN, Place, SCRIPT_ARGS, SWITCH, WORDS, any, decimal_seconds, int, no_effect, one,
+    optional, outside, renamed, seconds, supported,
 };
 
 /// `global_defs`
@@ -24,7 +24,7 @@ const ONE_PROCESS: &str = "locum is one process and needs no such setting";
 const NO_IPVS: &str = "IPVS is left alone";
 const NO_SNMP: &str = "there is no SNMP agent; `locum show --json` and `locum metrics` have the figures";
 const NO_DBUS: &str = "there is no D-Bus service; the control socket has all of it";
-const NO_FIREWALL: &str = "no firewall rules are written";
+const NFTABLES: &str = "locum uses nftables, in a table of its own";
 const BUFFERS: &str = "receive buffers are sized by locum, and an overrun is followed by a full resynchronisation";
 const SOCKET_INSTEAD: &str = "no state files are written; the control socket has all of it";
 const RELOAD: &str = "a reload always checks the new configuration first and keeps the old one if it has errors";
@@ -142,12 +142,12 @@ static KEYWORDS: &[Keyword] = &[
     no_effect("json_file_location", "2.3.3", PATH, "Names of state files (the manual's spelling).", SOCKET_INSTEAD),
     no_effect("json_version", "2.2.8", &[one("1|2", int(1, 2))], "Layout of the state file.", SOCKET_INSTEAD),
     // Firewall.
-    not_yet("nftables", "2.0.11", &[optional("TABLE", Kind::Word)], "Uses nftables for no_accept and virtual MACs.", NO_FIREWALL),
-    not_yet("nftables_priority", "2.0.11", &[one("PRIORITY", int(i32::MIN as i64, i32::MAX as i64))], "Priority of its chains.", NO_FIREWALL),
-    not_yet("nftables_counters", "2.0.11", NONE, "Counters in its rules.", NO_FIREWALL),
-    not_yet("nftables_ifindex", "2.0.11", NONE, "Interface indices instead of names in its sets.", NO_FIREWALL),
-    not_yet("vrrp_iptables", "1.2.20", &[optional("CHAIN", Kind::Word), optional("CHAIN", Kind::Word)], "Uses iptables for no_accept and virtual MACs.", NO_FIREWALL),
-    not_yet("vrrp_ipsets", "1.2.20", WORDS, "Uses ipsets.", NO_FIREWALL),
+    supported("nftables", "2.0.11", &[optional("TABLE", Kind::Word)], "The name of the nftables table in which no_accept drops packets.").default("locum"),
+    supported("nftables_priority", "2.0.11", &[one("PRIORITY", int(i32::MIN as i64, i32::MAX as i64))], "Priority of its chain.").default("-1"),
+    supported("nftables_counters", "2.0.11", NONE, "Counters in its rules."),
+    supported("nftables_ifindex", "2.0.11", NONE, "Interface indices instead of names in its set of link-local addresses."),
+    no_effect("vrrp_iptables", "1.2.20", &[optional("CHAIN", Kind::Word), optional("CHAIN", Kind::Word)], "Uses iptables for no_accept and virtual MACs.", NFTABLES),
+    no_effect("vrrp_ipsets", "1.2.20", WORDS, "Uses ipsets.", NFTABLES),
     outside("nftables_ipvs", "2.2.2", &[optional("TABLE", Kind::Word)], "nftables of the load balancer.", NO_IPVS),
     outside("nftables_ipvs_priority", "2.2.2", &[one("PRIORITY", int(i32::MIN as i64, i32::MAX as i64))], "nftables of the load balancer.", NO_IPVS),
     outside("nftables_ipvs_start_fwmark", "2.2.2", &[one("MARK", int(0, u32::MAX as i64))], "nftables of the load balancer.", NO_IPVS),

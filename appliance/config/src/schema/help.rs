@@ -80,7 +80,6 @@ fn status(keyword: &Keyword) -> String {
     match keyword.status {
         Status::Supported => since,
         Status::NoEffect(why) => format!("{since} It has no effect in locum: {why}."),
-        Status::NotYet(instead) => format!("{since} This version of locum does not act on it: {instead}."),
         Status::Outside(instead) => format!("{since} It is not part of locum: {instead}."),
         Status::Renamed(new) => format!("An old spelling of `{new}`, and read as that."),
     }

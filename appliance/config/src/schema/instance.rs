@@ -6,8 +6,8 @@ use super::trackers::{
     TRACK_BFD_LIST, TRACK_FILE_LIST, TRACK_INTERFACE_LIST, TRACK_PROBE_LIST, TRACK_PROCESS_LIST, TRACK_SCRIPT_LIST,
 };
 use super::{
-    Keyword, Kind, NONE, OWN, Place, SCRIPT_ARGS, SWITCH, any, decimal_seconds, int, no_effect, not_yet, one, optional,
-    outside, renamed, seconds, supported,
+    Keyword, Kind, NONE, OWN, Place, SCRIPT_ARGS, SWITCH, any, decimal_seconds, int, no_effect, one, optional, outside,
+    renamed, seconds, supported,
 };
 
 /// `vrrp_instance`
@@ -44,7 +44,7 @@ const ADDRESS: &[super::Arg] = &[one("ADDRESS", Kind::Address)];
 const REPEAT: &[super::Arg] = &[one("COUNT", int(0, 1_000_000))];
 const DELAY: &[super::Arg] = &[one("SECONDS", seconds(0, 4_294))];
 
-const IPVLAN_INSTEAD: &str = "the adverts are sent and the VIPs stand on the interface itself";
+const IPVLAN_INSTEAD: &str = "the adverts are sent and the VIPs stand on the interface itself; use `use_vmac` where a MAC address of their own is wanted";
 const VMAC: &[super::Arg] = &[any("[name] NAME | MAC | netlink_notify_msg | group GROUP", Kind::Word)];
 const IPVLAN: &[super::Arg] = &[any("[name] NAME | ADDRESS[/PREFIX] | bridge|private|vepa | group GROUP", Kind::Word)];
 const TRACK_INSTEAD: &str = "the priority and state of the instance do not follow it";
@@ -60,7 +60,7 @@ static KEYWORDS: &[Keyword] = &[
     supported("native_ipv6", "1.2.1", NONE, "Makes it an IPv6 instance even without IPv6 addresses."),
     supported("advert_int", "0.5.3", &[one("SECONDS", decimal_seconds(10_000, 255))], "Interval between adverts. VRRPv2 carries whole seconds; VRRPv3 hundredths up to 40.95 s. The same on all routers of the group.").default("1"),
     supported("down_timer_adverts", "2.2.3", &[one("COUNT", int(1, 100))], "How many adverts may be missed before the master counts as down. The same on all routers of the group.").default("3"),
-    not_yet("vrf", "2.2.5", &[one("INTERFACE", Kind::Interface)], "The VRF of a unicast instance without an interface.", "the instance uses the default VRF"),
+    outside("vrf", "2.2.5", &[one("INTERFACE", Kind::Interface)], "The VRF of a unicast instance without an interface.", "the instance uses the default VRF; name an `interface` that belongs to the VRF instead"),
     // Elections.
     supported("preempt", "0.5.3", NONE, "A higher priority takes over from a lower one.").default("on"),
     supported("nopreempt", "1.1.8", NONE, "A returning router with a higher priority leaves the present master alone. Needs state BACKUP."),
@@ -81,7 +81,7 @@ static KEYWORDS: &[Keyword] = &[
     supported("unicast_ttl", "2.1.0", &[one("TTL", int(0, 255))], "TTL of unicast adverts sent.").default("255"),
     supported("unicast_fault_no_peer", "2.2.5", NONE, "Without any peer the instance goes to FAULT instead of using multicast."),
     supported("track_src_ip", "2.0.0", NONE, "FAULT while the configured source address is missing."),
-    not_yet("old_unicast_checksum", "1.3.7", &[optional("never", Kind::Choice(&["never"]))], "VRRPv3 unicast checksum as keepalived before 1.3.7 made it.", "the checksum is that of the RFC"),
+    outside("old_unicast_checksum", "1.3.7", &[optional("never", Kind::Choice(&["never"]))], "VRRPv3 unicast checksum as keepalived before 1.3.7 made it.", "the checksum is that of the RFC; bring peers older than keepalived 1.3.7 up to date"),
     supported("v3_checksum_as_v2", "2.2.8", SWITCH, "VRRPv3 over IPv4 without pseudo-header in the checksum, as RFC 9568 and several vendors have it.").default("off"),
     // Authentication.
     supported("authentication", "0.5.3", NONE, "VRRPv2 authentication.").opens(&AUTHENTICATION),
@@ -94,7 +94,7 @@ static KEYWORDS: &[Keyword] = &[
     supported("no_virtual_ipaddress", "2.2.8", NONE, "The instance has no VIPs, and that is meant."),
     supported("promote_secondaries", "1.3.0", NONE, "Keeps the kernel from removing other addresses of the same subnet with the first one.").default("off"),
     supported("accept", "1.2.17", NONE, "A master that does not own the VIPs answers on them.").default("on; off with strict_mode"),
-    not_yet("no_accept", "1.3.0", NONE, "A master that does not own the VIPs drops packets to them.", "packets to the VIPs are accepted"),
+    supported("no_accept", "1.3.0", NONE, "A master that does not own the VIPs drops packets to them, by an nftables table of its own."),
     supported("virtual_routes", "1.0.1", NONE, "Routes that follow the master.").opens(&VIRTUAL_ROUTES),
     supported("virtual_rules", "1.2.20", NONE, "Policy rules that follow the master.").opens(&VIRTUAL_RULES),
     // Gratuitous ARP and unsolicited neighbour advertisements.
@@ -110,7 +110,7 @@ static KEYWORDS: &[Keyword] = &[
     supported("use_vmac", "1.2.3", VMAC, "Runs on a macvlan with the virtual router's MAC address 00:00:5e:00:01:VRID."),
     supported("use_vmac_addr", "2.2.0", NONE, "A macvlan for each other interface that carries VIPs."),
     supported("vmac_xmit_base", "1.2.10", NONE, "Adverts go through the interface below the macvlan."),
-    not_yet("use_ipvlan", "2.0.17", IPVLAN, "Runs on an ipvlan interface, which has an address of its own and the MAC address of the interface below it.", IPVLAN_INSTEAD),
+    outside("use_ipvlan", "2.0.17", IPVLAN, "Runs on an ipvlan interface, which has an address of its own and the MAC address of the interface below it.", IPVLAN_INSTEAD),
     // What it follows.
     supported("dont_track_primary", "1.1.8", NONE, "The instance stays up when its own interface goes down."),
     supported("track_interface", "1.0.1", NONE, "Interfaces whose loss lowers the priority, or means FAULT.").opens(&TRACK_INTERFACE_LIST),

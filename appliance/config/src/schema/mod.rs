@@ -78,8 +78,6 @@ pub enum Status {
     Supported,
     /// Accepted and without effect here. Says why that is right.
     NoEffect(&'static str),
-    /// Known, not acted on by this version. Says what happens instead.
-    NotYet(&'static str),
     /// Not part of locum. Says what happens instead.
     Outside(&'static str),
     /// An old spelling of another keyword of the same place, which it is read as.
@@ -234,16 +232,6 @@ const fn no_effect(
     why: &'static str,
 ) -> Keyword {
     keyword(name, since, args, Status::NoEffect(why), help)
-}
-
-const fn not_yet(
-    name: &'static str,
-    since: &'static str,
-    args: &'static [Arg],
-    help: &'static str,
-    instead: &'static str,
-) -> Keyword {
-    keyword(name, since, args, Status::NotYet(instead), help)
 }
 
 const fn outside(

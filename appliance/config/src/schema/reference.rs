@@ -69,7 +69,6 @@ fn row(page: &mut String, place: &Place, keyword: &Keyword) {
     let acted = match keyword.status {
         Status::Supported => acted_with(place).unwrap_or("yes").to_owned(),
         Status::NoEffect(why) => format!("read over: {why}"),
-        Status::NotYet(instead) => format!("not yet: {instead}"),
         Status::Outside(instead) => format!("no: {instead}"),
         Status::Renamed(new) => format!("as `{new}`"),
     };

@@ -83,9 +83,15 @@ impl Service {
             return;
         }
         self.kernel.act(&self.network);
+        self.follow_firewall(); // an interface may have another index
         if disturbed {
             self.put_back_what_is_missing();
         }
+    }
+
+    /// What is not to be accepted is dropped, as the instances are now.
+    pub(in super::super) fn follow_firewall(&mut self) {
+        self.kernel.guard(self.configuration.model(), &self.instances, &self.network);
     }
 
     /// Tells the engine how fast announcements may follow one another.
@@ -217,6 +223,7 @@ impl Service {
     /// Called every second or so: what was refused is tried again, and what adverts do not keep alive is announced.
     pub(in super::super) fn tick_kernel(&mut self) {
         let now = clock::now();
+        self.follow_firewall();
         let mut orders = Vec::new();
         if self.kernel_retry_at.is_none_or(|at| at <= now) {
             self.kernel_retry_at = Some(now + RETRY_FIRST);

@@ -1,14 +1,18 @@
 //! What locum has in the kernel besides the addresses of masters, whatever the state: interfaces with a virtual MAC
-//! address, settings of interfaces, and what the configuration calls static. Everything is in the journal before it is there, and is gone at the end.
+//! address, settings of interfaces, what the configuration calls static, and the table of `no_accept`. Everything is in the
+//! journal before it is there, and is gone at the end.
 //!
 //! - [`requests`]: orders that the kernel answers at once; `message`: how they are written.
 //! - [`settings`]: settings of interfaces, and back.
 //! - [`follow`]: what the service does about it.
 //! - `statics`: static addresses, routes and rules.
+//! - `firewall`: packets to VIPs that are not to be accepted; `nftables`: the messages about them.
 //! - [`recovery`]: what an earlier run has left.
 
+mod firewall;
 pub(crate) mod follow;
 pub(crate) mod message;
+mod nftables;
 pub(crate) mod recovery;
 pub(crate) mod requests;
 pub(crate) mod settings;
@@ -19,9 +23,11 @@ use std::io;
 use locum_config::Model;
 use rtnetlink::sys::constants::NETLINK_ROUTE;
 
+use self::firewall::Firewall;
 use self::requests::Requests;
 use self::settings::Settings;
 use self::statics::Statics;
+use super::instance::Instance;
 use super::journal::{MadeEntry, Record};
 use super::network::Network;
 use super::plan::{MadeInterface, Placements, link};
@@ -33,6 +39,9 @@ pub(super) struct Kernel {
     made: Vec<Made>,
     settings: Settings,
     statics: Statics,
+    firewall: Firewall,
+    /// The table of `no_accept` that may be made, if it must be in the journal.
+    journalled_table: Option<String>,
 }
 
 /// An interface that locum makes.
@@ -57,6 +66,8 @@ impl Kernel {
             made: made.collect(),
             settings: Settings::new(model, placements),
             statics: Statics::new(model),
+            firewall: Firewall::default(),
+            journalled_table: firewall::journalled_name(model),
         })
     }
 
@@ -76,6 +87,7 @@ impl Kernel {
         }
         self.settings.adopt(model, placements);
         self.statics.adopt(model, &mut self.requests);
+        self.journalled_table = firewall::journalled_name(model);
     }
 
     /// Looks at what there is to do. Returns whether the journal must be written before [`Kernel::act`].
@@ -105,6 +117,7 @@ impl Kernel {
             routes: self.statics.routes().collect(),
             interfaces: ours.map(entry).collect(),
             settings: self.settings.entries(),
+            tables: self.journalled_table.iter().cloned().chain(self.firewall.left_by_a_crash()).collect(),
         }
     }
 
@@ -115,6 +128,18 @@ impl Kernel {
         }
         self.settings.apply();
         self.statics.act(&mut self.requests);
+    }
+
+    /// Has packets dropped that are addressed to the VIPs of these instances and not to be accepted.
+    pub(super) fn guard<'a>(
+        &mut self,
+        model: &Model,
+        instances: impl IntoIterator<Item = &'a Instance>,
+        network: &Network,
+    ) {
+        let table = firewall::table(model);
+        let elements = firewall::elements(instances, network, table.by_index);
+        self.firewall.follow(&table, elements);
     }
 
     /// Why the interface of this name could not be made.
@@ -130,7 +155,7 @@ impl Kernel {
             all_gone &= made.delete(&mut self.requests);
         }
         self.settings.restore();
-        all_gone
+        self.firewall.remove() && all_gone
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::journal::{self, Record};
 use super::super::network::{Monitor, Network};
 use super::super::plan::{items, link};
 use super::requests::Requests;
-use super::settings;
+use super::{firewall, settings};
 use rtnetlink::sys::constants::NETLINK_ROUTE;
 
 /// Takes out of the kernel what the journal lists and is still there. Gives the network as it is afterwards.
@@ -42,6 +42,11 @@ pub(in super::super) async fn remove_left_behind(
         }
     }
     left.settings.iter().for_each(settings::restore);
+    for name in &left.tables {
+        if firewall::remove_left_behind(name).is_ok() {
+            log::warn!("removed nftables table {name}, which an earlier run had left behind");
+        }
+    }
     if !removed {
         return Ok(network);
     }
