@@ -162,7 +162,7 @@ fn yield_back(model: &mut Model, name: Option<String>, lasts: Option<Lasts>) {
         Some(lasts) => vec![(only.as_str(), order(lasts))],
         None => YIELDS.into_iter().map(|(name, lasts)| (name, order(lasts))).collect(),
     };
-    let resort = Field::new("take over if nobody else is heard", Kind::LastResort, "no".into());
+    let resort = Field::new("if alone, take over", Kind::LastResort, "no".into());
     model.dialog = Some(Dialog::question(&title, lines, buttons).with_fields(vec![resort]));
 }
 
