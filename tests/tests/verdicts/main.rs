@@ -96,13 +96,18 @@ fn keepalived_and_locum_agree_but_for_the_differences_listed() {
     assert!(!listed.contains(": ?"), "a difference without a reason");
 }
 
-/// 10,000 instances, tested by both: prints how long each takes. Timing judges only where nothing else runs:
-/// `cargo test --release -p locum-tests --test verdicts -- --ignored --nocapture`.
+/// Many instances, read by both: prints how long each takes. Time is judged only where that is asked for, on a quiet
+/// machine: `LOCUM_MEASURE=1 cargo test --release -p locum-tests --test verdicts -- --nocapture many_instances`.
 #[test]
-#[ignore = "measures; needs a quiet machine and a release build"]
-fn ten_thousand_instances_beside_keepalived() {
+fn many_instances_beside_keepalived() {
+    if let Err(error) = Command::new("keepalived").arg("--version").output() {
+        skip(&format!("no keepalived to compare with: {error}"));
+        return;
+    }
+    let measures = std::env::var_os("LOCUM_MEASURE").is_some();
+    let count = if measures { 10_000 } else { 250 };
     let mut text = String::new();
-    for n in 0..10_000 {
+    for n in 0..count {
         write!(
             text,
             "vrrp_instance VI_{n} {{\n    interface i{}\n    virtual_router_id {}\n    priority 100\n    \
@@ -114,7 +119,7 @@ fn ten_thousand_instances_beside_keepalived() {
         )
         .unwrap();
     }
-    let path = std::env::temp_dir().join(format!("locum-ten-thousand-{}.conf", std::process::id()));
+    let path = std::env::temp_dir().join(format!("locum-many-{}.conf", std::process::id()));
     std::fs::write(&path, &text).unwrap();
     let interfaces: BTreeSet<String> = (0..40).map(|n| format!("i{n}")).collect();
     let known = around(Some(interfaces.iter().cloned().collect()));
@@ -130,8 +135,8 @@ fn ten_thousand_instances_beside_keepalived() {
         .min()
         .unwrap();
     std::fs::remove_file(&path).unwrap();
-    println!("10,000 instances read and checked: locum {ours:?}, keepalived -t {theirs:?}");
-    assert!(ours < std::time::Duration::from_secs(1) && ours < theirs);
+    println!("{count} instances read and checked: locum {ours:?}, keepalived -t {theirs:?}");
+    assert!(!measures || ours < std::time::Duration::from_secs(1) && ours < theirs, "{ours:?} beside {theirs:?}");
 }
 
 fn timed(act: impl FnOnce()) -> std::time::Duration {
