@@ -126,6 +126,29 @@ fn a_table_of_the_same_name_is_left_alone_and_told() {
     });
 }
 
+/// On kernels before 5.12 the table does not go with the process; there it is in the journal.
+#[test]
+fn a_table_that_the_journal_lists_goes_at_the_next_start_and_no_other() {
+    with_lab(&[Locum], |lab| {
+        lab.start(A, &configuration("", "no_accept"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        lab.kill9(A);
+        let journal = lab.router(A).run_dir().join("journal.json");
+        let text = std::fs::read_to_string(&journal).unwrap();
+        let listing = text.replacen("\"addresses\":", "\"tables\":[\"left\"],\"addresses\":", 1);
+        assert_ne!(text, listing, "{text}");
+        std::fs::write(&journal, listing).unwrap();
+        for name in ["left", "foreign"] {
+            lab.router(A).inside(&["nft", &format!("add table inet {name}")]);
+        }
+        lab.start_again(A);
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let listed = ruleset(lab);
+        assert!(!listed.contains("table inet left") && listed.contains("table inet foreign"), "{listed}");
+        assert!(lab.router(A).log().contains("removed nftables table left"), "{}", lab.router(A).log());
+    });
+}
+
 #[test]
 fn neighbour_discovery_passes_and_link_local_addresses_count_on_their_interface() {
     for global in ["", "nftables_ifindex"] {

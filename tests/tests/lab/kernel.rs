@@ -242,6 +242,26 @@ fn what_is_static_is_there_from_the_start_to_the_end() {
 }
 
 #[test]
+fn what_is_static_follows_a_reload() {
+    with_lab(&[Locum], |lab| {
+        lab.start(A, &format!("{STATIC}{}", configuration("", "")));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let text = format!(
+            "static_ipaddress {{\n 172.20.48.1/24 dev eth0\n}}\nstatic_routes {{\n \
+             192.168.122.0/24 via 172.20.48.2 dev eth0\n}}\n{}",
+            configuration("", "")
+        );
+        std::fs::write(lab.router(A).configuration(), text).unwrap();
+        let outcome = lab.router(A).locum(&["reload"]);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.said());
+        let shown = ["addr", "route", "rule"].map(|what| lab.router(A).ip(what)).concat();
+        assert!(shown.contains("172.20.48.1/24") && shown.contains("192.168.122.0/24 via 172.20.48.2"), "{shown}");
+        assert!(!shown.contains("192.168.120.0/24") && !shown.contains("192.168.121.0/24"), "{shown}");
+        assert_eq!(lab.router(A).history(GROUP.instance).len(), 2, "the instance is not touched");
+    });
+}
+
+#[test]
 fn a_track_group_that_lacks_something_keeps_its_instances_in_fault() {
     with_lab(&[Locum], |lab| {
         let group = "track_group G {\n group {\n VI_1\n }\n}\nstatic_routes {\n \
