@@ -276,7 +276,11 @@ impl Service {
     /// The list, newest first.
     pub(super) fn list_changes(&mut self, client: ClientId, id: u64) -> Outcome {
         let records: Vec<_> = self.changes.records.iter().rev().cloned().collect();
-        let text = if records.is_empty() { "no changes".to_owned() } else { format!("{} changes", records.len()) };
+        let text = match records.len() {
+            0 => "no changes".to_owned(),
+            1 => "1 change".to_owned(),
+            count => format!("{count} changes"),
+        };
         if let Some(asking) = self.clients.get_mut(client) {
             records.into_iter().for_each(|record| asking.item(id, Item::Change(record)));
         }

@@ -88,7 +88,8 @@ impl Service {
             }
         }
         let who = self.who(client);
-        self.tell_operator(&who, format!("{} stand back {}", names.join(", "), how_long(lasts)));
+        let verb = if names.len() == 1 { "stands" } else { "stand" };
+        self.tell_operator(&who, format!("{} {verb} back {}", names.join(", "), how_long(lasts)));
         if let Some(handovers) = self.handovers.iter_mut().find(|handovers| handovers.place == place) {
             handovers.is_complete = true;
         }
