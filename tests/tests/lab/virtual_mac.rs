@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use locum_control::State;
 use locum_tests::Daemon::{self, Keepalived, Locum};
 use locum_tests::Node::{A, B};
 use locum_tests::{Arp, ArpKind, Group, Lab, Node, wait_for, with_lab};
@@ -143,5 +144,35 @@ fn what_was_made_and_set_goes_at_the_end_and_after_a_crash() {
         lab.stop(A);
         assert!(!lab.router(A).ip("-br link").contains("vrrp.45"), "it was left behind");
         assert_eq!((setting(lab, "arp_ignore"), setting(lab, "arp_announce")), before);
+    });
+}
+
+/// RFC 9568 section 7.3: 00-00-5E-00-02-{VRID} for IPv6.
+#[test]
+fn an_ipv6_master_speaks_from_the_virtual_mac_address() {
+    with_lab(&[Locum, Locum], |lab| {
+        lab.enable_ipv6(A);
+        lab.enable_ipv6(B);
+        // The lab switches IPv6 off for interfaces to come; a made one is as the machine has it.
+        lab.set_sysctl(A, "ipv6/conf/default/disable_ipv6", "0");
+        let text = "vrrp_instance VI_6 {\n interface eth0\n virtual_router_id 46\n priority 100\n use_vmac\n \
+                    virtual_ipaddress {\n  fe80::248/64\n }\n}\n";
+        lab.start(A, text);
+        lab.router(A).wait_state("VI_6", State::Master, TAKEOVER_MAX);
+        wait_for("the VIP to answer", Duration::from_secs(5), || {
+            let mut ping = lab.router(B).command_in("ping");
+            let reply = ping.args(["-n", "-c", "1", "-W", "1", "fe80::248%eth0"]).output().unwrap();
+            reply.status.success().then_some(())
+        });
+        let neighbours = lab.router(B).ip("-6 neigh show fe80::248");
+        assert!(neighbours.contains("lladdr 00:00:5e:00:02:2e"), "{neighbours}");
+        let adverts = lab.timeline();
+        let adverts = adverts.adverts6(46);
+        assert!(!adverts.is_empty());
+        for advert in &adverts {
+            assert_eq!(advert.what.source_mac, [0, 0, 0x5e, 0, 2, 46], "{advert:?}");
+        }
+        lab.stop(A);
+        assert!(!lab.router(A).ip("-br link").contains("vrrp6.46"), "it was left behind");
     });
 }
