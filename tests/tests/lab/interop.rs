@@ -342,14 +342,16 @@ fn judge(lab: &mut Lab, cell: Cell, wrong: String, defects: &[Defect], name: &st
 }
 
 /// Whether the capture shows the symptom.
-fn shows(lab: &Lab, cell: Cell, symptom: &str) -> bool {
+fn shows(lab: &mut Lab, cell: Cell, symptom: &str) -> bool {
     assert_eq!(symptom, "both-masters", "a symptom that can be looked for");
     let timeline = lab.timeline();
     let (ours, theirs) = (adverts(&timeline, cell, Node::A), adverts(&timeline, cell, Node::B));
     let valid = |advert: &Advert| advert.whole && advert.checksum != Checksum::Wrong && advert.ttl == 255;
     let Some(last) = theirs.iter().rfind(|it| it.what.claims()) else { return false };
+    // It claims by an advert; or, where each of ours puts off its own, by the address that it keeps.
+    let keeps_it = is_as_it_says(lab, cell, Node::B, true);
+    let until = ours.last().map(|it| it.at).filter(|_| keeps_it).map_or(last.at, |at| at.max(last.at));
     // Ten intervals, in which it has heard better ones of ours and nothing else, and still it claims to be master.
-    let heard: Vec<_> =
-        ours.iter().filter(|it| it.at < last.at && last.at.since(it.at) < interval(cell) * 10).collect();
+    let heard: Vec<_> = ours.iter().filter(|it| it.at <= until && until.since(it.at) < interval(cell) * 10).collect();
     heard.len() >= 8 && heard.iter().all(|it| valid(it.what) && it.what.priority > last.what.priority)
 }
