@@ -1,6 +1,7 @@
 //! What a router follows fails: the other one is master within its bound. It recovers: the first one is master again, or
 //! not, with `nopreempt`.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -164,7 +165,7 @@ fn a_process_that_ends_is_missed() {
         let trackers = format!("vrrp_track_process P {{\n process {} 1000\n}}", program.display());
         let mut watched = Watched(program, None);
         watched.start();
-        let watched = std::cell::RefCell::new(watched);
+        let watched = RefCell::new(watched);
         let fail = |_: &mut Lab| watched.borrow_mut().end();
         let recover = |_: &mut Lab| watched.borrow_mut().start();
         plays(lab, (&trackers, "track_process { P }"), (LOOK_MAX, FAULT_MAX), fail, recover);
@@ -241,6 +242,29 @@ fn an_address_that_no_longer_answers_arp() {
             lab.add_address(C);
         };
         plays(lab, (&trackers, followed), (NOTICE_MAX, FAULT_MAX), fail, recover);
+    });
+}
+
+#[test]
+fn a_port_on_which_nobody_listens_any_more() {
+    with_lab(&[Locum, Locum, Locum], |lab| {
+        let address = C.address().to_string();
+        let listen = |lab: &mut Lab| {
+            let mut server = lab.router(C).command_in("/usr/bin/python3");
+            server.args(["-m", "http.server", "8080", "--bind", &address]);
+            server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("python3")
+        };
+        let server = RefCell::new(listen(lab));
+        sleep(Duration::from_secs(1));
+        let (trackers, followed) = probe(&format!("tcp {address} 8080"));
+        let end = || {
+            server.borrow_mut().kill().unwrap();
+            server.borrow_mut().wait().unwrap();
+        };
+        let fail = |_: &mut Lab| end();
+        let recover = |lab: &mut Lab| drop(server.replace(listen(lab)));
+        plays(lab, (&trackers, followed), (NOTICE_MAX, FAULT_MAX), fail, recover);
+        end();
     });
 }
 
