@@ -41,10 +41,17 @@ fn a_script_that_uses_the_systems_mail() {
         assert!(last["text"].as_str().unwrap().contains("changed to be master"), "{last}");
         lab.cut(Node::B);
         relays[1].wait(&[&subject("backup"), &subject("master"), &subject("fault")]);
-        let shown = lab.router(Node::B).locum(&["show", "VI_1"]).stdout;
-        for line in ["Notifications", "  notify_master (MASTER) ", "  notify_fault (FAULT) "] {
-            assert!(shown.contains(line), "{shown}");
+        // The mail is there before the script that sent it has ended.
+        let lines = ["Notifications", "  notify_master (MASTER) ", "  notify_fault (FAULT) "];
+        let mut shown = String::new();
+        for _ in 0..50 {
+            shown = lab.router(Node::B).locum(&["show", "VI_1"]).stdout;
+            if lines.iter().all(|line| shown.contains(line)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
         }
+        assert!(lines.iter().all(|line| shown.contains(line)), "{shown}");
         // And no more of it.
         std::thread::sleep(Duration::from_secs(1));
         assert_eq!((relays[0].mails().len(), relays[1].mails().len()), (2, 3));
