@@ -56,17 +56,22 @@ impl Yield {
 
     /// When it ends by itself, on this boot's clock.
     fn until(&self) -> Option<Instant> {
-        let until_us = self.until_us?;
-        if self.boot == boot_id() {
-            return Some(Instant::from_us(until_us));
-        }
-        let left_ms = self.until_unix_ms?.saturating_sub(clock::unix_ms());
-        Some(clock::now() + Duration::from_ms(left_ms))
+        self.until_us.map(Instant::from_us)
     }
 
-    /// Whether it is over when the service starts.
-    fn is_over(&self) -> bool {
-        self.ends_with_boot && self.boot != boot_id() || self.until().is_some_and(|until| until <= clock::now())
+    /// What is left of it in this boot: of one that began in another, what the wall clock says. `None` if it is over.
+    fn in_this_boot(mut self, boot: &str) -> Option<Self> {
+        if self.boot != boot {
+            if self.ends_with_boot {
+                return None;
+            }
+            if let Some(until_unix_ms) = self.until_unix_ms {
+                let left = Duration::from_ms(until_unix_ms.saturating_sub(clock::unix_ms()));
+                self.until_us = Some((clock::now() + left).us());
+            }
+            boot.clone_into(&mut self.boot);
+        }
+        self.until().is_none_or(|until| until > clock::now()).then_some(self)
     }
 }
 
@@ -94,7 +99,10 @@ impl Yields {
                 BTreeMap::new()
             }
         };
-        Self { path, by_instance: by_instance.into_iter().filter(|(_, kept)| !kept.is_over()).collect() }
+        // Once: the service asks for the next end at every turn.
+        let boot = boot_id();
+        let kept = by_instance.into_iter().filter_map(|(name, kept)| Some((name, kept.in_this_boot(&boot)?)));
+        Self { path, by_instance: kept.collect() }
     }
 
     /// The yield of an instance.
