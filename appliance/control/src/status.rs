@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Block, Family, FifoStatus, MailStatus, NotifyStatus, Reject, Role, State, TransitionRecord};
+use crate::{Block, Family, FifoStatus, Histogram, MailStatus, NotifyStatus, Reject, Role, State, TransitionRecord};
 
 /// The service as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,18 @@ pub struct ServiceStatus {
     pub instances: u32,
     /// The largest lateness of the engine's timer so far.
     pub lateness_max_us: u64,
+    /// How late the engine was each time that it woke for a deadline.
+    #[serde(default)]
+    pub lateness: Histogram,
+    /// Connections to the control socket.
+    #[serde(default)]
+    pub clients: u32,
+    /// Events that clients of the control socket were too slow for.
+    #[serde(default)]
+    pub notices_missed: u64,
+    /// Addresses, routes and rules that the journal lists: what a start after a crash would remove.
+    #[serde(default)]
+    pub journal_entries: u32,
     /// Counts the changes of the running configuration.
     #[serde(default)]
     pub revision: u64,
@@ -374,4 +386,10 @@ pub struct Counters {
     pub announcements_sent: u32,
     /// Packets discarded, by reason.
     pub rejected: BTreeMap<Reject, u32>,
+    /// Changes of state, by the kind of their cause.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub transitions: BTreeMap<String, u32>,
+    /// How often an address, a route or a rule was put back that somebody else had taken away.
+    #[serde(default)]
+    pub put_back: u32,
 }

@@ -232,6 +232,12 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print what a monitoring system collects, in OpenMetrics' text format
+    Metrics {
+        /// Write it for node-exporter's textfile collector instead, as a file that is replaced as a whole
+        #[arg(long, value_name = "FILE")]
+        textfile: Option<PathBuf>,
+    },
     #[command(flatten)]
     Steer(Steer),
     /// Put the changed configuration file into effect; nothing changes if it has an error

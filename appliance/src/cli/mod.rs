@@ -8,6 +8,7 @@ mod console;
 mod demo;
 mod explain;
 mod log;
+mod metrics;
 mod notify_test;
 mod plan;
 mod reload;
@@ -80,6 +81,7 @@ pub fn main() -> ExitCode {
         Some(Command::Show { instance, json }) => show::show(&at(&socket), instance, json),
         Some(Command::Why { instance, json }) => show::why(&at(&socket), instance, json),
         Some(Command::Watch { instance, adverts, json }) => watch::watch(&at(&socket), instance, adverts, json),
+        Some(Command::Metrics { textfile }) => metrics::metrics(&at(&socket), textfile.as_deref()),
         Some(Command::Steer(verb)) => steer::steer(&at(&socket), verb),
         Some(Command::Reload { dry_run, json }) => reload::reload(&at(&socket), dry_run, json),
         Some(Command::NotifyTest { instance, file }) => notify_test::notify_test(&at(&socket), instance, file),

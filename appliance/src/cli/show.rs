@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use locum_control::{
-    ChecksumFlavour, Duration, InstanceStatus, InterfaceStatus, Item, Mode, NotifyStatus, SCHEMA, ServiceStatus, State,
-    TrackReading, TransitionRecord, Verb, headline, outlook, priority_sum, rfc8347,
+    ChecksumFlavour, Duration, Histogram, InstanceStatus, InterfaceStatus, Item, Mode, NotifyStatus, SCHEMA,
+    ServiceStatus, State, TrackReading, TransitionRecord, Verb, headline, outlook, priority_sum, rfc8347,
 };
 use serde::Serialize;
 
@@ -54,7 +54,10 @@ pub(super) fn show(socket: &Path, instance: Option<String>, json: bool) -> Exit 
     }
     let now_us = shown.service.as_ref().map_or(0, |service| service.now_us);
     match shown.instances.first() {
-        Some(instance) if in_full => print(&full(instance, now_us)),
+        Some(instance) if in_full => {
+            let engine = shown.service.as_ref().and_then(|service| lateness(&service.lateness));
+            print(&(full(instance, now_us) + &engine.unwrap_or_default()))
+        }
         Some(_) => print(&brief(&shown, now_us)),
         None => print("no instances\n"),
     }
@@ -214,6 +217,18 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// How late the engine was for the deadlines of all instances.
+fn lateness(lateness: &Histogram) -> Option<String> {
+    let [most, nearly_all] = [990, 999].map(|per_mille| lateness.within_us(per_mille));
+    Some(format!(
+        "Engine\n  woke for {} deadlines: 99 % at most {} late, 99.9 % {}; {} once\n",
+        lateness.count(),
+        Duration::from_us(most?),
+        Duration::from_us(nearly_all?),
+        Duration::from_us(lateness.max_us)
+    ))
 }
 
 /// Who was told, and how it went.

@@ -27,6 +27,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::Sizes;
 use super::install::InstallPlan;
+use super::lateness::Lateness;
 use super::pace::Paces;
 use super::scheduling::SchedulingError;
 use super::storage::Owned;
@@ -84,8 +85,9 @@ pub(crate) enum Order {
     Remove { router: RouterId },
     /// Have room for so many.
     Grow(Sizes),
-    /// Show these routers, at most as many as `views` has room for. Answered by [`Report::Views`].
-    View { first: usize, views: Vec<RouterView> },
+    /// Show these routers, at most as many as `views` has room for, and how late the engine was. Answered by
+    /// [`Report::Views`].
+    View { first: usize, views: Vec<RouterView>, lateness: Box<Lateness> },
     /// Stop in order. Answered by [`Report::Stopped`].
     Shutdown,
 }
@@ -119,7 +121,7 @@ pub(crate) enum Report {
         plan: Option<Box<InstallPlan>>,
     },
     /// The views asked for.
-    Views { views: Vec<RouterView>, more_from: Option<usize> },
+    Views { views: Vec<RouterView>, more_from: Option<usize>, lateness: Box<Lateness> },
     /// A packet could not be sent.
     SendFailed { router: RouterId, errno: Errno },
     /// The thread cannot be scheduled as it was to be.
@@ -209,8 +211,6 @@ pub(crate) struct Shared {
     to_service: PipeWriter,
     /// Reports lost because the ring was full.
     lost: AtomicU32,
-    /// The largest lateness of a timer, in microseconds.
-    lateness_max_us: AtomicU32,
     /// The service has been woken and has not looked yet.
     woken: AtomicBool,
     /// The engine has ended.
@@ -223,21 +223,9 @@ impl Shared {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// The largest lateness of a timer so far.
-    pub(crate) fn lateness_max_us(&self) -> u32 {
-        self.lateness_max_us.load(Ordering::Relaxed)
-    }
-
     /// Whether the engine has ended, in order or by a panic.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn note_lateness(&self, late: Duration) {
-        let late = u32::try_from(late.us()).unwrap_or(u32::MAX);
-        if late > self.lateness_max_us.load(Ordering::Relaxed) {
-            self.lateness_max_us.store(late, Ordering::Relaxed);
-        }
     }
 
     /// The service is about to fetch reports: what is told from now on wakes it again. Called after the byte was taken out
@@ -360,7 +348,6 @@ pub(super) fn link() -> io::Result<(EngineEnd, ServiceEnd)> {
         to_engine: EventFd::from_flags(flags)?,
         to_service,
         lost: AtomicU32::new(0),
-        lateness_max_us: AtomicU32::new(0),
         woken: AtomicBool::new(false),
         ended: AtomicBool::new(false),
     });

@@ -9,10 +9,11 @@
 //! - [`install`]: addresses and what belongs to them into the kernel and out of it, in pieces; [`pace`]: how fast they are
 //!   announced.
 //! - `batch`: many packets in one system call.
-//! - [`scheduling`]: when it runs.
+//! - [`scheduling`]: when it runs; [`lateness`]: how late it was.
 
 pub(crate) mod batch;
 pub(crate) mod install;
+pub(crate) mod lateness;
 pub(crate) mod link;
 mod orders;
 pub(crate) mod pace;
@@ -37,6 +38,7 @@ use nix::sys::time::TimeSpec;
 
 use self::batch::{Inbox, Outbox, Over};
 use self::install::{Hands, InstallPlan, JobKind, Jobs};
+use self::lateness::Lateness;
 use self::link::{EngineEnd, ItemOutcome, Report, ServiceEnd};
 use self::scheduling::Scheduling;
 use self::storage::Owned;
@@ -89,6 +91,8 @@ struct Engine {
     inbox6: Inbox6,
     /// Sockets that had something when the engine last woke.
     readable: Vec<(InterfaceId, Family)>,
+    /// How late it was for its deadlines.
+    lateness: Lateness,
     /// Orders wait.
     has_orders: bool,
     /// Routers that have been told to end, and are removed when they have.
@@ -130,6 +134,7 @@ impl Engine {
             inbox: Inbox::new(),
             inbox6: Inbox6::default(),
             readable: Vec::with_capacity(2 * interfaces),
+            lateness: Lateness::default(),
             has_orders: false,
             ending: Vec::with_capacity(sizes.routers),
             stopping: false,
@@ -260,7 +265,7 @@ impl Engine {
     fn expire(&mut self) {
         let now = clock::now();
         if let Some(at) = self.set.deadline().filter(|at| *at <= now) {
-            self.end.shared.note_lateness(now.since(at));
+            self.lateness.note(now.since(at));
             self.set.handle_timeout(now);
             self.drain(now);
         }

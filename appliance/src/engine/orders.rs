@@ -5,6 +5,7 @@ use locum_core::router::{InterfaceId, VirtualRouter};
 use locum_core::set::{Interface, RouterId, Slot};
 
 use super::install::{InstallPlan, JobKind};
+use super::lateness::Lateness;
 use super::link::{Order, Report, RouterView};
 use super::wire::Attachment;
 use super::{Beside, Engine, INTERFACES_MAX, Sizes};
@@ -80,7 +81,7 @@ impl Engine {
                 }
             }
             Order::Grow(sizes) => self.grow(sizes),
-            Order::View { first, views } => self.view(first, views),
+            Order::View { first, views, lateness } => self.view(first, views, lateness),
             Order::Shutdown => {
                 self.stopping = true;
                 self.set.handle_shutdown(now);
@@ -147,7 +148,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn view(&mut self, first: usize, mut views: Vec<RouterView>) {
+    pub(super) fn view(&mut self, first: usize, mut views: Vec<RouterView>, mut lateness: Box<Lateness>) {
         views.clear();
         let room = views.capacity();
         let mut more_from = None;
@@ -177,6 +178,7 @@ impl Engine {
                 interface_rejected: rejected.unwrap_or_default(),
             });
         }
-        self.end.tell(Report::Views { views, more_from });
+        (*lateness).clone_from(&self.lateness);
+        self.end.tell(Report::Views { views, more_from, lateness });
     }
 }

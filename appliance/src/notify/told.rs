@@ -201,7 +201,7 @@ impl Notice {
 }
 
 /// The name that JSON has for a cause, as `master_silent`.
-pub(super) fn cause_kind(cause: Cause) -> String {
+pub(crate) fn cause_kind(cause: Cause) -> String {
     let value = serde_json::to_value(cause).unwrap_or_default();
     value.get("kind").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }

@@ -124,6 +124,7 @@ impl Service {
     fn status(&self, role: Role) -> ServiceStatus {
         let now = clock::now();
         let (errors, warnings) = self.findings;
+        let lateness = self.lateness.histogram();
         ServiceStatus {
             host: self.host.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -139,7 +140,12 @@ impl Service {
             revision: self.changes.revision,
             on_trial: self.changes.on_trial().cloned(),
             unsaved_changes: self.changes.unsaved(),
-            lateness_max_us: self.engine.shared.lateness_max_us().into(),
+            lateness_max_us: lateness.max_us,
+            lateness,
+            clients: u32::try_from(self.clients.count()).unwrap_or(u32::MAX),
+            notices_missed: self.clients.notices_missed(),
+            journal_entries: u32::try_from(self.journalled_addresses.len() + self.journalled_routes.len())
+                .unwrap_or(u32::MAX),
             reports_lost: self.engine.shared.lost().into(),
             fifos: self.notifier.fifos(),
             mail: self.notifier.mail(),

@@ -102,12 +102,14 @@ pub(crate) struct Clients {
     by_id: BTreeMap<ClientId, Client>,
     next: ClientId,
     incoming: mpsc::Sender<Incoming>,
+    /// Notices that clients have missed.
+    notices_missed: u64,
 }
 
 impl Clients {
     /// None yet; what they say goes to `incoming`.
     pub(crate) fn new(incoming: mpsc::Sender<Incoming>) -> Self {
-        Self { by_id: BTreeMap::new(), next: 1, incoming }
+        Self { by_id: BTreeMap::new(), next: 1, incoming, notices_missed: 0 }
     }
 
     /// A connection was made.
@@ -190,9 +192,20 @@ impl Clients {
     pub(crate) fn tell(&mut self, at_us: u64, at_unix_ms: u64, event: &Event) {
         for client in self.by_id.values_mut() {
             if client.watch.as_ref().is_some_and(|watch| watch.wants(event)) {
-                client.tell(at_us, at_unix_ms, event.clone());
+                let was_taken = client.tell(at_us, at_unix_ms, event.clone());
+                self.notices_missed += u64::from(!was_taken);
             }
         }
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Notices that clients were too slow for.
+    pub(crate) const fn notices_missed(&self) -> u64 {
+        self.notices_missed
     }
 
     /// Ends all connections, after what waits for them is sent.
@@ -229,16 +242,18 @@ impl Client {
         self.answer(id, Answer::Error(Refusal { code, message: message.into() }));
     }
 
-    fn tell(&mut self, at_us: u64, at_unix_ms: u64, event: Event) {
+    /// Tells it something. Returns whether there was room for it.
+    fn tell(&mut self, at_us: u64, at_unix_ms: u64, event: Event) -> bool {
         if self.outbox.len() > NOTICE_BYTES_MAX {
             self.missed += 1;
-            return;
+            return false;
         }
         let missed = std::mem::take(&mut self.missed);
         if missed > 0 {
             self.push_notice(at_us, at_unix_ms, Event::Lagged { missed });
         }
         self.push_notice(at_us, at_unix_ms, event);
+        true
     }
 
     fn push_notice(&mut self, at_us: u64, at_unix_ms: u64, event: Event) {

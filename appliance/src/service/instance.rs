@@ -1,6 +1,6 @@
 //! An instance as the service knows it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use locum_config::Instance as Configured;
 use locum_control::AdvertMark;
@@ -53,6 +53,10 @@ pub(crate) struct Instance {
     marks_max: usize,
     /// How many of `marks`, at its end, are not yet told to those who watch.
     pub(crate) untold_marks: usize,
+    /// Changes of state, by the kind of their cause.
+    pub(crate) transitions: BTreeMap<String, u32>,
+    /// How often something of it was put back that somebody else had taken out of the kernel.
+    pub(crate) put_back: u32,
     /// What the engine showed last.
     pub(crate) view: Option<RouterView>,
 }
@@ -86,6 +90,8 @@ impl Instance {
             marks: VecDeque::new(),
             marks_max,
             untold_marks: 0,
+            transitions: BTreeMap::new(),
+            put_back: 0,
             view: None,
         }
     }

@@ -63,6 +63,7 @@ pub(crate) use self::plan::{Ties, core_config, ties};
 pub(crate) use self::start::StartError;
 use self::yields::Yields;
 use crate::clock;
+use crate::engine::lateness::Lateness;
 use crate::engine::link::{Order, OrderError, RouterView, ServiceEnd};
 use crate::notify::{Notifier, RunResult};
 use crate::track::{Links, Reports, Trackers};
@@ -106,6 +107,8 @@ struct Service {
     /// Readable when the engine has told something.
     reports_ready: Rc<pipe::Receiver>,
     engine_thread: Option<JoinHandle<()>>,
+    /// How late the engine was, as it said last.
+    lateness: Box<Lateness>,
     /// Orders that found the queue full.
     waiting_orders: std::collections::VecDeque<Order>,
     network: Network,
@@ -154,7 +157,7 @@ struct Service {
 /// Answers of the engine that somebody waits for.
 #[derive(Default)]
 struct Reply {
-    views: Option<(Vec<RouterView>, Option<usize>)>,
+    views: Option<(Vec<RouterView>, Option<usize>, Box<Lateness>)>,
     obeyed: Option<(u32, Result<(), CommandError>)>,
     reconfigured: Vec<(u32, Result<(), ConfigError>)>,
 }
@@ -336,8 +339,10 @@ impl Service {
             if room == 0 {
                 return Ok(());
             }
-            self.order(Order::View { first: from, views: Vec::with_capacity(room) });
-            let (views, more_from) = self.wait_for(|reply| reply.views.take()).await?;
+            let views = Vec::with_capacity(room);
+            self.order(Order::View { first: from, views, lateness: Box::default() });
+            let (views, more_from, lateness) = self.wait_for(|reply| reply.views.take()).await?;
+            self.lateness = lateness;
             for view in views {
                 let index = self.index_of(view.router);
                 if let Some(instance) = index.and_then(|index| self.instances.get_mut(index)) {

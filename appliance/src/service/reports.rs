@@ -11,7 +11,7 @@ use locum_core::vocabulary::{Block, Cause, State};
 use super::Service;
 use crate::clock;
 use crate::engine::link::Report;
-use crate::notify::{Change, RunResult};
+use crate::notify::{Change, RunResult, cause_kind};
 
 impl Service {
     pub(super) fn handle_report(&mut self, report: Report) {
@@ -40,7 +40,7 @@ impl Service {
             Report::Stray { at, interface, stray } => self.handle_stray(at, usize::from(interface.0), stray),
             Report::Item { router, index, outcome } => self.handle_item(router, index, outcome),
             Report::Obeyed { ticket, result } => self.reply.obeyed = Some((ticket, result)),
-            Report::Views { views, more_from } => self.reply.views = Some((views, more_from)),
+            Report::Views { views, more_from, lateness } => self.reply.views = Some((views, more_from, lateness)),
             Report::SendFailed { router, errno } => {
                 if let Some(instance) = self.index_of(router).and_then(|index| self.instances.get(index)) {
                     log::warn!("{}: adverts cannot be sent: {}", instance.name(), errno.desc());
@@ -164,6 +164,8 @@ impl Service {
         instance.since = transition.at;
         instance.since_unix_ms = at_unix_ms;
         let Transition { at, from, to, cause } = transition;
+        let count = instance.transitions.entry(cause_kind(cause)).or_default();
+        *count = count.saturating_add(1);
         log::info!("{}: {from} -> {to}: {text}", instance.name());
         self.notifier.transition(instance.name(), &Change { from, to, cause, cause_text: &text });
         let name = instance.name().to_owned();

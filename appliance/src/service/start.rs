@@ -149,6 +149,7 @@ pub(super) async fn start(
         reports_ready: Rc::new(reports_ready),
         engine: end,
         engine_thread: Some(thread),
+        lateness: Box::default(),
         waiting_orders: std::collections::VecDeque::new(),
         network,
         interfaces,

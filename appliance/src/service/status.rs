@@ -21,6 +21,8 @@ impl Service {
         let instance = self.instances.get(index)?;
         let trackers = instance.tracks.iter().filter_map(|track| self.track_status(track)).collect();
         let mut status = instance.status(self.blocks(index, instance), trackers, self.history.last(instance.name()));
+        status.counters.transitions.clone_from(&instance.transitions);
+        status.counters.put_back = instance.put_back;
         (status.notified, status.notifications_skipped) = self.notifier.runs(instance.name());
         if let (Some(back), Some(kept)) = (&mut status.standing_back, self.yields.of(instance.name())) {
             back.until_unix_ms = kept.until_unix_ms;
@@ -218,6 +220,7 @@ fn counters(view: &RouterView) -> Counters {
         became_master: view.counters.became_master,
         announcements_sent: view.announcements_sent,
         rejected: rejected(&view.counters.rejected),
+        ..Counters::default()
     }
 }
 

@@ -21,6 +21,7 @@ mod faults;
 mod interop;
 mod kernel;
 mod lab_itself;
+mod metrics;
 mod notify_fifo;
 mod notify_stuck;
 mod preempt_delay;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use locum_control::{
-    AdvertMark, Block, BlockStatus, Cause, Counters, Event, Family, ForeignVrid, Hello, InstanceStatus,
+    AdvertMark, Block, BlockStatus, Cause, Counters, Event, Family, ForeignVrid, Hello, Histogram, InstanceStatus,
     InterfaceStatus, MarkKind, MasterStatus, Mode, Notice, PROTOCOL, Reject, Role, SenderStatus, ServiceStatus, State,
     Timers, TransitionRecord, VipStatus,
 };
@@ -36,6 +36,10 @@ pub fn service(role: Role, now_us: u64, instances: usize) -> ServiceStatus {
         configuration_warnings: 0,
         instances: u32::try_from(instances).unwrap(),
         lateness_max_us: 0,
+        lateness: Histogram::default(),
+        clients: 1,
+        notices_missed: 0,
+        journal_entries: 0,
         reports_lost: 0,
         fifos: Vec::new(),
         mail: None,

@@ -191,6 +191,7 @@ impl Service {
             ItemOutcome::Removed => log::debug!("{name}: {part_name} removed"),
             ItemOutcome::PutBack => {
                 log::warn!("{name}: somebody had removed {part_name}; it is put back");
+                instance.put_back = instance.put_back.saturating_add(1);
                 if instance.dealings.note_put_back(now) {
                     instance.dealings.refuse(now, format!("somebody keeps removing {part_name}"));
                     self.follow_block(index);
