@@ -23,21 +23,29 @@ struct Snapshot {
     instances: Vec<InstanceStatus>,
 }
 
+impl Snapshot {
+    fn of(items: Vec<Item>) -> Self {
+        let mut snapshot = Self::default();
+        for item in items {
+            if let Item::Service(service) = item {
+                snapshot.service = Some(*service);
+            } else if let Item::Interface(interface) = item {
+                snapshot.interfaces.push(interface);
+            } else if let Item::Instance(instance) = item {
+                snapshot.instances.push(*instance);
+            }
+        }
+        snapshot
+    }
+}
+
 /// Prints the metrics in OpenMetrics' text format, or writes them into a file for node-exporter's textfile collector.
 pub(super) fn metrics(socket: &Path, textfile: Option<&Path>) -> Exit {
     let (items, _) = match ask(socket, Verb::Show { instance: None }) {
         Ok(answer) => answer,
         Err(exit) => return exit,
     };
-    let mut snapshot = Snapshot::default();
-    for item in items {
-        match item {
-            Item::Service(service) => snapshot.service = Some(*service),
-            Item::Interface(interface) => snapshot.interfaces.push(interface),
-            Item::Instance(instance) => snapshot.instances.push(*instance),
-            Item::Transition(_) | Item::Notice(_) | Item::Difference(_) | Item::Change(_) => {}
-        }
-    }
+    let snapshot = Snapshot::of(items);
     let Some(path) = textfile else { return print(&families::render(&snapshot, Dialect::OpenMetrics)) };
     match replace(path, families::render(&snapshot, Dialect::Prometheus).as_bytes()) {
         Ok(()) => Exit::Done,
