@@ -19,6 +19,7 @@ mod machine;
 mod notify;
 mod script;
 mod service;
+mod simulate;
 mod track;
 
 pub use cli::main;

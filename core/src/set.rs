@@ -163,7 +163,7 @@ enum Work {
 
 /// A set of virtual routers, in tables that the caller provides: their sizes are the most routers, interfaces and trackers
 /// there can be (at most 65,535 of each).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RouterSet<S, R, I, T>
 where
     S: Storage,
@@ -348,8 +348,14 @@ where
 
     /// Removes a router that is stopped and gives back its configuration. `None` if there is none, or it is not stopped.
     pub fn remove(&mut self, id: RouterId) -> Option<Config<S>> {
-        self.assert_drained();
         self.router(id).filter(|router| router.is_stopped())?;
+        self.forget(id)
+    }
+
+    /// Takes a router out as it stands, without a word to anybody and without an effect on its sync group. For a copy of a
+    /// set on which only some of the routers are to be played; what runs is ended in order and removed.
+    pub fn forget(&mut self, id: RouterId) -> Option<Config<S>> {
+        self.assert_drained();
         self.leave_group(id);
         let slot = self.slots.as_mut().get_mut(id.index())?;
         let router = slot.router.take()?;

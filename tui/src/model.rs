@@ -54,6 +54,8 @@ pub(crate) struct Model {
     pub(crate) was_stale: bool,
     /// What the answer under way says would change.
     pub(crate) differences: Vec<Difference>,
+    /// What would follow from it, and what the check says about it.
+    pub(crate) foreseen: Vec<String>,
     /// The changes that the answer under way tells of.
     pub(crate) changes_coming: Vec<ChangeRecord>,
     /// The last changes, newest first, as they were last asked for.
@@ -223,6 +225,7 @@ impl Model {
             retry: None,
             was_stale: false,
             differences: Vec::new(),
+            foreseen: Vec::new(),
             changes_coming: Vec::new(),
             changes: Vec::new(),
             selected: None,

@@ -301,6 +301,7 @@ pub(crate) fn take(model: &mut Model, report: Report) {
         }
         Report::Begin(Purpose::Order(_)) => {
             model.differences.clear();
+            model.foreseen.clear();
             model.changes_coming.clear();
         }
         Report::Begin(purpose) => model.replica.begin(&purpose),

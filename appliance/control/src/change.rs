@@ -1,5 +1,7 @@
 //! Changes of the running configuration, and what the operator has said beside it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A change of the configuration, by name. The words are those of keepalived.conf(5).
@@ -40,6 +42,16 @@ pub enum Edit {
         list: List,
         /// The address that the line is about.
         address: std::net::IpAddr,
+    },
+    /// Adds an instance behind the last one. Further edits of the same change fill it.
+    AddInstance {
+        /// Its name.
+        instance: String,
+    },
+    /// Takes an instance away, with all that its block says.
+    RemoveInstance {
+        /// Its name.
+        instance: String,
     },
 }
 
@@ -111,4 +123,36 @@ pub enum ChangeStanding {
     Over,
     /// The service ended while it was not saved.
     Lost,
+}
+
+/// What would follow from something that was asked for as a dry run, played on the protocol machine from the present state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// The instance.
+    pub instance: String,
+    /// From now, in microseconds; absent for what holds throughout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_us: Option<u64>,
+    /// What it rests on, where that is not known: "10.0.0.3 (priority 90, last heard 2 h ago) is still there".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provided: Option<String>,
+    /// What happens: "BACKUP -> MASTER: we preempt 10.0.0.2 (priority 100)".
+    pub text: String,
+}
+
+impl fmt::Display for Forecast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(in_us) = self.in_us {
+            // Tenths of a second are what a person can follow.
+            match in_us / 100_000 {
+                0 => f.write_str("at once   ")?,
+                tenths => write!(f, "in {}.{} s  ", tenths / 10, tenths % 10)?,
+            }
+        }
+        write!(f, "{}: {}", self.instance, self.text)?;
+        match &self.provided {
+            Some(provided) => write!(f, " (if {provided})"),
+            None => Ok(()),
+        }
+    }
 }

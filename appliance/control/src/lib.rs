@@ -25,7 +25,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use change::{ChangeRecord, ChangeStanding, Edit, Lasts, List};
+pub use change::{ChangeRecord, ChangeStanding, Edit, Forecast, Lasts, List};
 pub use event::{AdvertMark, Event, MarkKind, Notice, TransitionRecord};
 pub use framing::{FramingError, LineBuffer};
 pub use histogram::{Bucket, Histogram};

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChangeRecord, Edit, InstanceStatus, InterfaceStatus, Lasts, Notice, ServiceStatus, TransitionRecord};
+use crate::{
+    ChangeRecord, Edit, Forecast, InstanceStatus, InterfaceStatus, Lasts, Notice, ServiceStatus, TransitionRecord,
+};
 
 /// What the connection may do, decided by the peer's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +92,9 @@ pub enum Verb {
         /// Which.
         instance: String,
     },
-    /// Changes the running configuration (admin): an [`Item::Difference`] for what changes, and an [`Item::Change`].
+    /// Changes the running configuration (admin): an [`Item::Difference`] for what changes, and an [`Item::Change`]; for a
+    /// dry run an [`Item::Finding`] for what the check of the configuration says that it did not say before, and an
+    /// [`Item::Forecast`] for what would follow.
     Change {
         /// What.
         edits: Vec<Edit>,
@@ -117,8 +121,15 @@ pub enum Verb {
     },
     /// The last changes, newest first: an [`Item::Change`] each.
     Changes,
+    /// Only says what would follow from a [`Verb::Yield`], [`Verb::Resume`] or [`Verb::Take`]: an [`Item::Forecast`] each.
+    Foresee {
+        /// The order that is not carried out.
+        order: Box<Self>,
+    },
+    /// What runs against what the configuration file says now: an [`Item::Difference`] each.
+    Diff,
     /// Reads the configuration again and puts it into effect, as a whole or not at all (admin): an [`Item::Difference`]
-    /// for each instance that it changes.
+    /// for each instance that it changes; for a dry run also what [`Verb::Change`] has for one.
     Reload {
         /// Only says what would change. Readers may ask for this, too.
         #[serde(default)]
@@ -141,13 +152,20 @@ impl Verb {
             Self::Confirm => "confirm",
             Self::Rollback { .. } => "rollback",
             Self::Changes => "changes",
+            Self::Diff => "diff",
+            Self::Foresee { .. } => "foresee",
         }
     }
 
     /// Whether only an admin may ask for it.
     pub const fn changes_something(&self) -> bool {
         match self {
-            Self::Show { .. } | Self::Why { .. } | Self::Watch { .. } | Self::Changes => false,
+            Self::Show { .. }
+            | Self::Why { .. }
+            | Self::Watch { .. }
+            | Self::Changes
+            | Self::Diff
+            | Self::Foresee { .. } => false,
             Self::Resume { .. } | Self::Yield { .. } | Self::Take { .. } | Self::Confirm | Self::Rollback { .. } => {
                 true
             }
@@ -186,6 +204,10 @@ pub enum Item {
     Difference(Difference),
     /// A change that was made.
     Change(ChangeRecord),
+    /// What would follow.
+    Forecast(Forecast),
+    /// What the check of a configuration says, in a line: "warning W012: …".
+    Finding(String),
 }
 
 /// What a new configuration changes about an instance, or about another block.

@@ -134,6 +134,9 @@ pub(crate) enum Steer {
         /// Take over all the same, with the lowest priority, when nobody else is heard
         #[arg(long)]
         last_resort: bool,
+        /// Only say what would follow, as far as it can be known
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Have instances take part again: ends a yield, a preempt delay or a start delay
     Resume {
@@ -143,11 +146,17 @@ pub(crate) enum Steer {
         /// All instances
         #[arg(long)]
         all: bool,
+        /// Only say what would follow, as far as it can be known
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Make an instance MASTER now, if its priority allows
     Take {
         /// Which
         instance: String,
+        /// Only say what would follow, as far as it can be known
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Confirm the change that is on trial
     Confirm,
@@ -155,6 +164,12 @@ pub(crate) enum Steer {
     Rollback {
         /// Which, as `locum changes` numbers them [default: the last one that is not saved]
         number: Option<u32>,
+    },
+    /// Say what runs and is not in the configuration file
+    Diff {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// List the last changes
     Changes {
@@ -176,7 +191,7 @@ pub(crate) struct How {
     /// Take it back unless `locum confirm` comes within so long, as 5m
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) confirm: Option<u64>,
-    /// Only say what would change
+    /// Only say what would change, and what would follow as far as it can be known
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -242,7 +257,7 @@ pub(crate) enum Command {
     Steer(Steer),
     /// Put the changed configuration file into effect; nothing changes if it has an error
     Reload {
-        /// Only say what would change
+        /// Only say what would change, and what would follow as far as it can be known
         #[arg(long)]
         dry_run: bool,
         /// As JSON

@@ -2,59 +2,99 @@
 
 use std::path::Path;
 
-use locum_control::{Difference, DifferenceKind, Item, SCHEMA, Verb};
+use locum_control::{Difference, DifferenceKind, Forecast, Item, SCHEMA, Verb};
 use serde::Serialize;
 
 use super::{Exit, ask, print, print_json};
 
 #[derive(Serialize)]
-struct Reload<'a> {
+struct Answered<'a> {
     schema: u32,
-    dry_run: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dry_run: Option<bool>,
     differences: &'a [Difference],
+    findings: &'a [String],
+    forecasts: &'a [Forecast],
     result: &'a str,
 }
 
 pub(super) fn reload(socket: &Path, dry_run: bool, json: bool) -> Exit {
-    let (items, result) = match ask(socket, Verb::Reload { dry_run }) {
+    answer(socket, Verb::Reload { dry_run }, json)
+}
+
+/// Asks for something that changes the configuration, or only says what it would change, and prints the answer.
+pub(super) fn answer(socket: &Path, verb: Verb, json: bool) -> Exit {
+    let dry_run = if let Verb::Reload { dry_run } = &verb { Some(*dry_run) } else { None };
+    let (items, result) = match ask(socket, verb) {
         Ok(answer) => answer,
         Err(exit) => return exit,
     };
-    let differences = differences(items);
+    let told = Told::of(items);
     if json {
-        return print_json(&Reload { schema: SCHEMA, dry_run, differences: &differences, result: &result });
+        let Told { differences, findings, forecasts } = &told;
+        return print_json(&Answered { schema: SCHEMA, dry_run, differences, findings, forecasts, result: &result });
     }
-    print(&format!("{}{result}\n", lines(&differences)))
+    print(&format!("{}{result}\n", told.lines()))
 }
 
-/// Of an answer, what it says about changes.
-pub(super) fn differences(items: Vec<Item>) -> Vec<Difference> {
-    let difference = |item| match item {
-        Item::Difference(difference) => Some(difference),
-        Item::Service(_)
-        | Item::Interface(_)
-        | Item::Instance(_)
-        | Item::Transition(_)
-        | Item::Notice(_)
-        | Item::Change(_) => None,
-    };
-    items.into_iter().filter_map(difference).collect()
+/// What an answer says about a change.
+#[derive(Default)]
+pub(super) struct Told {
+    differences: Vec<Difference>,
+    findings: Vec<String>,
+    forecasts: Vec<Forecast>,
 }
 
-/// A line for each change.
-pub(super) fn lines(differences: &[Difference]) -> String {
-    let line = |difference: &Difference| {
-        let name = &difference.name;
-        let details = difference.details.join(", ");
-        match difference.kind {
-            DifferenceKind::Added => format!("+ {name}: begins\n"),
-            DifferenceKind::Changed => format!("~ {name}: {details}\n"),
-            DifferenceKind::Restarted => format!("! {name}: ends and begins again: {details}\n"),
-            DifferenceKind::Removed => format!("- {name}: ends\n"),
-            DifferenceKind::Block => format!("~ {name}: {details}\n"),
+impl Told {
+    pub(super) fn of(items: Vec<Item>) -> Self {
+        let mut told = Self::default();
+        for item in items {
+            match item {
+                Item::Difference(difference) => told.differences.push(difference),
+                Item::Finding(finding) => told.findings.push(finding),
+                Item::Forecast(forecast) => told.forecasts.push(forecast),
+                Item::Service(_)
+                | Item::Interface(_)
+                | Item::Instance(_)
+                | Item::Transition(_)
+                | Item::Notice(_)
+                | Item::Change(_) => {}
+            }
         }
-    };
-    differences.iter().map(line).collect()
+        told
+    }
+
+    /// A line for each change, then what the check says about it, then what would follow; each assumption once, above what
+    /// rests on it.
+    pub(super) fn lines(&self) -> String {
+        let mut text: String = self.differences.iter().map(line).collect();
+        for finding in &self.findings {
+            text.push_str(finding);
+            text.push('\n');
+        }
+        let mut provided = None;
+        for forecast in &self.forecasts {
+            if forecast.provided != provided {
+                provided.clone_from(&forecast.provided);
+                text.push_str(&format!("If {}:\n", provided.as_deref().unwrap_or("all stays as it is")));
+            }
+            let plain = Forecast { provided: None, ..forecast.clone() };
+            text.push_str(&format!("  {plain}\n"));
+        }
+        text
+    }
+}
+
+fn line(difference: &Difference) -> String {
+    let name = &difference.name;
+    let details = difference.details.join(", ");
+    match difference.kind {
+        DifferenceKind::Added => format!("+ {name}: begins\n"),
+        DifferenceKind::Changed => format!("~ {name}: {details}\n"),
+        DifferenceKind::Restarted => format!("! {name}: ends and begins again: {details}\n"),
+        DifferenceKind::Removed => format!("- {name}: ends\n"),
+        DifferenceKind::Block => format!("~ {name}: {details}\n"),
+    }
 }
 
 #[cfg(test)]
@@ -74,8 +114,9 @@ mod tests {
             change(DifferenceKind::Restarted, &["virtual_router_id 1 -> 2"]),
             change(DifferenceKind::Removed, &[]),
         ];
+        let told = Told { differences: changes.into(), ..Told::default() };
         assert_eq!(
-            lines(&changes),
+            told.lines(),
             "+ VI_1: begins\n\
              ~ VI_1: priority 100 -> 120, VIP 10.0.0.1/24 removed\n\
              ! VI_1: ends and begins again: virtual_router_id 1 -> 2\n\

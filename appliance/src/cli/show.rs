@@ -44,7 +44,12 @@ pub(super) fn show(socket: &Path, instance: Option<String>, json: bool) -> Exit 
             Item::Service(service) => shown.service = Some(*service),
             Item::Interface(interface) => shown.interfaces.push(interface),
             Item::Instance(instance) => shown.instances.push(*instance),
-            Item::Transition(_) | Item::Notice(_) | Item::Difference(_) | Item::Change(_) => {}
+            Item::Transition(_)
+            | Item::Notice(_)
+            | Item::Difference(_)
+            | Item::Change(_)
+            | Item::Forecast(_)
+            | Item::Finding(_) => {}
         }
     }
     if json {
@@ -330,7 +335,13 @@ pub(super) fn why(socket: &Path, instance: String, json: bool) -> Exit {
         match item {
             Item::Instance(instance) => status = Some(instance),
             Item::Transition(transition) => transitions.push(transition),
-            Item::Service(_) | Item::Interface(_) | Item::Notice(_) | Item::Difference(_) | Item::Change(_) => {}
+            Item::Service(_)
+            | Item::Interface(_)
+            | Item::Notice(_)
+            | Item::Difference(_)
+            | Item::Change(_)
+            | Item::Forecast(_)
+            | Item::Finding(_) => {}
         }
     }
     let Some(status) = status else {

@@ -19,6 +19,15 @@ struct Changes<'a> {
 }
 
 pub(super) fn steer(socket: &Path, what: Steer) -> Exit {
+    let is_dry_run = match &what {
+        Steer::Yield { dry_run, .. } | Steer::Resume { dry_run, .. } | Steer::Take { dry_run, .. } => *dry_run,
+        Steer::Set { .. }
+        | Steer::Unset { .. }
+        | Steer::Confirm
+        | Steer::Rollback { .. }
+        | Steer::Diff { .. }
+        | Steer::Changes { .. } => false,
+    };
     let verb = match what {
         Steer::Set { instance, keyword, values, how } => match edit(instance, keyword, values) {
             Ok(edit) => change(socket, edit, how),
@@ -28,10 +37,11 @@ pub(super) fn steer(socket: &Path, what: Steer) -> Exit {
             }
         },
         Steer::Unset { instance, keyword, how } => change(socket, Edit::Unset { instance, keyword }, how),
-        Steer::Yield { instance, all: _, lasts, persist, until_reboot: _, last_resort } => {
+        Steer::Yield { instance, lasts, persist, last_resort, .. } => {
             let lasts = match (lasts, persist) {
                 (Some(seconds), _) => Lasts::Seconds(seconds),
                 (None, true) => Lasts::Saved,
+                (None, false) if is_dry_run => Lasts::UntilReboot,
                 (None, false) => match comes_through_a_vip(socket) {
                     Some(vip) => {
                         complain(&format!("you are connected through {vip}: the yield lasts 5 minutes; see --for"));
@@ -42,17 +52,19 @@ pub(super) fn steer(socket: &Path, what: Steer) -> Exit {
             };
             Verb::Yield { instance, lasts, last_resort }
         }
-        Steer::Resume { instance, all: _ } => Verb::Resume { instance },
-        Steer::Take { instance } => Verb::Take { instance },
+        Steer::Resume { instance, .. } => Verb::Resume { instance },
+        Steer::Take { instance, .. } => Verb::Take { instance },
         Steer::Confirm => Verb::Confirm,
         Steer::Rollback { number } => Verb::Rollback { number },
+        Steer::Diff { json } => return reload::answer(socket, Verb::Diff, json),
         Steer::Changes { json } => return changes(socket, json),
     };
+    let verb = if is_dry_run { Verb::Foresee { order: Box::new(verb) } } else { verb };
     let (items, done) = match ask(socket, verb) {
         Ok(answer) => answer,
         Err(exit) => return exit,
     };
-    print(&format!("{}{done}\n", reload::lines(&reload::differences(items))))
+    print(&format!("{}{done}\n", reload::Told::of(items).lines()))
 }
 
 fn change(socket: &Path, edit: Edit, how: How) -> Verb {
@@ -89,7 +101,9 @@ fn comes_through_a_vip(socket: &Path) -> Option<IpAddr> {
         | Item::Transition(_)
         | Item::Notice(_)
         | Item::Difference(_)
-        | Item::Change(_) => false,
+        | Item::Change(_)
+        | Item::Forecast(_)
+        | Item::Finding(_) => false,
     });
     is_vip.then_some(server)
 }
@@ -128,7 +142,9 @@ fn changes(socket: &Path, json: bool) -> Exit {
         | Item::Instance(_)
         | Item::Transition(_)
         | Item::Notice(_)
-        | Item::Difference(_) => None,
+        | Item::Difference(_)
+        | Item::Forecast(_)
+        | Item::Finding(_) => None,
     };
     let records: Vec<_> = items.into_iter().filter_map(record).collect();
     if json {

@@ -25,13 +25,13 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use super::Sizes;
 use super::install::InstallPlan;
 use super::lateness::Lateness;
 use super::pace::Paces;
 use super::scheduling::SchedulingError;
 use super::storage::Owned;
 use super::wire::Attachment;
+use super::{Set, Sizes};
 
 /// Reports that can wait. At a thousand instances and an advert a second they fill up in two seconds.
 const REPORTS: usize = 2048;
@@ -88,6 +88,9 @@ pub(crate) enum Order {
     /// Show these routers, at most as many as `views` has room for, and how late the engine was. Answered by
     /// [`Report::Views`].
     View { first: usize, views: Vec<RouterView>, lateness: Box<Lateness> },
+    /// Hand out a copy of all routers as they are, on which it can be played what would happen. Answered by
+    /// [`Report::Copied`].
+    Copy,
     /// Stop in order. Answered by [`Report::Stopped`].
     Shutdown,
 }
@@ -122,6 +125,8 @@ pub(crate) enum Report {
     },
     /// The views asked for.
     Views { views: Vec<RouterView>, more_from: Option<usize>, lateness: Box<Lateness> },
+    /// The copy asked for.
+    Copied(Box<Set>),
     /// A packet could not be sent.
     SendFailed { router: RouterId, errno: Errno },
     /// The thread cannot be scheduled as it was to be.

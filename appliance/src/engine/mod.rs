@@ -69,7 +69,8 @@ pub(crate) struct Sizes {
     pub(crate) trackers: usize,
 }
 
-type Set = RouterSet<Owned, Vec<Slot<Owned>>, Vec<Interface>, Vec<Tracker>>;
+/// The routers of an engine.
+pub(crate) type Set = RouterSet<Owned, Vec<Slot<Owned>>, Vec<Interface>, Vec<Tracker>>;
 
 /// What the engine keeps for a router beside the router itself.
 #[derive(Default)]

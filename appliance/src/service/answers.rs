@@ -53,6 +53,8 @@ impl Service {
             Verb::Confirm => self.confirm(client),
             Verb::Rollback { number } => self.rollback(client, number).await,
             Verb::Changes => self.list_changes(client, id),
+            Verb::Diff => self.diff(client, id),
+            Verb::Foresee { order } => self.foresee(client, id, *order).await,
             Verb::Reload { dry_run } => self.reload(client, id, dry_run).await,
         };
         let Some(client) = self.clients.get_mut(client) else { return };

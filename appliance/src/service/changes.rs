@@ -138,6 +138,7 @@ impl Service {
             return Ok("nothing changes: it is so already".into());
         }
         if dry_run {
+            self.foresee_configuration(client, id, &new).await?;
             return Ok("nothing is changed yet".into());
         }
         self.apply(new).await?;
@@ -287,6 +288,23 @@ impl Service {
         Ok(text)
     }
 
+    /// What runs against the file as it is now.
+    pub(super) fn diff(&mut self, client: ClientId, id: u64) -> Outcome {
+        let file = self.read_again()?;
+        let differences = compare::compare(file.model(), self.configuration.model());
+        let count = differences.len();
+        if let Some(asking) = self.clients.get_mut(client) {
+            differences.into_iter().for_each(|difference| asking.item(id, Item::Difference(difference)));
+        }
+        let path = self.options.configuration.display();
+        Ok(match (count, self.changes.unsaved()) {
+            (0, _) => format!("what runs is what {path} says"),
+            (_, 0) => format!("{path} has been edited since it was read; `locum reload` puts it into effect"),
+            (_, 1) => format!("this runs and is not in {path}: 1 change, see `locum changes`"),
+            (_, changes) => format!("this runs and is not in {path}: {changes} changes, see `locum changes`"),
+        })
+    }
+
     /// Ends what has lasted for as long as it was to, and what nobody has confirmed.
     pub(super) async fn end_changes(&mut self) {
         let now = clock::now();
@@ -430,6 +448,8 @@ fn config_edit(edit: &Edit) -> edit::Edit {
         Edit::Remove { instance, list: from, address } => {
             edit::Edit::RemoveEntry { block: block(&instance), list: list(from), entry: address.to_string() }
         }
+        Edit::AddInstance { instance } => edit::Edit::AddBlock { block: block(&instance) },
+        Edit::RemoveInstance { instance } => edit::Edit::RemoveBlock { block: block(&instance) },
     }
 }
 

@@ -9,6 +9,7 @@
 //! - [`clients`], [`answers`]: the control socket.
 //! - [`reports`]: what the engine tells, and to whom it is passed on.
 //! - [`changes`]: changes of what runs, on trial or for a time; [`operator`], [`yields`]: what else the operator says.
+//! - [`preview`]: what would follow from an order or a change, before it is carried out.
 //! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
 //! - [`follow`]: trackers and sync groups; [`status`]: what `show` says.
 //! - [`facts`]: what the kernel's changes mean for interfaces and instances.
@@ -26,6 +27,7 @@ mod kernel;
 mod network;
 mod operator;
 mod plan;
+mod preview;
 mod reload;
 mod reports;
 mod running;
@@ -63,6 +65,7 @@ pub(crate) use self::plan::{Ties, core_config, ties};
 pub(crate) use self::start::StartError;
 use self::yields::Yields;
 use crate::clock;
+use crate::engine::Set;
 use crate::engine::lateness::Lateness;
 use crate::engine::link::{Order, OrderError, RouterView, ServiceEnd};
 use crate::notify::{Notifier, RunResult};
@@ -158,6 +161,7 @@ struct Service {
 #[derive(Default)]
 struct Reply {
     views: Option<(Vec<RouterView>, Option<usize>, Box<Lateness>)>,
+    copied: Option<Box<Set>>,
     obeyed: Option<(u32, Result<(), CommandError>)>,
     reconfigured: Vec<(u32, Result<(), ConfigError>)>,
 }

@@ -242,7 +242,7 @@ impl Service {
     }
 
     /// The instances of this name, or of the sync group of this name, or all.
-    fn chosen_with_groups(&self, name: Option<&str>) -> Result<Vec<usize>, (ErrorCode, String)> {
+    pub(super) fn chosen_with_groups(&self, name: Option<&str>) -> Result<Vec<usize>, (ErrorCode, String)> {
         let Some(name) = name else { return Ok((0..self.instances.len()).collect()) };
         let members: Vec<usize> = (0..)
             .zip(&self.instances)

@@ -30,7 +30,9 @@ impl Service {
         let file = self.read_again()?;
         let (new, dropped) = self.with_layers(&file);
         let differences = compare::compare(self.configuration.model(), new.model());
-        if !dry_run {
+        if dry_run {
+            self.foresee_configuration(client, id, &new).await?;
+        } else {
             self.apply(new).await?;
             self.set_base(file, &dropped);
         }
@@ -72,7 +74,7 @@ impl Service {
     }
 
     /// Reads and checks the file. One with an error is refused whole.
-    fn read_again(&self) -> Result<Configuration, (ErrorCode, String)> {
+    pub(super) fn read_again(&self) -> Result<Configuration, (ErrorCode, String)> {
         let refused = |text: String| (ErrorCode::Failed, text);
         let interfaces = Some(self.interface_names());
         let new = machine::load(&self.options.configuration, interfaces).map_err(|error| refused(error.to_string()))?;

@@ -41,6 +41,7 @@ impl Service {
             Report::Item { router, index, outcome } => self.handle_item(router, index, outcome),
             Report::Obeyed { ticket, result } => self.reply.obeyed = Some((ticket, result)),
             Report::Views { views, more_from, lateness } => self.reply.views = Some((views, more_from, lateness)),
+            Report::Copied(routers) => self.reply.copied = Some(routers),
             Report::SendFailed { router, errno } => {
                 if let Some(instance) = self.index_of(router).and_then(|index| self.instances.get(index)) {
                     log::warn!("{}: adverts cannot be sent: {}", instance.name(), errno.desc());

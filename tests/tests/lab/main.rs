@@ -25,6 +25,7 @@ mod metrics;
 mod notify_fifo;
 mod notify_stuck;
 mod preempt_delay;
+mod preview;
 mod reload;
 mod scenario_1_unicast;
 mod scenario_2_two_masters;

@@ -65,6 +65,8 @@ pub(super) fn asked(model: &mut Model, verb: Verb) -> Vec<Command> {
         | Verb::Take { .. }
         | Verb::Confirm
         | Verb::Changes
+        | Verb::Diff
+        | Verb::Foresee { .. }
         | Verb::Reload { .. } => {}
     }
     Vec::new()
@@ -327,6 +329,18 @@ pub(super) fn item(model: &mut Model, item: Item) -> Option<Item> {
             }
             None
         }
+        Item::Forecast(forecast) => {
+            if model.foreseen.len() < DIFFERENCES_MAX {
+                model.foreseen.push(clean(&forecast.to_string(), TEXT_CHARS_MAX));
+            }
+            None
+        }
+        Item::Finding(text) => {
+            if model.foreseen.len() < DIFFERENCES_MAX {
+                model.foreseen.push(clean(&text, TEXT_CHARS_MAX));
+            }
+            None
+        }
         other @ (Item::Service(_) | Item::Interface(_) | Item::Instance(_) | Item::Transition(_) | Item::Notice(_)) => {
             Some(other)
         }
@@ -337,6 +351,7 @@ pub(super) fn item(model: &mut Model, item: Item) -> Option<Item> {
 pub(super) fn done(model: &mut Model, verb: Verb, text: &str) {
     let text = clean(text, TEXT_CHARS_MAX);
     let differences = std::mem::take(&mut model.differences);
+    let foreseen = std::mem::take(&mut model.foreseen);
     let changes = std::mem::take(&mut model.changes_coming);
     match verb {
         Verb::Changes => model.changes = changes,
@@ -347,7 +362,7 @@ pub(super) fn done(model: &mut Model, verb: Verb, text: &str) {
                 model.say(text, false);
                 return;
             }
-            let mut lines = preview_lines(&differences);
+            let mut lines = preview_lines(&differences, foreseen);
             if was_stale {
                 lines.insert(0, "Somebody has changed the configuration meanwhile. On what it is now:".to_owned());
             }
@@ -367,7 +382,7 @@ pub(super) fn done(model: &mut Model, verb: Verb, text: &str) {
                 model.say(format!("reload: {text}"), false);
                 return;
             }
-            let lines = preview_lines(&differences);
+            let lines = preview_lines(&differences, foreseen);
             let buttons = vec![("Reload", Verb::Reload { dry_run: false })];
             open(model, Dialog::question("Reload: what would change", lines, buttons));
         }
@@ -380,6 +395,8 @@ pub(super) fn done(model: &mut Model, verb: Verb, text: &str) {
         | Verb::Change { .. }
         | Verb::Confirm
         | Verb::Rollback { .. }
+        | Verb::Diff
+        | Verb::Foresee { .. }
         | Verb::Reload { .. } => {
             model.say(text, false);
             model.refresh.instances.clear();
@@ -402,6 +419,7 @@ fn open(model: &mut Model, dialog: Dialog) {
 /// An order was refused.
 pub(super) fn refused(model: &mut Model, verb: Verb, refusal: &Refusal) {
     model.differences.clear();
+    model.foreseen.clear();
     model.changes_coming.clear();
     model.say(clean(&refusal.message, TEXT_CHARS_MAX), true);
     let Verb::Change { edits, dry_run, .. } = verb else { return };
@@ -415,7 +433,8 @@ pub(super) fn refused(model: &mut Model, verb: Verb, refusal: &Refusal) {
     }
 }
 
-fn preview_lines(differences: &[Difference]) -> Vec<String> {
+/// What changes, and then what follows from it.
+fn preview_lines(differences: &[Difference], foreseen: Vec<String>) -> Vec<String> {
     let mut lines = Vec::new();
     for difference in differences {
         let how = match difference.kind {
@@ -431,6 +450,11 @@ fn preview_lines(differences: &[Difference]) -> Vec<String> {
     }
     let more = lines.len().saturating_sub(PREVIEW_LINES_MAX);
     lines.truncate(PREVIEW_LINES_MAX);
+    if more > 0 {
+        lines.push(format!("... and {more} more"));
+    }
+    let more = foreseen.len().saturating_sub(PREVIEW_LINES_MAX);
+    lines.extend(foreseen.into_iter().take(PREVIEW_LINES_MAX));
     if more > 0 {
         lines.push(format!("... and {more} more"));
     }

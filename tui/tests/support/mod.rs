@@ -210,7 +210,9 @@ fn answers(verb: &Verb, world: &mut World) -> Vec<Answer> {
         | Verb::Change { .. }
         | Verb::Confirm
         | Verb::Rollback { .. }
-        | Verb::Changes => vec![refusal(ErrorCode::Failed, "this service has no configuration".into())],
+        | Verb::Changes
+        | Verb::Diff
+        | Verb::Foresee { .. } => vec![refusal(ErrorCode::Failed, "this service has no configuration".into())],
     }
 }
 

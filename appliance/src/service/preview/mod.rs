@@ -1,0 +1,203 @@
+//! What would follow from an order or a change, before it is carried out: the routers as they are now are copied, those
+//! around them are put up as far as they have been heard ([`neighbours`]), and it is played on simulated time.
+//!
+//! A backup is silent, so whether one is there is known only of those that were MASTER once. Where it matters, it is
+//! played both with and without them, and each forecast says which it rests on.
+
+mod neighbours;
+mod play;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use locum_config::{Configuration, Severity};
+use locum_control::{DifferenceKind, ErrorCode, Forecast, Item, Verb};
+use locum_core::router::Command;
+use locum_core::set::RouterId;
+
+use self::play::{Move, Played, Scene};
+use super::answers::Outcome;
+use super::clients::ClientId;
+use super::plan::ties;
+use super::{Service, compare};
+use crate::clock;
+use crate::engine::link::Order;
+
+/// Findings that one answer tells.
+const FINDINGS_MAX: usize = 32;
+
+impl Service {
+    /// What would follow from an order that is not carried out.
+    pub(super) async fn foresee(&mut self, client: ClientId, id: u64, order: Verb) -> Outcome {
+        let (name, command) = match order {
+            Verb::Yield { instance, last_resort, .. } => (instance, Command::Yield { last_resort }),
+            Verb::Resume { instance } => (instance, Command::Resume),
+            Verb::Take { instance } => (Some(instance), Command::Take),
+            other @ (Verb::Show { .. }
+            | Verb::Why { .. }
+            | Verb::Watch { .. }
+            | Verb::Change { .. }
+            | Verb::Confirm
+            | Verb::Rollback { .. }
+            | Verb::Changes
+            | Verb::Foresee { .. }
+            | Verb::Diff
+            | Verb::Reload { .. }) => {
+                let text = format!("what follows from `{}` is not foreseen", other.name());
+                return Err((ErrorCode::BadRequest, text));
+            }
+        };
+        let chosen = match command {
+            // Only it moves by itself; its group follows.
+            Command::Take => vec![self.find(name.as_deref().unwrap_or_default())?],
+            Command::Yield { .. } | Command::Resume | Command::SetPriority { .. } => {
+                self.chosen_with_groups(name.as_deref())?
+            }
+        };
+        let routers = chosen.iter().filter_map(|index| self.instances.get(*index)?.router);
+        let moves: Vec<_> = routers.map(|router| (router, Move::Command(command))).collect();
+        if moves.is_empty() {
+            return Err((ErrorCode::NotNow, "no instance of these runs".into()));
+        }
+        let forecasts = self.play(&moves).await?;
+        self.tell_forecasts(client, id, forecasts);
+        Ok("nothing is done yet".into())
+    }
+
+    /// What would follow from another configuration, and what its check has to say that it did not say before.
+    pub(super) async fn foresee_configuration(
+        &mut self,
+        client: ClientId,
+        id: u64,
+        new: &Configuration,
+    ) -> Result<(), (ErrorCode, String)> {
+        let before = |line: &String| {
+            let old = self.configuration.diagnostics().iter();
+            old.map(|found| self.configuration.one_line(found)).any(|known| known == *line)
+        };
+        let found = new.diagnostics().iter().filter(|found| found.severity() != Severity::Error);
+        let findings: Vec<_> = found.map(|found| new.one_line(found)).filter(|line| !before(line)).collect();
+        if let Some(asking) = self.clients.get_mut(client) {
+            for finding in findings.into_iter().take(FINDINGS_MAX) {
+                asking.item(id, Item::Finding(finding));
+            }
+        }
+        let (moves, unknown) = self.moves_to(new);
+        let mut forecasts = if moves.is_empty() { Vec::new() } else { self.play(&moves).await? };
+        forecasts.extend(unknown);
+        self.tell_forecasts(client, id, forecasts);
+        Ok(())
+    }
+
+    /// What a configuration would have the engine do, and of which instances that is not known.
+    fn moves_to(&mut self, new: &Configuration) -> (Vec<(RouterId, Move)>, Vec<Forecast>) {
+        let old = Rc::clone(&self.configuration);
+        let differences = compare::compare(old.model(), new.model());
+        // Configurations of routers are made from what is in effect.
+        self.configuration = Rc::new(new.clone());
+        let (mut moves, mut unknown) = (Vec::new(), Vec::new());
+        for difference in differences {
+            let name = difference.name;
+            let known = self.instances.iter().find(|instance| instance.name() == name);
+            let Some(router) = known.and_then(|instance| instance.router) else { continue };
+            let group_before = known.and_then(|instance| instance.group.clone());
+            let configured = new.model().instance(&name);
+            let config = configured.and_then(|configured| self.core_config(configured));
+            let follows = configured.map_or(0, |configured| ties::follows(new.model(), configured).len());
+            let same_group = self.group_name(&name) == group_before;
+            match (difference.kind, config) {
+                (DifferenceKind::Removed | DifferenceKind::Restarted, _) => moves.push((router, Move::End)),
+                (DifferenceKind::Changed, Some(config)) if same_group && config.tracks.len() == follows => {
+                    moves.push((router, Move::Reconfigure(Box::new(config))));
+                }
+                (DifferenceKind::Changed, _) => {
+                    let text = "not known: it follows something new, which has not been looked at yet".to_owned();
+                    unknown.push(Forecast { instance: name, in_us: None, provided: None, text });
+                }
+                (DifferenceKind::Added | DifferenceKind::Block, _) => {}
+            }
+        }
+        self.configuration = old;
+        (moves, unknown)
+    }
+
+    /// Plays moves with those who are silent, and without them where there are any.
+    async fn play(&mut self, moves: &[(RouterId, Move)]) -> Result<Vec<Forecast>, (ErrorCode, String)> {
+        self.order(Order::Copy);
+        let set = *self.wait_for(|reply| reply.copied.take()).await?;
+        let scene = Scene::new(clock::now(), set, moves);
+        let with = scene.play(true);
+        Ok(if scene.has_silent() {
+            let without = scene.play(false);
+            if with.is_like(&without) {
+                self.words(&scene, &without, None)
+            } else {
+                let mut both = self.words(&scene, &with, Some(scene.silent_text("still listens", "still listen")));
+                let gone = scene.silent_text("does not listen any more", "do not listen any more");
+                both.extend(self.words(&scene, &without, Some(gone)));
+                both
+            }
+        } else {
+            let alone =
+                scene.hands_over_to_nobody_known().then(|| "no other router listens; none was ever heard".into());
+            self.words(&scene, &with, alone)
+        })
+    }
+
+    /// What was played, in words.
+    fn words(&self, scene: &Scene, played: &Played, provided: Option<String>) -> Vec<Forecast> {
+        let mut found = Vec::new();
+        let names: BTreeMap<_, _> = scene
+            .groups()
+            .filter_map(|(router, group)| {
+                let index = self.index_of(router)?;
+                Some((group, (index, self.instances.get(index)?.name().to_owned())))
+            })
+            .collect();
+        let mut say = |name: &str, in_us: Option<u64>, text: String| {
+            found.push(Forecast { instance: name.to_owned(), in_us, provided: provided.clone(), text });
+        };
+        for refused in &played.refused {
+            let name = self.index_of(refused.0).and_then(|index| self.instances.get(index));
+            say(name.map_or("", |instance| instance.name()), None, format!("refused: {}", refused.1));
+        }
+        for change in &played.changes {
+            let Some((index, name)) = names.get(&change.group) else { continue };
+            let transition = change.transition;
+            let in_us = Some(transition.at.since(played.began).us());
+            match scene.neighbour(change.node) {
+                None => {
+                    let cause = self.cause_text(*index, transition.cause);
+                    say(name, in_us, format!("{} -> {}: {cause}", transition.from, transition.to));
+                }
+                Some(address) => {
+                    if let Some(verb) = play::in_short(transition) {
+                        say(name, in_us, format!("{address} {verb}"));
+                    }
+                }
+            }
+        }
+        for (group, (_, name)) in &names {
+            let Some(end) = played.ends.get(group) else { continue };
+            let moved = played.changes.iter().any(|change| change.group == *group);
+            let text = match (moved, end.is_held) {
+                (false, _) => format!("stays {}, effective priority {}", end.state, end.effective_priority),
+                (true, false) => "nobody has the addresses then".to_owned(),
+                (true, true) if end.unheld.us() == 0 => "the addresses are answered for all the time".to_owned(),
+                (true, true) => format!("nobody answers for the addresses for {}", end.unheld),
+            };
+            say(name, None, text);
+        }
+        if played.is_cut_short {
+            let text = "what comes later is not known: it takes too long to play".to_owned();
+            say("", None, text);
+        }
+        found
+    }
+
+    fn tell_forecasts(&mut self, client: ClientId, id: u64, forecasts: Vec<Forecast>) {
+        if let Some(asking) = self.clients.get_mut(client) {
+            forecasts.into_iter().for_each(|forecast| asking.item(id, Item::Forecast(forecast)));
+        }
+    }
+}
