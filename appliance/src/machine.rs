@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use locum_config::edit::{Edit, EditError, Edited};
 use locum_config::files::{route_names, script_file};
-use locum_config::{Configuration, LoadError, Surroundings};
+use locum_config::{Configuration, InterfaceAddress, LoadError, Surroundings};
 
 /// The host's name.
 pub(crate) fn host_name() -> String {
@@ -18,7 +18,19 @@ pub(crate) fn host_name() -> String {
 /// # Errors
 /// When the file cannot be read.
 pub(crate) fn load(file: &Path, interfaces: Option<Vec<String>>) -> Result<Configuration, LoadError> {
-    with_surroundings(interfaces, |around| locum_config::load(file, around))
+    load_here(file, interfaces, None)
+}
+
+/// The same, with the addresses that stand on the interfaces without VRRP.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn load_here(
+    file: &Path,
+    interfaces: Option<Vec<String>>,
+    addresses: Option<Vec<InterfaceAddress>>,
+) -> Result<Configuration, LoadError> {
+    with_surroundings(interfaces, addresses, |around| locum_config::load(file, around))
 }
 
 /// Makes edits on a configuration, and checks what comes of them with what there is on this machine.
@@ -26,7 +38,7 @@ pub(crate) fn load(file: &Path, interfaces: Option<Vec<String>>) -> Result<Confi
 /// # Errors
 /// Why they cannot be made, or what would be wrong then.
 pub(crate) fn edit(to: &Configuration, edits: &[Edit], interfaces: Vec<String>) -> Result<Edited, EditError> {
-    with_surroundings(Some(interfaces), |around| to.edit(edits, around))
+    with_surroundings(Some(interfaces), None, |around| to.edit(edits, around))
 }
 
 /// What `--config-id` says; it holds for every configuration that this process reads.
@@ -37,11 +49,16 @@ pub(crate) fn set_config_id(name: String) {
     let _ = CONFIG_ID.set(name); // the command line is read once
 }
 
-fn with_surroundings<T>(interfaces: Option<Vec<String>>, act: impl FnOnce(&Surroundings<'_>) -> T) -> T {
+fn with_surroundings<T>(
+    interfaces: Option<Vec<String>>,
+    addresses: Option<Vec<InterfaceAddress>>,
+    act: impl FnOnce(&Surroundings<'_>) -> T,
+) -> T {
     let environment = |name: &str| std::env::var(name).ok();
     let route_names = route_names();
     act(&Surroundings {
         interfaces,
+        addresses,
         config_id: CONFIG_ID.get().cloned().or_else(|| host_name().split('.').next().map(str::to_owned)),
         environment: Some(&environment),
         route_names: Some(&route_names),

@@ -1,5 +1,6 @@
 //! What the checks may know about the machine.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use crate::names::RouteNames;
@@ -9,6 +10,9 @@ use crate::names::RouteNames;
 pub struct Surroundings<'a> {
     /// Names of the interfaces that exist.
     pub interfaces: Option<Vec<String>>,
+    /// Addresses that stand on interfaces and were not put there by VRRP. What a MASTER has put there must not be among
+    /// them: who asks the kernel tells them apart.
+    pub addresses: Option<Vec<InterfaceAddress>>,
     /// What `@NAME` lines compare with: the part of the node name before the first dot, or `--config-id`.
     pub config_id: Option<String>,
     /// The environment, for `${_ENV NAME}`.
@@ -23,9 +27,21 @@ impl std::fmt::Debug for Surroundings<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Surroundings")
             .field("interfaces", &self.interfaces)
+            .field("addresses", &self.addresses)
             .field("config_id", &self.config_id)
             .finish_non_exhaustive()
     }
+}
+
+/// An address on an interface of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceAddress {
+    /// The interface's name.
+    pub interface: String,
+    /// The address.
+    pub address: IpAddr,
+    /// Its prefix length.
+    pub prefix_len: u8,
 }
 
 /// Gives the value of an environment variable.

@@ -29,14 +29,14 @@ mod uci;
 
 use std::path::Path;
 
-pub use self::around::{Environment, ScriptFile, Surroundings};
+pub use self::around::{Environment, InterfaceAddress, ScriptFile, Surroundings};
 pub use self::diagnostic::{Code, Diagnostic, Report, Severity, Style};
 pub use self::files::LoadError;
 use self::model::{Family, Version};
 pub use self::model::{Instance, Model, Secret};
 pub use self::names::{NameKind, RouteNames};
 use self::reading::Includes;
-use self::source::{FileId, Sources, Span};
+use self::source::{FileId, Source, Sources, Span};
 use self::syntax::SyntaxNode;
 
 /// The protocol versions and families that the service speaks. An instance of another one is held in FAULT.
@@ -132,6 +132,12 @@ impl Configuration {
         self.diagnostics.iter().any(|found| found.severity() == severity)
     }
 
+    /// How many diagnostics there are of this severity.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|found| found.severity() == severity).count()
+    }
+
     /// One diagnostic for a log or a cause: `file:line:column: message [code]`, on one line.
     #[must_use]
     pub fn one_line(&self, found: &Diagnostic) -> String {
@@ -148,6 +154,23 @@ impl Configuration {
     #[must_use]
     pub fn render_errors(&self, style: Style) -> String {
         self.render(style, self.diagnostics.iter().filter(|found| found.severity() == Severity::Error))
+    }
+
+    /// Those alone because of which nothing may start, and how many others there are.
+    #[must_use]
+    pub fn render_refusal(&self, style: Style) -> String {
+        let refusing = || self.diagnostics.iter().filter(|found| found.refuses_start);
+        let mut text = self.render(style, refusing());
+        text.push_str("the configuration cannot be told apart, so nothing is started");
+        let errors = self.count(Severity::Error).saturating_sub(refusing().count());
+        let others = [(Severity::Error, errors), (Severity::Warning, self.count(Severity::Warning))];
+        let others = others.into_iter().filter(|(_, count)| *count > 0);
+        let others: Vec<String> = others.map(|(severity, count)| severity.counted(count)).collect();
+        if !others.is_empty() {
+            let file = self.sources.iter().next().map_or("", Source::name);
+            text.push_str(&format!("\nbeside that: {}; `locum check {file}` shows all", others.join(", ")));
+        }
+        text
     }
 
     fn render<'a>(&'a self, style: Style, diagnostics: impl Iterator<Item = &'a Diagnostic>) -> String {

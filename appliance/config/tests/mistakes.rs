@@ -75,3 +75,15 @@ fn the_nineteen_usual_mistakes_are_found_explained_and_survived() {
         assert_eq!(first.broken, configuration.causes(&first.name).next().is_some(), "{name}");
     }
 }
+
+#[test]
+fn what_refuses_the_start_is_said_alone_and_the_rest_is_counted() {
+    let text = "vrrp_instance A {\n  interface eth0\n  priority 300\nvrrp_instance B {\n  interface eth0\n  virtual_router_id 2\n}\n";
+    let configuration = check("a.conf", text.as_bytes(), &Surroundings::default());
+    let said = configuration.render_refusal(Default::default());
+    assert!(said.starts_with("error[E001]") && !said.contains("300"), "{said}");
+    let more = "so nothing is started\nbeside that: 2 errors, 2 warnings; `locum check a.conf` shows all";
+    assert!(said.ends_with(more), "{said}");
+    let only = check("a.conf", b"vrrp_sync_group G {\n group {\n A\n }\n", &Surroundings::default());
+    assert!(only.refuses_start());
+}

@@ -6,11 +6,12 @@ use std::path::Path;
 use locum_config::{Severity, Style};
 
 use super::arguments::Format;
-use super::{Exit, complain, print, print_json};
+use super::{Exit, RUN_DIRECTORY, complain, print, print_json};
 use crate::machine;
+use crate::service::foreign_addresses;
 
 pub(super) fn check(file: &Path, format: Format, strict: bool) -> Exit {
-    let configuration = match machine::load(file, interfaces()) {
+    let configuration = match machine::load_here(file, interfaces(), foreign_addresses(Path::new(RUN_DIRECTORY))) {
         Ok(configuration) => configuration,
         Err(error) => {
             complain(&match error.fix() {
@@ -24,16 +25,16 @@ pub(super) fn check(file: &Path, format: Format, strict: bool) -> Exit {
         Format::Json => print_json(&configuration.report()),
         Format::Text => {
             let color = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            let count =
-                |severity| configuration.diagnostics().iter().filter(|found| found.severity() == severity).count();
+            let counted = |severity: Severity| severity.counted(configuration.count(severity));
+            let instances = configuration.model().instances.len();
             print(&format!(
-                "{}{}: {} instances, {} errors, {} warnings, {} lints\n",
+                "{}{}: {instances} instance{}, {}, {}, {}\n",
                 configuration.render_text(Style { color, width: 100 }),
                 file.display(),
-                configuration.model().instances.len(),
-                count(Severity::Error),
-                count(Severity::Warning),
-                count(Severity::Lint),
+                if instances == 1 { "" } else { "s" },
+                counted(Severity::Error),
+                counted(Severity::Warning),
+                counted(Severity::Lint),
             ))
         }
     };

@@ -150,10 +150,7 @@ mod tests {
         for id in RouterId::ALL {
             let around = locum_config::Surroundings {
                 interfaces: Some(vec!["eth0".into()]),
-                config_id: None,
-                environment: None,
-                script_file: None,
-                route_names: None,
+                ..locum_config::Surroundings::default()
             };
             let folder = std::env::temp_dir().join(format!("locum-demo-test-{}-{id}", std::process::id()));
             std::fs::write(&folder, id.configuration()).unwrap();

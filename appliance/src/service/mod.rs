@@ -12,7 +12,7 @@
 //! - [`preview`]: what would follow from an order or a change, before it is carried out.
 //! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
 //! - [`follow`]: trackers and sync groups; [`status`]: what `show` says.
-//! - [`facts`]: what the kernel's changes mean for interfaces and instances.
+//! - [`facts`]: what the kernel's changes mean for interfaces and instances; [`foreign`]: which addresses are not ours.
 
 mod answers;
 mod changes;
@@ -20,6 +20,7 @@ mod clients;
 mod compare;
 mod facts;
 mod follow;
+mod foreign;
 mod history;
 mod instance;
 mod journal;
@@ -53,6 +54,7 @@ use tokio::sync::mpsc;
 use self::changes::Changes;
 use self::clients::{Clients, Incoming};
 use self::facts::Interface;
+pub(crate) use self::foreign::look as foreign_addresses;
 use self::history::History;
 use self::instance::Instance;
 use self::journal::{Entry, Journal, RouteEntry};

@@ -23,7 +23,7 @@ use super::kernel::recovery::remove_left_behind;
 use super::network::{Monitor, Network};
 use super::plan::Placements;
 use super::yields::Yields;
-use super::{Options, Reply, Service, plan, running};
+use super::{Options, Reply, Service, foreign, plan, running};
 use crate::engine::{self, Sizes};
 use crate::notify::Notifier;
 use crate::track::{Links, Trackers};
@@ -60,7 +60,7 @@ impl std::fmt::Display for StartError {
                     None => Ok(()),
                 }
             }
-            Self::Refused(text) => write!(f, "{text}the configuration cannot be told apart, nothing is started"),
+            Self::Refused(text) => f.write_str(text),
             Self::Io(what, error) => write!(f, "{what}: {error}"),
             Self::Running(directory, pid) => write!(
                 f,
@@ -113,9 +113,9 @@ pub(super) async fn start(
     let lock = lock(&options)?;
     check_privilege()?;
     let network = Network::read(&monitor.handle).await.map_err(StartError::Netlink)?;
-    let configuration = load(&options.configuration, &network)?;
     let journal = Journal::in_directory(&options.run_directory);
     let left = journal.read().map_err(|error| StartError::Journal(options.run_directory.clone(), error))?;
+    let configuration = load(&options.configuration, &network, &left.addresses)?;
     let network = remove_left_behind(&left, network, monitor).await?;
     let placements = Placements::of(configuration.model());
     let journalled_addresses = journal_entries(configuration.model(), &network);
@@ -203,11 +203,12 @@ pub(super) async fn start(
 }
 
 /// Reads the configuration, and says in the log what is wrong with it.
-fn load(path: &std::path::Path, network: &Network) -> Result<Configuration, StartError> {
+fn load(path: &std::path::Path, network: &Network, journal: &[Entry]) -> Result<Configuration, StartError> {
+    let interfaces = network.names().map(str::to_owned).collect();
     let configuration =
-        machine::load(path, Some(network.names().map(str::to_owned).collect())).map_err(StartError::Load)?;
+        machine::load_here(path, Some(interfaces), foreign::among(network, journal)).map_err(StartError::Load)?;
     if configuration.refuses_start() {
-        return Err(StartError::Refused(configuration.render_text(Style { color: false, width: 100 })));
+        return Err(StartError::Refused(configuration.render_refusal(Style { color: false, width: 100 })));
     }
     for found in configuration.diagnostics() {
         let line = configuration.one_line(found);

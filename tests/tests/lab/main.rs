@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 mod accept_mode;
+mod address_already_there;
 mod bad_packets;
 mod causes;
 mod command_line;

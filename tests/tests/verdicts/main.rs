@@ -216,9 +216,9 @@ fn around<'a>(interfaces: Option<Vec<String>>) -> Surroundings<'a> {
     Surroundings {
         interfaces,
         config_id: Some("main".to_owned()),
-        environment: None,
         route_names: Some(NAMES.get_or_init(route_names)),
         script_file: Some(&script_file),
+        ..Surroundings::default()
     }
 }
 

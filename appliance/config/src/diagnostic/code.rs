@@ -106,6 +106,7 @@ W033_VIRTUAL_MAC = "W033", "The settings of a virtual MAC address do not go toge
 W035_MAIL = "W035", "The settings of mail do not go together: somebody asked for mail that cannot be sent, or a login that is half there or not protected.";
 W036_FIFO = "W036", "A script is there to read a FIFO, and no FIFO is named. Nothing is written, so the script is never run.";
 W034_MORE = "W034", "There are more diagnostics than are kept. Put the first ones right and check again.";
+W037_VIP_IS_THERE = "W037", "A VIP stands on an interface of this machine, and VRRP has not put it there: the interface is configured with it, or somebody added it by hand. The router has it in every state, so that two routers answer on it, and losing the role of MASTER does not take it away. Only the owner of an address, with priority 255, has it by itself (RFC 9568 section 6.1). Addresses that locum or keepalived have put there are told by the mark that they leave on them (IFA_PROTO), where the kernel keeps one (Linux 5.18); before that by locum's journal. While a keepalived runs that leaves no mark, nothing is said.";
 L001_CASE = "L001", "The word is written in another case than the manual has it. locum takes it as meant; keepalived does not know it and uses its default.";
 L002_NO_EFFECT = "L002", "The keyword is accepted and has no effect here, and none is needed. The message says why.";
 L003_RENAMED = "L003", "An old spelling. It is read as the new one.";

@@ -22,6 +22,19 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// So many of them, in words: `1 error`, `2 warnings`.
+    #[must_use]
+    pub fn counted(self, count: usize) -> String {
+        let word = match self {
+            Self::Lint => "lint",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        };
+        format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+    }
+}
+
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {

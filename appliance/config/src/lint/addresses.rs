@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::model::{Instance, Model, VirtualAddress};
 use crate::source::Span;
@@ -88,6 +89,35 @@ fn router_address(instance: &Instance, vip: IpAddr, at: Span, found: &mut Diagno
     }
 }
 
+/// VIPs that an interface of this machine has anyway, so that they do not come and go with the role of MASTER.
+pub(super) fn already_there(model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
+    let Some(there) = &around.addresses else { return };
+    // The owner's addresses are those of its interfaces (RFC 9568 section 6.1).
+    for instance in model.instances.iter().filter(|instance| instance.priority.value < 255) {
+        for vip in instance.addresses.iter().chain(&instance.excluded_addresses) {
+            let interface = vip.interface.as_ref().or(instance.interface.as_ref());
+            // Link-local addresses may be the same on different links.
+            let link_local = matches!(vip.address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+            let same = there.iter().find(|known| {
+                known.address == vip.address
+                    && (!link_local || interface.is_some_and(|name| name.value == known.interface))
+            });
+            let Some(known) = same else { continue };
+            let (address, interface) = (vip.address, &known.interface);
+            found.push(
+                Diagnostic::new(&code::W037_VIP_IS_THERE, vip.at.0, format!("VIP {address} is an address of {interface} already"))
+                    .label("on this router in every state")
+                    .why("locum leaves alone what it has not put there, so as BACKUP this router answers for the VIP beside the MASTER.")
+                    .fix(format!(
+                        "choose an address that no router has; or, if it is meant to be the VIP, take it off the interface: `ip address del {address}/{} dev {interface}`, and where the interface is configured",
+                        known.prefix_len
+                    ))
+                    .instance(&instance.name.value),
+            );
+        }
+    }
+}
+
 /// A label that tools do not show.
 fn label(instance: &Instance, address: &VirtualAddress, found: &mut Diagnostics) {
     let Some(label) = &address.label else { return };
@@ -107,4 +137,39 @@ fn label(instance: &Instance, address: &VirtualAddress, found: &mut Diagnostics)
         .fix(format!("write `label {}:…`", interface.value))
         .instance(&instance.name.value),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{InterfaceAddress, Surroundings, check};
+
+    /// What is said about VIPs that are there already, when the interfaces have these addresses.
+    fn said(lines: &str, there: &[(&str, &str)]) -> Vec<String> {
+        let address = |(interface, address): &(&str, &str)| InterfaceAddress {
+            interface: (*interface).to_owned(),
+            address: address.parse().unwrap(),
+            prefix_len: 24,
+        };
+        let around = Surroundings { addresses: Some(there.iter().map(address).collect()), ..Surroundings::default() };
+        let text = format!("vrrp_instance V {{\ninterface eth0\nvirtual_router_id 1\n{lines}\n}}\n");
+        let configuration = check("a", text.as_bytes(), &around);
+        let found = configuration.diagnostics().iter().filter(|found| found.code.id == "W037");
+        found.map(|found| configuration.one_line(found)).collect()
+    }
+
+    #[test]
+    fn a_vip_that_an_interface_has_is_said() {
+        let vips = "virtual_ipaddress {\n10.0.0.9/24\n10.0.0.1/24\n}";
+        let line = "a:6:1: VIP 10.0.0.1 is an address of eth1 already [W037]";
+        assert_eq!(said(vips, &[("eth1", "10.0.0.1"), ("eth0", "10.0.0.2")]), [line]);
+        assert!(said(&format!("priority 255\n{vips}"), &[("eth0", "10.0.0.1")]).is_empty());
+        assert!(said(vips, &[]).is_empty());
+    }
+
+    #[test]
+    fn link_local_addresses_are_those_of_their_link() {
+        let vips = "version 3\nnative_ipv6\nvirtual_ipaddress {\nfe80::1/64\n}";
+        assert!(said(vips, &[("eth1", "fe80::1")]).is_empty());
+        assert_eq!(said(vips, &[("eth0", "fe80::1")]).len(), 1);
+    }
 }

@@ -20,6 +20,7 @@ pub(crate) fn check(model: &mut Model, around: &Surroundings<'_>, found: &mut Di
     macvlan_names(model, found);
     shared_vrids(model, found);
     addresses::check(model, found);
+    addresses::already_there(model, around, found);
     trackers::weights(model, found);
     trackers::scripts(model, around, found);
     telling::check(model, found);

@@ -1,0 +1,112 @@
+//! Addresses on the interfaces that VRRP has not put there: a VIP must not be among them.
+
+use std::fs;
+use std::path::Path;
+
+use locum_config::InterfaceAddress;
+
+use super::journal::{ADDRESS_PROTOCOL, Entry, Journal, kernel_marks_addresses};
+use super::network::Network;
+
+/// keepalived's mark on its addresses (RTPROT_KEEPALIVED in linux/rtnetlink.h). Its older versions leave none.
+const KEEPALIVED: u8 = 18;
+
+/// Asks the kernel, for who runs no service. `None` where it cannot be asked, or where nobody can tell.
+pub(crate) fn look(run_directory: &Path) -> Option<Vec<InterfaceAddress>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
+    let network = runtime.block_on(async {
+        let (connection, handle, _) = rtnetlink::new_connection().ok()?;
+        tokio::spawn(connection);
+        Network::read(&handle).await.ok()
+    })?;
+    let ours = Journal::in_directory(run_directory).read().ok()?.addresses;
+    among(&network, &ours)
+}
+
+/// Those among the addresses of the network. `journal` is what the service may have put there. `None` when a keepalived
+/// that leaves no mark may have put any of them there.
+pub(super) fn among(network: &Network, journal: &[Entry]) -> Option<Vec<InterfaceAddress>> {
+    let keepalived_marks = network.addresses().any(|(_, _, address)| address.protocol == Some(KEEPALIVED));
+    if !keepalived_marks && keepalived_runs() {
+        return None;
+    }
+    Some(select(network, journal, kernel_marks_addresses()))
+}
+
+fn select(network: &Network, journal: &[Entry], kernel_marks_addresses: bool) -> Vec<InterfaceAddress> {
+    let foreign = network.addresses().filter(|(_, interface, known)| {
+        let in_journal = || {
+            let is_it = |entry: &Entry| {
+                (entry.interface.as_str(), entry.address, entry.prefix_len)
+                    == (*interface, known.address, known.prefix_len)
+            };
+            !kernel_marks_addresses && journal.iter().any(is_it)
+        };
+        !matches!(known.protocol, Some(ADDRESS_PROTOCOL | KEEPALIVED)) && !in_journal()
+    });
+    let foreign = foreign.map(|(_, interface, known)| InterfaceAddress {
+        interface: interface.to_owned(),
+        address: known.address,
+        prefix_len: known.prefix_len,
+    });
+    foreign.collect()
+}
+
+/// Whether a keepalived runs in this network namespace, or may do.
+fn keepalived_runs() -> bool {
+    let namespace = |process: &Path| fs::read_link(process.join("ns/net")).ok();
+    let here = namespace(Path::new("/proc/self"));
+    let Ok(processes) = fs::read_dir("/proc") else { return false };
+    processes.flatten().map(|process| process.path()).any(|process| {
+        let is_keepalived = fs::read(process.join("comm")).is_ok_and(|name| name == b"keepalived\n");
+        is_keepalived && namespace(&process).is_none_or(|its| Some(its) == here)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use rtnetlink::packet_route::RouteNetlinkMessage;
+    use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressProtocol};
+    use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
+
+    use super::*;
+
+    fn network(addresses: &[(&str, Option<u8>)]) -> Network {
+        let mut network = Network::default();
+        let mut link = LinkMessage::default();
+        link.header.index = 2;
+        link.attributes = vec![LinkAttribute::IfName("eth0".into())];
+        network.apply(&RouteNetlinkMessage::NewLink(link));
+        for (address, protocol) in addresses {
+            let mut message = AddressMessage::default();
+            (message.header.index, message.header.prefix_len) = (2, 24);
+            message.attributes = vec![AddressAttribute::Local(address.parse().unwrap())];
+            message.attributes.extend(protocol.map(|it| AddressAttribute::Protocol(AddressProtocol::Other(it))));
+            network.apply(&RouteNetlinkMessage::NewAddress(message));
+        }
+        network
+    }
+
+    fn names(found: &[InterfaceAddress]) -> Vec<String> {
+        found.iter().map(|it| format!("{}/{} {}", it.address, it.prefix_len, it.interface)).collect()
+    }
+
+    #[test]
+    fn what_vrrp_has_marked_is_left_out() {
+        let network =
+            network(&[("10.0.0.1", None), ("10.0.0.2", Some(76)), ("10.0.0.3", Some(18)), ("10.0.0.4", Some(2))]);
+        assert_eq!(names(&select(&network, &[], true)), ["10.0.0.1/24 eth0", "10.0.0.4/24 eth0"]);
+    }
+
+    #[test]
+    fn without_marks_the_journal_tells() {
+        let network = network(&[("10.0.0.1", None), ("10.0.0.2", None)]);
+        let address: IpAddr = "10.0.0.2".parse().unwrap();
+        let journal = [Entry { interface: "eth0".into(), address, prefix_len: 24 }];
+        assert_eq!(names(&select(&network, &journal, false)), ["10.0.0.1/24 eth0"]);
+        // What the journal lists and bears no mark where the kernel keeps one is somebody else's.
+        assert_eq!(select(&network, &journal, true).len(), 2);
+    }
+}

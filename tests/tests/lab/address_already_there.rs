@@ -1,0 +1,37 @@
+//! An address that an interface has anyway is no VIP, and one that the MASTER has put there is no mistake.
+
+use std::ffi::OsStr;
+
+use locum_tests::Daemon::Locum;
+use locum_tests::Node::A;
+use locum_tests::{Group, Outcome, Router, scenario, wait_for, with_lab};
+
+use crate::TAKEOVER_MAX;
+
+const GROUP: Group = Group::VI_1;
+const SAID: &str = "W037";
+
+fn check(router: &Router) -> Outcome {
+    router.run_in(&[OsStr::new("check"), router.configuration().as_os_str()])
+}
+
+#[test]
+fn it_is_said_by_check_and_at_the_start_and_not_of_a_master() {
+    with_lab(&[Locum], |lab| {
+        lab.start(A, &scenario("alone"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let of_a_master = check(lab.router(A));
+        assert_eq!(of_a_master.code, Some(0), "{}", of_a_master.said());
+        assert!(!of_a_master.said().contains(SAID), "{}", of_a_master.said());
+
+        lab.stop(A);
+        let router = lab.router(A);
+        assert!(!router.log().contains(SAID), "{}", router.log());
+        router.ip("addr add 172.20.45.248/24 dev eth0");
+        let of_a_mistake = check(router);
+        assert!(of_a_mistake.said().contains(SAID), "{}", of_a_mistake.said());
+        lab.start(A, &scenario("alone"));
+        let router = lab.router(A);
+        wait_for("the warning in the log", TAKEOVER_MAX, || router.log().contains(SAID).then_some(()));
+    });
+}
