@@ -38,7 +38,8 @@ pub use outlook::{headline, outlook, priority_sum};
 pub use statistics::rfc8347;
 pub use status::{
     BlockStatus, ChecksumFlavour, Counters, ForeignVrid, InstanceStatus, InterfaceStatus, MasterStatus, Mode,
-    RunStatus, SecondMaster, SenderStatus, ServiceStatus, StandingBack, Timers, TrackReading, TrackStatus, VipStatus,
+    NoAcceptStatus, PartKind, PartStatus, RunStatus, SecondMaster, SenderStatus, ServiceStatus, StandingBack, Timers,
+    TrackReading, TrackStatus, VipStatus,
 };
 
 /// The version of what is said here. A server of another version is not talked to.

@@ -152,6 +152,15 @@ pub struct InstanceStatus {
     pub blocks: Vec<BlockStatus>,
     /// Its virtual addresses.
     pub vips: Vec<VipStatus>,
+    /// What else it has in the kernel while it is MASTER, in the order in which it is put there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartStatus>,
+    /// How many more there are than in `parts`, which has those that are in trouble before others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub parts_left_out: u32,
+    /// How packets to its addresses are kept from this machine; absent where they are accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_accept: Option<NoAcceptStatus>,
     /// The routers heard with its VRID.
     pub senders: Vec<SenderStatus>,
     /// Another master heard while MASTER.
@@ -175,6 +184,11 @@ pub struct InstanceStatus {
     /// States that these scripts were never told, because those before took so long.
     #[serde(default)]
     pub notifications_skipped: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over by reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Who is master.
@@ -233,6 +247,46 @@ pub struct VipStatus {
     /// Whether locum has put it on the interface.
     pub installed: bool,
     /// What the kernel said when it refused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What an instance has in the kernel while it is MASTER, beside its addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartStatus {
+    /// What it is.
+    pub kind: PartKind,
+    /// Which: the name and MAC address of an interface, a route or rule as ip(8) writes it.
+    pub name: String,
+    /// Whether the instance goes to FAULT without it (not `no_track`).
+    pub tracked: bool,
+    /// Whether it is there because of locum; of an interface, whether it is set up.
+    pub installed: bool,
+    /// What the kernel said when it refused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What an instance has in the kernel beside its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartKind {
+    /// An interface that locum makes and sets up (`use_vmac`).
+    Interface,
+    /// A route (`virtual_routes`).
+    Route,
+    /// A policy rule (`virtual_rules`).
+    Rule,
+}
+
+/// How packets to the addresses of an instance that does not own them are dropped (`no_accept`, RFC 9568 §6.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoAcceptStatus {
+    /// The nftables table that does it.
+    pub table: String,
+    /// Whether they are dropped now; an instance that takes no part has nothing to drop.
+    pub in_force: bool,
+    /// What the kernel said when it refused the table: packets to the addresses are accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

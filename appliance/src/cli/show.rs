@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use locum_control::{
-    ChecksumFlavour, Duration, Histogram, InstanceStatus, InterfaceStatus, Item, Mode, NotifyStatus, SCHEMA,
-    ServiceStatus, State, TrackReading, TransitionRecord, Verb, headline, outlook, priority_sum, rfc8347,
+    ChecksumFlavour, Duration, Histogram, InstanceStatus, InterfaceStatus, Item, Mode, NoAcceptStatus, NotifyStatus,
+    PartKind, SCHEMA, ServiceStatus, State, TrackReading, TransitionRecord, Verb, headline, outlook, priority_sum,
+    rfc8347,
 };
 use serde::Serialize;
 
@@ -87,6 +88,14 @@ fn brief(shown: &Shown, now_us: u64) -> String {
         ]);
     }
     let mut text = table::render(&rows);
+    for status in &shown.instances {
+        if let Some(error) = status.no_accept.as_ref().and_then(|it| it.error.as_ref()) {
+            text.push_str(&format!(
+                "{}: packets to its VIPs are ACCEPTED, no_accept has no effect: {error}\n",
+                status.name
+            ));
+        }
+    }
     if let Some(service) = shown.service.as_ref().filter(|service| service.configuration_errors > 0) {
         text.push_str(&format!(
             "{} has {} errors: see `locum check {0}`\n",
@@ -179,6 +188,7 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
         };
         lines.push(format!("  {} on {}{label}: {what}{excluded}", vip.address, vip.device));
     }
+    lines.extend(parts(status));
     if !status.senders.is_empty() {
         lines.push("Heard".into());
     }
@@ -234,6 +244,39 @@ fn lateness(lateness: &Histogram) -> Option<String> {
         Duration::from_us(nearly_all?),
         Duration::from_us(lateness.max_us)
     ))
+}
+
+/// What it has in the kernel while it is MASTER, beside its addresses, and how packets to them are kept away.
+fn parts(status: &InstanceStatus) -> Vec<String> {
+    let mut lines = Vec::new();
+    let kinds = [
+        (PartKind::Interface, "Interfaces", "up", "down"),
+        (PartKind::Route, "Routes", "here", "not here"),
+        (PartKind::Rule, "Rules", "here", "not here"),
+    ];
+    for (kind, heading, there, not_there) in kinds {
+        let of_kind: Vec<_> = status.parts.iter().filter(|part| part.kind == kind).collect();
+        if !of_kind.is_empty() {
+            lines.push(heading.into());
+        }
+        for part in of_kind {
+            let what = part.error.as_deref().unwrap_or(if part.installed { there } else { not_there });
+            let untracked = if part.tracked { "" } else { " (no_track)" };
+            lines.push(format!("  {}: {what}{untracked}", part.name));
+        }
+    }
+    if status.parts_left_out > 0 {
+        lines.push(format!("  and {} more", status.parts_left_out));
+    }
+    if let Some(NoAcceptStatus { table, in_force, error }) = &status.no_accept {
+        lines.push("Packets to the addresses (no_accept)".into());
+        lines.push(match error {
+            Some(error) => format!("  ACCEPTED, because the kernel refuses nftables table {table}: {error}"),
+            None if *in_force => format!("  dropped by nftables table {table}"),
+            None => format!("  dropped by nftables table {table} when it takes part"),
+        });
+    }
+    lines
 }
 
 /// Who was told, and how it went.

@@ -54,6 +54,8 @@ pub(crate) struct Item {
 /// All that a router has in the kernel, in the order in which it is put there. It is taken out in the opposite order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InstallPlan {
+    /// Tells it from the router's plans before and after it: what became of an item is told with it.
+    pub(crate) number: u32,
     pub(crate) items: Vec<Item>,
     /// What an earlier plan installed and this one does not name: to be removed.
     pub(crate) retired: Vec<Item>,

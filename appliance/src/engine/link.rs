@@ -105,7 +105,7 @@ pub(crate) enum Report {
     /// A packet for no router came in.
     Stray { at: Instant, interface: InterfaceId, stray: Stray },
     /// An item of a router's plan is in the kernel, or not any more.
-    Item { router: RouterId, index: u16, outcome: ItemOutcome },
+    Item { router: RouterId, plan: u32, index: u16, outcome: ItemOutcome },
     /// What became of [`Order::Command`].
     Obeyed { ticket: u32, result: Result<(), CommandError> },
     /// What became of [`Order::Reconfigure`]. The configuration that is not used any more comes back to be freed.

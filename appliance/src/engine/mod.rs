@@ -357,6 +357,7 @@ impl Hands for EngineHands<'_> {
     }
 
     fn done(&mut self, router: RouterId, index: u16, outcome: ItemOutcome) {
-        self.end.tell(Report::Item { router, index, outcome });
+        let plan = self.plan(router).map_or(0, |plan| plan.number);
+        self.end.tell(Report::Item { router, plan, index, outcome });
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Instance {
     pub(crate) group: Option<String>,
     /// Which interfaces its addresses go on.
     pub(crate) placement: Placement,
+    /// The number of the plan that the engine was last given for it; 0 for that of its begin.
+    pub(crate) plan: u32,
     /// What became of each of its parts ([`plan::parts`]).
     pub(crate) outcomes: Vec<Option<ItemOutcome>>,
     /// What the kernel said to it.
@@ -85,6 +87,7 @@ impl Instance {
             tracks: Box::default(),
             group: None,
             placement,
+            plan: 0,
             outcomes,
             dealings: Dealings::default(),
             marks: VecDeque::new(),

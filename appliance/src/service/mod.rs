@@ -140,6 +140,8 @@ struct Service {
     journalled_addresses: Vec<Entry>,
     /// The routes and rules that it lists.
     journalled_routes: Vec<RouteEntry>,
+    /// How many plans the engine was given beside the first of each instance.
+    plans: u32,
     kernel: Kernel,
     /// When what the kernel refused of it is tried again.
     kernel_retry_at: Option<Instant>,
@@ -232,6 +234,10 @@ impl Service {
                         self.network_changed();
                     }
                 }
+                () = self.kernel.route_deleted() => {
+                    self.network.disturb();
+                    self.follow_kernel();
+                }
                 Some(()) = sources.terminate.recv() => self.shut_down(),
                 Some(()) = sources.interrupt.recv() => self.shut_down(),
                 Some(()) = sources.hang_up.recv() => self.reload_at_signal().await,
@@ -319,7 +325,10 @@ impl Service {
     }
 
     /// Gives the engine an order, now or as soon as there is room.
-    fn order(&mut self, order: Order) {
+    fn order(&mut self, mut order: Order) {
+        if let Order::SetPlan { router, plan } = &mut order {
+            self.number_plan(*router, plan);
+        }
         self.waiting_orders.push_back(order);
         self.send_waiting_orders();
     }

@@ -137,6 +137,11 @@ impl Network {
         }
     }
 
+    /// Notes that something was taken away that is not among what is known here.
+    pub(crate) fn disturb(&mut self) {
+        self.disturbed = true;
+    }
+
     /// Whether, since this was last asked, something was taken away or an interface was set up or down: what is in the
     /// kernel may not be what was put there.
     pub(crate) fn take_disturbed(&mut self) -> bool {

@@ -38,7 +38,7 @@ impl Service {
                 }
             }
             Report::Stray { at, interface, stray } => self.handle_stray(at, usize::from(interface.0), stray),
-            Report::Item { router, index, outcome } => self.handle_item(router, index, outcome),
+            Report::Item { router, plan, index, outcome } => self.handle_item(router, plan, index, outcome),
             Report::Obeyed { ticket, result } => self.reply.obeyed = Some((ticket, result)),
             Report::Views { views, more_from, lateness } => self.reply.views = Some((views, more_from, lateness)),
             Report::Copied(routers) => self.reply.copied = Some(routers),

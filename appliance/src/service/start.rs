@@ -166,6 +166,7 @@ pub(super) async fn start(
         script_runs: Some(script_runs),
         journalled_addresses,
         journalled_routes: Vec::new(),
+        plans: 0,
         kernel,
         kernel_retry_at: None,
         placements,

@@ -1,8 +1,8 @@
 //! What `show` says about an instance.
 
 use locum_control::{
-    BlockStatus, ChecksumFlavour, Counters, InstanceStatus, MasterStatus, Mode, RunStatus, SecondMaster, SenderStatus,
-    StandingBack, Timers, TrackReading, TrackStatus, TransitionRecord, VipStatus,
+    BlockStatus, ChecksumFlavour, Counters, InstanceStatus, MasterStatus, Mode, PartKind, PartStatus, RunStatus,
+    SecondMaster, SenderStatus, StandingBack, Timers, TrackReading, TrackStatus, TransitionRecord, VipStatus,
 };
 use locum_core::priority::{Contribution, Reading, Track};
 use locum_core::reject::RejectCounters;
@@ -15,6 +15,9 @@ use super::instance::Instance;
 use super::plan::{self, Part};
 use crate::engine::link::{ItemOutcome, RouterView};
 
+/// Interfaces, routes and rules of an instance in one answer, which must fit into a line of the socket.
+const PARTS_SHOWN_MAX: usize = 100;
+
 impl Service {
     /// Everything about an instance.
     pub(super) fn instance_status(&self, index: usize) -> Option<InstanceStatus> {
@@ -24,6 +27,8 @@ impl Service {
         status.counters.transitions.clone_from(&instance.transitions);
         status.counters.put_back = instance.put_back;
         (status.notified, status.notifications_skipped) = self.notifier.runs(instance.name());
+        (status.parts, status.parts_left_out) = self.parts(instance);
+        status.no_accept = self.kernel.no_accept(self.configuration.model(), instance);
         if let (Some(back), Some(kept)) = (&mut status.standing_back, self.yields.of(instance.name())) {
             back.until_unix_ms = kept.until_unix_ms;
         }
@@ -41,6 +46,33 @@ impl Service {
             (None, Some(view)) => view.blocks.iter().copied().map(status).collect(),
             (None, None) => Vec::new(),
         }
+    }
+
+    /// What it has in the kernel beside its addresses, and how much more there is.
+    fn parts(&self, instance: &Instance) -> (Vec<PartStatus>, u32) {
+        let parts = plan::parts(&instance.configured, &instance.placement).zip(&instance.outcomes);
+        let status = |(part, outcome): (Part<'_>, &Option<ItemOutcome>)| {
+            let (kind, name, refusal) = match part {
+                Part::Interface(made) => (PartKind::Interface, made.describe(), self.kernel.refusal(&made.name)),
+                Part::Route(route) => (PartKind::Route, plan::route::route_name(route), None),
+                Part::Rule(_) => (PartKind::Rule, part.name(), None),
+                Part::Address(..) => return None,
+            };
+            Some(PartStatus {
+                kind,
+                name,
+                tracked: part.is_tracked(),
+                installed: is_installed(outcome.as_ref()),
+                error: refusal.map(ToString::to_string).or_else(|| trouble(outcome.as_ref())),
+            })
+        };
+        let mut shown: Vec<PartStatus> = parts.filter_map(status).collect();
+        let left_out = shown.len().saturating_sub(PARTS_SHOWN_MAX);
+        if left_out > 0 {
+            shown.sort_by_key(|part| part.error.is_none());
+            shown.truncate(PARTS_SHOWN_MAX);
+        }
+        (shown, u32::try_from(left_out).unwrap_or(u32::MAX))
     }
 
     fn track_status(&self, track: &Track) -> Option<TrackStatus> {
@@ -133,6 +165,9 @@ impl Instance {
                 until_unix_ms: None,
             }),
             vips: self.vips(),
+            parts: Vec::new(),
+            parts_left_out: 0,
+            no_accept: None,
             senders: view
                 .map(|view| view.senders.iter().map(|sender| sender_status(sender, has_flavours)).collect())
                 .unwrap_or_default(),
@@ -180,14 +215,23 @@ impl Instance {
                 device: device.to_owned(),
                 label: address.label.as_ref().map(|label| label.value.clone()),
                 excluded,
-                installed: matches!(outcome, Some(ItemOutcome::Installed | ItemOutcome::PutBack)),
-                error: match outcome {
-                    Some(ItemOutcome::Failed(refusal)) => Some(refusal.to_string()),
-                    Some(ItemOutcome::Foreign) => Some("was there before, not put there by locum".to_owned()),
-                    Some(ItemOutcome::Installed | ItemOutcome::PutBack | ItemOutcome::Removed) | None => None,
-                },
+                installed: is_installed(outcome),
+                error: trouble(outcome),
             })
             .collect()
+    }
+}
+
+const fn is_installed(outcome: Option<&ItemOutcome>) -> bool {
+    matches!(outcome, Some(ItemOutcome::Installed | ItemOutcome::PutBack))
+}
+
+/// What is not as it should be with a part, in words.
+fn trouble(outcome: Option<&ItemOutcome>) -> Option<String> {
+    match outcome? {
+        ItemOutcome::Failed(refusal) => Some(refusal.to_string()),
+        ItemOutcome::Foreign => Some("was there before, not put there by locum".to_owned()),
+        ItemOutcome::Installed | ItemOutcome::PutBack | ItemOutcome::Removed => None,
     }
 }
 

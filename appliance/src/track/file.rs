@@ -15,7 +15,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::MissedTickBehavior;
 
 use super::board::Pen;
-use super::readiness::{Owned, readable};
+use crate::readiness::{Owned, readable};
 
 /// Bytes of a file that are looked at.
 const BYTES_MAX: u64 = 128;

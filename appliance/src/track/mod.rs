@@ -14,7 +14,6 @@ mod judge;
 mod link;
 mod probe;
 mod process;
-mod readiness;
 mod script;
 mod watch;
 

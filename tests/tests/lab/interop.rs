@@ -37,6 +37,9 @@ struct Cell {
 
 const PASS: &str = "authentication {\n auth_type PASS\n auth_pass admin123\n }";
 
+/// The virtual router's MAC address.
+const VMAC: &str = "use_vmac";
+
 const fn keepalived(name: &'static str, version: u8, ipv6: bool, unicast: bool) -> Cell {
     Cell { peer: Daemon::Keepalived, name, version, ipv6, unicast, ours: "", theirs: "" }
 }
@@ -45,23 +48,31 @@ const fn frr(name: &'static str, version: u8, ipv6: bool) -> Cell {
     Cell { peer: Daemon::Frr, name, version, ipv6, unicast: false, ours: "", theirs: "" }
 }
 
-const CELLS: [Cell; 16] = [
+const CELLS: [Cell; 24] = [
     keepalived("v2 IPv4 multicast", 2, false, false),
     Cell { ours: PASS, theirs: PASS, ..keepalived("v2 IPv4 multicast PASS", 2, false, false) },
     keepalived("v2 IPv4 unicast", 2, false, true),
     Cell { ours: PASS, theirs: PASS, ..keepalived("v2 IPv4 unicast PASS", 2, false, true) },
-    Cell { theirs: "use_vmac", ..keepalived("v2 IPv4 multicast, its VMAC", 2, false, false) },
+    Cell { theirs: VMAC, ..keepalived("v2 IPv4 multicast, its VMAC", 2, false, false) },
     keepalived("v3 IPv4 multicast", 3, false, false),
     Cell { ours: "v3_checksum_as_v2 on", ..keepalived("v3 IPv4 multicast, our plain checksum", 3, false, false) },
     keepalived("v3 IPv4 unicast", 3, false, true),
     Cell { ours: "v3_checksum_as_v2 on", ..keepalived("v3 IPv4 unicast, our plain checksum", 3, false, true) },
-    Cell { theirs: "use_vmac", ..keepalived("v3 IPv4 multicast, its VMAC", 3, false, false) },
+    Cell { theirs: VMAC, ..keepalived("v3 IPv4 multicast, its VMAC", 3, false, false) },
     keepalived("v3 IPv6 multicast", 3, true, false),
     keepalived("v3 IPv6 unicast", 3, true, true),
-    Cell { theirs: "use_vmac", ..keepalived("v3 IPv6 multicast, its VMAC", 3, true, false) },
+    Cell { theirs: VMAC, ..keepalived("v3 IPv6 multicast, its VMAC", 3, true, false) },
+    Cell { ours: VMAC, ..keepalived("v2 IPv4 multicast, our VMAC", 2, false, false) },
+    Cell { ours: VMAC, theirs: VMAC, ..keepalived("v2 IPv4 multicast, VMAC on both", 2, false, false) },
+    Cell { ours: VMAC, ..keepalived("v3 IPv4 multicast, our VMAC", 3, false, false) },
+    Cell { ours: VMAC, theirs: VMAC, ..keepalived("v3 IPv4 multicast, VMAC on both", 3, false, false) },
+    Cell { ours: VMAC, ..keepalived("v3 IPv6 multicast, our VMAC", 3, true, false) },
+    Cell { ours: VMAC, theirs: VMAC, ..keepalived("v3 IPv6 multicast, VMAC on both", 3, true, false) },
     frr("v2 IPv4 multicast", 2, false),
     frr("v3 IPv4 multicast", 3, false),
     frr("v3 IPv6 multicast", 3, true),
+    Cell { ours: VMAC, ..frr("v3 IPv4 multicast, our VMAC", 3, false) },
+    Cell { ours: VMAC, ..frr("v3 IPv6 multicast, our VMAC", 3, true) },
 ];
 
 /// Who has the higher priority.

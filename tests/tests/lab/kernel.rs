@@ -195,6 +195,92 @@ fn routes_and_rules_follow_the_master() {
 }
 
 #[test]
+fn a_route_or_rule_that_somebody_deletes_is_put_back() {
+    with_lab(&[Locum], |lab| {
+        lab.enable_ipv6(A);
+        let static_route = "static_routes {\n blackhole 192.168.120.0/24\n}\n";
+        lab.start(A, &format!("{static_route}{}", configuration("", ROUTES_AND_RULES)));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        wait_for("all to be there", SOON, || {
+            let shown = routes_and_rules(lab);
+            PRESENT.iter().all(|part| shown.contains(part)).then_some(())
+        });
+        // One at a time, so that nothing else tells that something is wrong.
+        for (delete, part) in [
+            ("route del 192.168.110.0/24 table 77 metric 5", PRESENT[1]),
+            ("route del blackhole 192.168.114.0/24", PRESENT[2]),
+            ("-6 route del 2001:db8:1::/64 metric 7", PRESENT[5]),
+            ("rule del preference 39", PRESENT[6]),
+            ("-6 rule del preference 40", PRESENT[7]),
+            ("route del blackhole 192.168.120.0/24", "blackhole 192.168.120.0/24 proto 76"),
+        ] {
+            lab.router(A).ip(delete);
+            wait_for(&format!("{part} to be put back"), SOON, || routes_and_rules(lab).contains(part).then_some(()));
+        }
+        let log = lab.router(A).log();
+        assert!(log.contains("somebody had removed route blackhole 192.168.114.0/24; it is put back"), "{log}");
+        assert!(log.contains("somebody had removed rule 39"), "{log}");
+        assert_eq!(lab.router(A).history(GROUP.instance).len(), 2, "all without a change of state");
+        lab.stop(A);
+        assert_routes(lab, false);
+    });
+}
+
+#[test]
+fn a_route_over_an_interface_that_comes_late_and_goes_is_there_with_it() {
+    with_lab(&[Locum], |lab| {
+        lab.start(A, &configuration("", "virtual_routes {\n 192.168.112.0/24 dev eth7\n }"));
+        let status = lab.router(A).wait_state(GROUP.instance, State::Fault, SOON);
+        assert!(status.blocks[0].detail.contains("eth7"), "{:?}", status.blocks);
+        for _ in 0..2 {
+            let router = lab.router(A);
+            router.ip("link add eth7 type veth peer name eth8");
+            router.ip("link set eth7 up");
+            router.ip("link set eth8 up");
+            lab.wait_master(GROUP, A, TAKEOVER_MAX);
+            let router = lab.router(A);
+            wait_for("the route", SOON, || router.ip("route").contains("192.168.112.0/24 dev eth7").then_some(()));
+            router.ip("link del eth7");
+            lab.router(A).wait_state(GROUP.instance, State::Fault, SOON);
+        }
+    });
+}
+
+#[test]
+fn show_lists_what_a_master_has_and_what_the_kernel_says_about_it() {
+    with_lab(&[Locum], |lab| {
+        let blocks = "use_vmac\n no_accept\n virtual_routes {\n 192.168.110.0/24 via 172.20.45.254\n \
+                      192.168.111.0/24 via 10.99.99.1 dev eth0 no_track\n }\n \
+                      virtual_rules {\n from 192.168.28.0/24 table 77 preference 39\n }";
+        lab.start(A, &configuration("", blocks));
+        lab.router(A).wait_state(GROUP.instance, State::Backup, SOON);
+        let shown = lab.router(A).locum(&["show", GROUP.instance]).stdout;
+        for line in ["vrrp.45 (00:00:5e:00:01:2d) on eth0: down", "192.168.110.0/24 via 172.20.45.254: not here"] {
+            assert!(shown.contains(line), "{line} in {shown}");
+        }
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let router = lab.router(A);
+        let shown = wait_for("what a master has", SOON, || {
+            let shown = router.locum(&["show", GROUP.instance]).stdout;
+            shown.contains("Nexthop has invalid gateway").then_some(shown)
+        });
+        for line in [
+            "vrrp.45 (00:00:5e:00:01:2d) on eth0: up",
+            "192.168.110.0/24 via 172.20.45.254: here",
+            "192.168.111.0/24 via 10.99.99.1 dev eth0: Nexthop has invalid gateway (no_track)",
+            "rule 39: from 192.168.28.0/24 table 77: here",
+            "dropped by nftables table locum",
+        ] {
+            assert!(shown.contains(line), "{line} in {shown}");
+        }
+        let status = lab.router(A).expect_status(GROUP.instance);
+        let errors: Vec<_> = status.parts.iter().filter_map(|part| part.error.as_deref()).collect();
+        assert_eq!((status.parts.len(), errors), (4, vec!["Nexthop has invalid gateway"]));
+        assert!(status.no_accept.is_some_and(|it| it.in_force && it.error.is_none()));
+    });
+}
+
+#[test]
 fn one_of_several_addresses_of_a_subnet_goes_without_the_others() {
     with_lab(&[Locum], |lab| {
         let setting = "cat /proc/sys/net/ipv4/conf/eth0/promote_secondaries";

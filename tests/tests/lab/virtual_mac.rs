@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use locum_control::State;
 use locum_tests::Daemon::{self, Keepalived, Locum};
-use locum_tests::Node::{A, B};
-use locum_tests::{Arp, ArpKind, Group, Lab, Node, wait_for, with_lab};
+use locum_tests::Node::{A, B, C};
+use locum_tests::{Arp, ArpKind, Group, Lab, Moment, Node, wait_for, with_lab};
 
 use crate::{TAKEOVER_MAX, each_pair};
 
@@ -153,8 +153,6 @@ fn an_ipv6_master_speaks_from_the_virtual_mac_address() {
     with_lab(&[Locum, Locum], |lab| {
         lab.enable_ipv6(A);
         lab.enable_ipv6(B);
-        // The lab switches IPv6 off for interfaces to come; a made one is as the machine has it.
-        lab.set_sysctl(A, "ipv6/conf/default/disable_ipv6", "0");
         let text = "vrrp_instance VI_6 {\n interface eth0\n virtual_router_id 46\n priority 100\n use_vmac\n \
                     virtual_ipaddress {\n  fe80::248/64\n }\n}\n";
         lab.start(A, text);
@@ -174,5 +172,69 @@ fn an_ipv6_master_speaks_from_the_virtual_mac_address() {
         }
         lab.stop(A);
         assert!(!lab.router(A).ip("-br link").contains("vrrp6.46"), "it was left behind");
+    });
+}
+
+#[test]
+fn an_interface_that_somebody_deletes_is_made_again() {
+    with_lab(&[Locum, Locum], |lab| {
+        lab.start(A, &configuration(100, "use_vmac"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let probe = lab.probe(GROUP.vip);
+        let router = lab.router(A);
+        router.ip("link del vrrp.45");
+        wait_for("the VIP to be on a new one", Duration::from_secs(5), || {
+            let links = router.ip("-o addr show");
+            links.lines().any(|line| line.contains("vrrp.45") && line.contains("172.20.45.248/24")).then_some(())
+        });
+        let log = router.log();
+        assert!(log.contains("interface vrrp.45 was deleted by somebody; it is made again"), "{log}");
+        assert_eq!(router.history(GROUP.instance).len(), 2, "without a change of state");
+        let again = Moment::now();
+        sleep(Duration::from_secs(2));
+        probe.finish();
+        assert!(lab.timeline().since(again).answered_by(GROUP.vip).contains(&A), "the client is not answered");
+        uses_virtual_mac(lab, A);
+    });
+}
+
+/// Sends a router advertisement of a prefix, `sys.argv[1]`, from which every host makes an address.
+const ANNOUNCE_PREFIX: &str = "
+import socket, struct, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+prefix = socket.inet_pton(socket.AF_INET6, sys.argv[1])
+option = struct.pack('!BBBBIII', 3, 4, 64, 0xc0, 86400, 14400, 0) + prefix
+s.sendto(struct.pack('!BBHBBHII', 134, 0, 0, 64, 0, 1800, 0, 0) + option, ('ff02::1', 0, 0, socket.if_nametoindex('eth0')))
+";
+
+/// RFC 9568 section 7.4: the virtual MAC address must not become part of an address.
+#[test]
+fn the_virtual_mac_makes_no_address() {
+    with_lab(&[Locum, Locum, Locum], |lab| {
+        for node in [A, B, C] {
+            lab.enable_ipv6(node);
+        }
+        for (name, vrid, address) in [("VI_6", 46, "fe80::248/64"), ("VI_7", 47, "fe80::249/64\n  2001:db8::1/64")] {
+            let text = format!(
+                "vrrp_instance {name} {{\n interface eth0\n virtual_router_id {vrid}\n priority 100\n use_vmac\n \
+                 virtual_ipaddress {{\n  {address}\n }}\n}}\n"
+            );
+            lab.start(if vrid == 46 { A } else { B }, &text);
+        }
+        lab.router(A).wait_state("VI_6", State::Master, TAKEOVER_MAX);
+        lab.router(B).wait_state("VI_7", State::Master, TAKEOVER_MAX);
+        lab.router(C).inside(&["python3", "-c", ANNOUNCE_PREFIX, "2001:db8:5::"]);
+        let takes = |lab: &mut Lab, node| lab.router(node).ip("-6 -o addr show dev eth0").contains("2001:db8:5:");
+        wait_for("eth0 to make itself an address", Duration::from_secs(5), || {
+            (takes(lab, A) && takes(lab, B)).then_some(())
+        });
+        for (node, device, wanted) in [(A, "vrrp6.46", 1), (B, "vrrp6.47", 2)] {
+            let addresses = lab.router(node).ip(&format!("-6 -o addr show dev {device}"));
+            assert_eq!(addresses.lines().count(), wanted, "nothing but the VIPs: {addresses}");
+            assert!(!addresses.contains("5eff:fe00"), "{addresses}");
+            let routes = lab.router(node).ip("-6 route");
+            assert!(!routes.lines().any(|route| route.contains("default") && route.contains(device)), "{routes}");
+        }
     });
 }

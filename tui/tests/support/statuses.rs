@@ -104,6 +104,9 @@ pub fn backup(name: &str, vrid: u8) -> InstanceStatus {
             installed: false,
             error: None,
         }],
+        parts: Vec::new(),
+        parts_left_out: 0,
+        no_accept: None,
         senders: vec![SenderStatus {
             address: PEER,
             priority: 100,

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use locum_config::Model;
+use locum_config::{Instance as Configured, Model};
 use locum_core::vocabulary::State;
 use nix::errno::Errno;
 use rtnetlink::sys::constants::NETLINK_NETFILTER;
@@ -68,12 +68,7 @@ pub(super) fn elements<'a>(
     let mut elements = BTreeSet::new();
     for instance in instances {
         let configured = &instance.configured;
-        let is_there =
-            |outcome: &Option<ItemOutcome>| matches!(outcome, Some(ItemOutcome::Installed | ItemOutcome::PutBack));
-        // One that leaves may have its addresses until the next master is heard.
-        let takes_part =
-            matches!(instance.state, State::Backup | State::Master) || instance.outcomes.iter().any(is_there);
-        if *configured.accept || *configured.priority == OWNER || !takes_part {
+        if !applies_to(configured) || !takes_part(instance) {
             continue;
         }
         elements.extend(plan::addresses(configured).filter_map(|(address, _)| match address.address {
@@ -89,7 +84,25 @@ pub(super) fn elements<'a>(
     elements
 }
 
+/// Whether packets to the addresses are to be dropped while the instance takes part.
+pub(super) fn applies_to(configured: &Configured) -> bool {
+    !*configured.accept && *configured.priority != OWNER
+}
+
+/// Whether the instance may have addresses now, or any moment.
+pub(super) fn takes_part(instance: &Instance) -> bool {
+    let is_there =
+        |outcome: &Option<ItemOutcome>| matches!(outcome, Some(ItemOutcome::Installed | ItemOutcome::PutBack));
+    // One that leaves may have its addresses until the next master is heard.
+    matches!(instance.state, State::Backup | State::Master) || instance.outcomes.iter().any(is_there)
+}
+
 impl Firewall {
+    /// What the kernel said when it refused what is wanted.
+    pub(super) const fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_ref()
+    }
+
     /// Brings the table up to date: there is none where nothing is to be dropped.
     pub(super) fn follow(&mut self, table: &Table, wanted: BTreeSet<Element>) {
         if wanted.is_empty() {

@@ -9,10 +9,13 @@ use locum_control::Event as Told;
 use locum_core::set::RouterId;
 use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::{Block, State};
+use nix::errno::Errno;
 
 use super::super::Service;
+use super::super::instance::Instance;
 use super::super::plan::{self, Part};
 use crate::clock;
+use crate::engine::install::InstallPlan;
 use crate::engine::link::{ItemOutcome, Order, Refusal};
 
 /// What the kernel refused is tried again after this long, then after twice as long, and so on.
@@ -84,9 +87,41 @@ impl Service {
         }
         self.kernel.act(&self.network);
         self.follow_firewall(); // an interface may have another index
+        if others {
+            self.replan_routes();
+        }
         if disturbed {
             self.put_back_what_is_missing();
         }
+    }
+
+    /// An interface that routes go over has come, or has another index: they are installed with other messages.
+    fn replan_routes(&mut self) {
+        let mut orders = Vec::new();
+        for instance in self.instances.iter().filter(|instance| !instance.configured.routes.is_empty()) {
+            let Some(router) = instance.router else { continue };
+            let interface_id = |name: &str| self.interface_id(name);
+            let plan = plan::install_plan(&instance.configured, &instance.placement, &self.network, interface_id);
+            orders.push(Order::SetPlan { router, plan: Box::new(plan) });
+        }
+        orders.into_iter().for_each(|order| self.order(order));
+    }
+
+    /// Gives a plan for the engine its number.
+    pub(in super::super) fn number_plan(&mut self, router: RouterId, plan: &mut InstallPlan) {
+        self.plans = self.plans.wrapping_add(1);
+        plan.number = self.plans;
+        let index = self.index_of(router);
+        if let Some(instance) = index.and_then(|index| self.instances.get_mut(index)) {
+            instance.plan = plan.number;
+        }
+    }
+
+    /// Whether a refusal says no more than that an interface has gone: it was made with the plan before, or the kernel's word
+    /// that the interface has gone is on its way, and a new plan with it.
+    fn is_overtaken(&self, plan: u32, instance: &Instance, part: &Part<'_>, refusal: &Refusal) -> bool {
+        let has_changed = |device: &str| nix::net::if_::if_nametoindex(device).ok() != self.network.index(device);
+        plan != instance.plan || refusal.errno == Errno::ENODEV && part.devices().any(has_changed)
     }
 
     /// What is not to be accepted is dropped, as the instances are now.
@@ -168,8 +203,15 @@ impl Service {
     }
 
     /// Takes note of what became of a part of an instance.
-    pub(in super::super) fn handle_item(&mut self, router: RouterId, number: u16, outcome: ItemOutcome) {
+    pub(in super::super) fn handle_item(&mut self, router: RouterId, plan: u32, number: u16, outcome: ItemOutcome) {
         let Some(index) = self.index_of(router) else { return };
+        if let (Some(instance), ItemOutcome::Failed(refusal)) = (self.instances.get(index), &outcome) {
+            let part = plan::parts(&instance.configured, &instance.placement).nth(usize::from(number));
+            if let Some(part) = part.filter(|part| self.is_overtaken(plan, instance, part, refusal)) {
+                log::debug!("{}: {}: {refusal}; its interface has changed", instance.name(), part.name());
+                return;
+            }
+        }
         let Some(instance) = self.instances.get_mut(index) else { return };
         let number = usize::from(number);
         let Some(part) = plan::parts(&instance.configured, &instance.placement).nth(number) else { return };

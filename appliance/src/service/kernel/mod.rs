@@ -5,7 +5,7 @@
 //! - [`requests`]: orders that the kernel answers at once; `message`: how they are written.
 //! - [`settings`]: settings of interfaces, and back.
 //! - [`follow`]: what the service does about it.
-//! - `statics`: static addresses, routes and rules.
+//! - `statics`: static addresses, routes and rules; `watch`: notices when a route or rule is deleted.
 //! - `firewall`: packets to VIPs that are not to be accepted; `nftables`: the messages about them.
 //! - [`recovery`]: what an earlier run has left.
 
@@ -17,16 +17,19 @@ pub(crate) mod recovery;
 pub(crate) mod requests;
 pub(crate) mod settings;
 mod statics;
+mod watch;
 
 use std::io;
 
 use locum_config::Model;
+use locum_control::NoAcceptStatus;
 use rtnetlink::sys::constants::NETLINK_ROUTE;
 
 use self::firewall::Firewall;
 use self::requests::Requests;
 use self::settings::Settings;
 use self::statics::Statics;
+use self::watch::Watch;
 use super::instance::Instance;
 use super::journal::{MadeEntry, Record};
 use super::network::Network;
@@ -40,6 +43,7 @@ pub(super) struct Kernel {
     settings: Settings,
     statics: Statics,
     firewall: Firewall,
+    watch: Watch,
     /// The table of `no_accept` that may be made, if it must be in the journal.
     journalled_table: Option<String>,
 }
@@ -47,6 +51,8 @@ pub(super) struct Kernel {
 /// An interface that locum makes.
 struct Made {
     interface: MadeInterface,
+    /// IPv6 addresses go on it.
+    has_ipv6: bool,
     /// The kernel's index of the base on which it was tried last.
     tried_on: Option<u32>,
     /// It was made by this run, with this index.
@@ -55,18 +61,21 @@ struct Made {
 }
 
 impl Kernel {
-    /// For this configuration; nothing is done yet.
+    /// For this configuration; nothing is done yet. Must be called on the runtime.
     ///
     /// # Errors
     /// When the kernel gives no netlink socket.
     pub(super) fn new(model: &Model, placements: &Placements) -> io::Result<Self> {
-        let made = placements.made().map(Made::new);
+        let made = placements.made().map(|interface| Made::new(interface, placements));
+        let mut watch = Watch::new();
+        watch.adopt(model);
         Ok(Self {
             requests: Requests::open(NETLINK_ROUTE)?,
             made: made.collect(),
             settings: Settings::new(model, placements),
             statics: Statics::new(model),
             firewall: Firewall::default(),
+            watch,
             journalled_table: firewall::journalled_name(model),
         })
     }
@@ -80,13 +89,22 @@ impl Kernel {
         for mut made in gone {
             made.delete(&mut self.requests);
         }
+        for made in &mut self.made {
+            // One that has no IPv6 address any more keeps what it has until it is made again: others may still be leaving.
+            let begins = placements.puts_ipv6_on(&made.interface.name) && !made.has_ipv6;
+            made.has_ipv6 |= begins;
+            if begins && made.index.is_some() {
+                settings::allow_ipv6(&made.interface.name);
+            }
+        }
         for interface in placements.made() {
             if !self.made.iter().any(|made| made.interface == *interface) {
-                self.made.push(Made::new(interface));
+                self.made.push(Made::new(interface, placements));
             }
         }
         self.settings.adopt(model, placements);
         self.statics.adopt(model, &mut self.requests);
+        self.watch.adopt(model);
         self.journalled_table = firewall::journalled_name(model);
     }
 
@@ -95,6 +113,11 @@ impl Kernel {
     pub(super) fn look(&mut self, network: &Network, disturbed: bool) -> bool {
         let settings = self.settings.look(network);
         self.statics.look(network, disturbed) || settings
+    }
+
+    /// Waits until a route or rule may have been deleted that locum had put there.
+    pub(super) async fn route_deleted(&mut self) {
+        self.watch.deleted().await;
     }
 
     /// Tries again what the kernel has refused.
@@ -142,6 +165,15 @@ impl Kernel {
         self.firewall.follow(&table, elements);
     }
 
+    /// How packets to the addresses of an instance are kept away, if its configuration says so.
+    pub(super) fn no_accept(&self, model: &Model, instance: &Instance) -> Option<NoAcceptStatus> {
+        firewall::applies_to(&instance.configured).then(|| NoAcceptStatus {
+            table: firewall::table(model).name,
+            in_force: firewall::takes_part(instance) && self.firewall.refusal().is_none(),
+            error: self.firewall.refusal().map(ToString::to_string),
+        })
+    }
+
     /// Why the interface of this name could not be made.
     pub(super) fn refusal(&self, name: &str) -> Option<&Refusal> {
         self.made.iter().find(|made| made.interface.name == name)?.refusal.as_ref()
@@ -160,8 +192,9 @@ impl Kernel {
 }
 
 impl Made {
-    fn new(interface: &MadeInterface) -> Self {
-        Self { interface: interface.clone(), tried_on: None, index: None, refusal: None }
+    fn new(interface: &MadeInterface, placements: &Placements) -> Self {
+        let has_ipv6 = placements.puts_ipv6_on(&interface.name);
+        Self { interface: interface.clone(), has_ipv6, tried_on: None, index: None, refusal: None }
     }
 
     /// Returns whether it is gone.
@@ -210,11 +243,7 @@ impl Made {
         if let Err(refusal) = requests.request(&[&link::without_own_address(index)]) {
             log::debug!("{name}: {refusal}"); // the kernel has no IPv6
         }
-        for (setting, value) in settings::OF_MADE_INTERFACES {
-            if let Err(error) = settings::write(name, setting, *value) {
-                log::warn!("{name}: {setting} cannot be set: {error}");
-            }
-        }
+        settings::prepare_made(name, self.has_ipv6);
         log::info!("interface {name} made on {base}");
     }
 }

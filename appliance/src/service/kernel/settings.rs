@@ -1,5 +1,5 @@
-//! Settings of interfaces (`/proc/sys/net/ipv4/conf`), changed for as long as locum runs. The kernel's
-//! Documentation/networking/ip-sysctl.rst says what they mean.
+//! Settings of interfaces (`/proc/sys/net/ipv4/conf`, and `ipv6/conf` for interfaces that locum makes), changed for as long
+//! as locum runs. The kernel's Documentation/networking/ip-sysctl.rst says what they mean.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use super::super::network::Network;
 use super::super::plan::{self, Placements};
 
 /// What an interface with a virtual MAC address needs. It goes with the interface, so nothing has to be restored.
-pub(super) const OF_MADE_INTERFACES: &[(&str, u32)] = &[
+const OF_MADE_INTERFACES: &[(&str, u32)] = &[
     // It answers for its own addresses only, not for those of the interface below.
     ("arp_ignore", 1),
     // What comes in goes out again by the interface below, so only a loose check of the source can hold. The larger of
@@ -22,6 +22,13 @@ pub(super) const OF_MADE_INTERFACES: &[(&str, u32)] = &[
     // One of several addresses of a subnet can go without the others.
     ("promote_secondaries", 1),
 ];
+
+/// What it needs of IPv6. Its MAC address must make no address (RFC 9568 §7.4), neither by itself nor when a router on the
+/// link announces a prefix, and what that router says is meant for the interface below.
+const OF_MADE_INTERFACES_V6: &[(&str, u32)] = &[("accept_ra", 0), ("autoconf", 0)];
+
+/// Whether IPv6 is off on an interface.
+const V6_OFF: &str = "disable_ipv6";
 
 /// What the interface below needs: it does not answer for the VIP with its own MAC address, nor does it ask neighbours in
 /// the VIP's name, from which they would learn the wrong MAC address.
@@ -151,19 +158,52 @@ pub(super) fn restore(entry: &SettingEntry) {
     }
 }
 
-fn path(interface: &str, name: &str) -> io::Result<String> {
+/// Sets an interface with a virtual MAC address up for its work. `has_ipv6` says whether IPv6 addresses go on it: where
+/// they do, IPv6 must be on, whatever the machine does with new interfaces; elsewhere the interface keeps out of it.
+pub(super) fn prepare_made(interface: &str, has_ipv6: bool) {
+    for (name, value) in OF_MADE_INTERFACES {
+        complain(interface, name, write(interface, name, *value));
+    }
+    for (name, value) in OF_MADE_INTERFACES_V6 {
+        complain(interface, name, write_in(V6, interface, name, *value));
+    }
+    complain(interface, V6_OFF, write_in(V6, interface, V6_OFF, u32::from(!has_ipv6)));
+}
+
+/// Lets IPv6 addresses go on an interface that was made without.
+pub(super) fn allow_ipv6(interface: &str) {
+    complain(interface, V6_OFF, write_in(V6, interface, V6_OFF, 0));
+}
+
+fn complain(interface: &str, name: &str, result: io::Result<()>) {
+    match result {
+        Ok(()) => {}
+        // The kernel is without IPv6.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => log::debug!("{interface}: {name}: {error}"),
+        Err(error) => log::warn!("{interface}: {name} cannot be set: {error}"),
+    }
+}
+
+const V4: &str = "ipv4";
+const V6: &str = "ipv6";
+
+fn path(family: &str, interface: &str, name: &str) -> io::Result<String> {
     // Not one of the names that the kernel lets an interface have.
     if interface.is_empty() || interface.starts_with('.') || interface.contains('/') {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    Ok(format!("/proc/sys/net/ipv4/conf/{interface}/{name}"))
+    Ok(format!("/proc/sys/net/{family}/conf/{interface}/{name}"))
 }
 
 fn read(interface: &str, name: &str) -> io::Result<u32> {
-    let text = fs::read_to_string(path(interface, name)?)?;
+    let text = fs::read_to_string(path(V4, interface, name)?)?;
     text.trim().parse().map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
-pub(super) fn write(interface: &str, name: &str, value: u32) -> io::Result<()> {
-    fs::write(path(interface, name)?, value.to_string())
+fn write(interface: &str, name: &str, value: u32) -> io::Result<()> {
+    write_in(V4, interface, name, value)
+}
+
+fn write_in(family: &str, interface: &str, name: &str, value: u32) -> io::Result<()> {
+    fs::write(path(family, interface, name)?, value.to_string())
 }

@@ -120,7 +120,7 @@ pub(crate) fn install_plan(
         let interface = placement.own().and_then(|made| interface_id(&made.name))?;
         Some(Framed { interface, mac })
     });
-    InstallPlan { items: parts(instance, placement).map(item).collect(), retired: Vec::new(), framed }
+    InstallPlan { number: 0, items: parts(instance, placement).map(item).collect(), retired: Vec::new(), framed }
 }
 
 /// What the journal must list before the instances may run.

@@ -4,7 +4,7 @@
 //! MASTER. So a BACKUP cannot answer for the VIP, it sends no frame from the virtual MAC address, which would draw the
 //! master's traffic to it, and it hears the master's adverts on the interface below, as without a virtual MAC address.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use locum_config::Model;
 use locum_config::model::{Family, Global, Instance, MacAddress, VirtualAddress};
@@ -26,6 +26,14 @@ pub(crate) struct MadeInterface {
     family: Family,
     /// It is the instance's own (`use_vmac` in the instance), which addresses go on without being asked.
     pub(crate) is_own: bool,
+}
+
+impl MadeInterface {
+    /// It in words: its name, its MAC address and what it stands on.
+    pub(crate) fn describe(&self) -> String {
+        let mac: Vec<String> = self.mac.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{} ({}) on {}", self.name, mac.join(":"), self.base)
+    }
 }
 
 /// Where the addresses of an instance go.
@@ -77,7 +85,11 @@ static NONE: Placement = Placement { made: Vec::new(), advert_mac: None };
 
 /// The placements of all instances.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Placements(BTreeMap<String, Placement>);
+pub(crate) struct Placements {
+    of_instances: BTreeMap<String, Placement>,
+    /// The names of the made interfaces that IPv6 addresses go on.
+    with_ipv6: BTreeSet<String>,
+}
 
 impl Placements {
     /// Those of a configuration.
@@ -87,18 +99,30 @@ impl Placements {
         for instance in &model.instances {
             names.extend(written_name(instance).map(str::to_owned));
         }
-        let entry = |instance: &Instance| (instance.name.value.clone(), placement(instance, &model.global, &mut names));
-        Self(model.instances.iter().map(entry).collect())
+        let mut placements = Self::default();
+        for instance in &model.instances {
+            let placement = placement(instance, &model.global, &mut names);
+            let v6 = super::addresses(instance).filter(|(address, _)| address.address.is_ipv6());
+            let devices = v6.map(|(address, _)| placement.device(address, instance));
+            placements.with_ipv6.extend(devices.filter(|name| placement.is_made(name)).map(str::to_owned));
+            placements.of_instances.insert(instance.name.value.clone(), placement);
+        }
+        placements
+    }
+
+    /// Whether IPv6 addresses go on the made interface of this name.
+    pub(crate) fn puts_ipv6_on(&self, made: &str) -> bool {
+        self.with_ipv6.contains(made)
     }
 
     /// That of an instance.
     pub(crate) fn get(&self, instance: &Instance) -> &Placement {
-        self.0.get(&instance.name.value).unwrap_or(&NONE)
+        self.of_instances.get(&instance.name.value).unwrap_or(&NONE)
     }
 
     /// Every interface that locum makes.
     pub(crate) fn made(&self) -> impl Iterator<Item = &MadeInterface> {
-        self.0.values().flat_map(|placement| &placement.made)
+        self.of_instances.values().flat_map(|placement| &placement.made)
     }
 }
 

@@ -11,8 +11,8 @@ use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, SockaddrIn6, bin
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
-use super::super::readiness::{Owned, readable};
 use super::Way;
+use crate::readiness::{Owned, readable};
 
 /// More than any answer that is looked at.
 const PACKET_BYTES_MAX: usize = 1_500;

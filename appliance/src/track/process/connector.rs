@@ -11,7 +11,7 @@ use nix::sys::socket::{NetlinkAddr, bind, recvfrom};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
-use super::super::readiness::{Owned, readable};
+use crate::readiness::{Owned, readable};
 
 /// How long the kernel may take to confirm. It does so at once, or never: where it has no such events, or where this is not
 /// the first process namespace.

@@ -9,14 +9,14 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// Owns one descriptor, open for as long as it lives, and always gives that one.
-pub(super) trait Owner: AsFd {}
+pub(crate) trait Owner: AsFd {}
 
 impl Owner for Inotify {}
 impl Owner for Socket {}
 
 /// What tokio takes.
 #[derive(Debug)]
-pub(super) struct Owned<T>(pub(super) T);
+pub(crate) struct Owned<T>(pub(crate) T);
 
 impl<T: Owner> AsRawFd for Owned<T> {
     fn as_raw_fd(&self) -> RawFd {
@@ -26,7 +26,7 @@ impl<T: Owner> AsRawFd for Owned<T> {
 
 /// So that one can wait until there is something to read. Must be called on the runtime.
 #[allow(unsafe_code, reason = "tokio has no safe way to wait for a descriptor that it does not know the type of")]
-pub(super) fn readable<T: Owner>(owner: T) -> io::Result<AsyncFd<Owned<T>>> {
+pub(crate) fn readable<T: Owner>(owner: T) -> io::Result<AsyncFd<Owned<T>>> {
     // SAFETY: an `Owner`, which is one of two types above, keeps its descriptor open and the same until it is dropped, and
     // nothing takes it out of the `AsyncFd` before that.
     let registered = unsafe { AsyncFd::register_with_interest(Owned(owner), Interest::READABLE) };
