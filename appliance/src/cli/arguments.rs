@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::log::{Facility, LogFormat};
+
 /// VRRP for small boxes: keeps a virtual address alive on two or more routers.
 ///
 /// Without a command: the console, if standard output is a terminal, else `show`.
@@ -203,23 +205,48 @@ fn seconds(text: &str) -> Result<u64, String> {
     Ok(duration.as_secs())
 }
 
+/// How the service runs.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The configuration [default: /etc/locum/locum.conf, else /etc/keepalived/keepalived.conf, else /etc/config/keepalived]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Where the journal and the history are kept, and the socket if nothing else is said [default: /run/locum]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) run_dir: Option<PathBuf>,
+    /// What is logged: error, warn, info, debug
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub(crate) log: log::LevelFilter,
+    /// How lines of the log look
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+    /// Where they go
+    #[arg(long, value_enum, default_value_t, value_name = "TARGET")]
+    pub(crate) log_target: TargetArgument,
+    /// The facility of what goes to syslog: daemon, user, local0 to local7
+    #[arg(long, default_value = "daemon", value_name = "FACILITY", value_parser = Facility::parse)]
+    pub(crate) log_facility: Facility,
+    /// The same as --log-format json
+    #[arg(long, conflicts_with = "log_format")]
+    pub(crate) json: bool,
+}
+
+/// Where the log goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TargetArgument {
+    /// Standard error; under systemd each line carries its priority for the journal
+    #[default]
+    Stderr,
+    /// Standard error, with a priority before each line in any case
+    Journal,
+    /// The local syslog daemon
+    Syslog,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the service, in the foreground
-    Run {
-        /// The configuration [default: /etc/locum/locum.conf, else /etc/keepalived/keepalived.conf, else /etc/config/keepalived]
-        #[arg(short, long, value_name = "FILE")]
-        file: Option<PathBuf>,
-        /// Where the journal and the history are kept, and the socket if nothing else is said [default: /run/locum]
-        #[arg(long, value_name = "DIR")]
-        run_dir: Option<PathBuf>,
-        /// What is logged: error, warn, info, debug
-        #[arg(long, value_name = "LEVEL", default_value = "info")]
-        log: log::LevelFilter,
-        /// Log a JSON value a line
-        #[arg(long)]
-        json: bool,
-    },
+    Run(RunArguments),
     /// Show the instances, or one in full
     Show {
         /// Only this one, in full

@@ -27,7 +27,8 @@ use clap::Parser;
 use locum_control::Verb;
 use locum_control::client::{Client, ClientError};
 
-use self::arguments::{Arguments, Command, Format};
+use self::arguments::{Arguments, Command, Format, RunArguments, TargetArgument};
+use self::log::{LogFormat, LogTarget};
 use crate::service;
 
 /// What the process ends with. Scripts rely on these numbers.
@@ -69,14 +70,12 @@ pub fn main() -> ExitCode {
     }
     let exit = match arguments.command {
         None => start_looking(&at(&socket), &arguments),
-        Some(Command::Run { file, run_dir, log, json }) => {
-            let run_directory = run_dir.unwrap_or_else(|| RUN_DIRECTORY.into());
+        Some(Command::Run(how)) => {
+            log::start(&log_settings(&how));
+            let run_directory = how.run_dir.unwrap_or_else(|| RUN_DIRECTORY.into());
             let socket = socket.unwrap_or_else(|| run_directory.join(SOCKET));
-            run(
-                service::Options { configuration: file.unwrap_or_else(default_configuration), socket, run_directory },
-                log,
-                json,
-            )
+            let configuration = how.file.unwrap_or_else(default_configuration);
+            run(service::Options { configuration, socket, run_directory })
         }
         Some(Command::Show { instance, json }) => show::show(&at(&socket), instance, json),
         Some(Command::Why { instance, json }) => show::why(&at(&socket), instance, json),
@@ -127,9 +126,21 @@ fn start_looking(socket: &Path, arguments: &Arguments) -> Exit {
     show::show(socket, None, false)
 }
 
-fn run(options: service::Options, level: ::log::LevelFilter, json: bool) -> Exit {
-    log::start(level, json);
-    match service::run(options) {
+fn log_settings(how: &RunArguments) -> log::Settings {
+    let target = match how.log_target {
+        TargetArgument::Stderr => LogTarget::StandardError,
+        TargetArgument::Journal => LogTarget::Journal,
+        TargetArgument::Syslog => LogTarget::Syslog(how.log_facility),
+    };
+    let format = if how.json { LogFormat::Json } else { how.log_format };
+    log::Settings { level: how.log, format, targets: vec![target], name: "locum" }
+}
+
+/// Runs the service until it ends. The log has begun.
+fn run(options: service::Options) -> Exit {
+    let result = service::run(options);
+    ::log::logger().flush();
+    match result {
         Ok(()) => Exit::Done,
         Err(error) => {
             complain(&error.to_string());

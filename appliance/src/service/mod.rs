@@ -7,7 +7,7 @@
 //! - [`journal`], [`history`]: what survives in the run directory.
 //! - [`instance`]: what is known about an instance.
 //! - [`clients`], [`answers`]: the control socket.
-//! - [`reports`]: what the engine tells, and to whom it is passed on.
+//! - [`reports`]: what the engine tells, and to whom it is passed on; [`repeated`]: what is not said each time.
 //! - [`changes`]: changes of what runs, on trial or for a time; [`operator`], [`yields`]: what else the operator says.
 //! - [`preview`]: what would follow from an order or a change, before it is carried out.
 //! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
@@ -30,6 +30,7 @@ mod operator;
 mod plan;
 mod preview;
 mod reload;
+mod repeated;
 mod reports;
 mod running;
 mod start;
@@ -64,6 +65,7 @@ use self::network::{Monitor, Network};
 use self::operator::Handovers;
 use self::plan::Placements;
 pub(crate) use self::plan::{Ties, core_config, ties};
+use self::repeated::Repeated;
 pub(crate) use self::start::StartError;
 use self::yields::Yields;
 use crate::clock;
@@ -148,6 +150,8 @@ struct Service {
     /// Which interfaces the addresses of each instance go on.
     placements: Placements,
     clients: Clients,
+    /// What strangers could have us say each time.
+    repeated: Repeated,
     changes: Changes,
     yields: Yields,
     /// Answers that wait for the end of handovers.

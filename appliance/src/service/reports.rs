@@ -9,6 +9,7 @@ use locum_core::time::Instant;
 use locum_core::vocabulary::{Block, Cause, State};
 
 use super::Service;
+use super::repeated::Say;
 use crate::clock;
 use crate::engine::link::Report;
 use crate::notify::{Change, RunResult, cause_kind};
@@ -82,7 +83,7 @@ impl Service {
                 let (interface, reason) = (interface.name.clone(), Reject::Malformed);
                 // Nothing of it can be read, not even who sent it.
                 let source = source.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-                log_rejected(&interface, source, reason, count);
+                self.log_rejected(at, &interface, source, reason, count);
                 self.tell(at, Told::Rejected { instance: None, interface, source, reason, count });
             }
         }
@@ -108,7 +109,7 @@ impl Service {
                 let kind = MarkKind::Rejected { reason };
                 instance.mark(AdvertMark { at_us: at.us(), source, priority: 0, kind });
                 let interface = instance.interface().to_owned();
-                log_rejected(&name, source, reason, count);
+                self.log_rejected(at, &name, source, reason, count);
                 self.tell(at, Told::Rejected { instance: Some(name), interface, source, reason, count });
             }
             Event::Blocked(block) => {
@@ -131,10 +132,15 @@ impl Service {
                 self.tell(at, Told::NearMiss { instance: name, source, silent_us, left_us });
             }
             Event::AddressesDiffer { source, differ } => {
-                if differ {
-                    log::warn!("{name}: {source} advertises other addresses than ours: compare virtual_ipaddress");
-                } else {
-                    log::info!("{name}: {source} advertises the same addresses again");
+                // A sender, or two with one address, can change that with each packet.
+                match (self.repeated.happened(at, &name, source, "addresses", 1), differ) {
+                    (Say::Nothing, _) => {}
+                    (Say::It(_) | Say::OfMany(_), true) => {
+                        log::warn!("{name}: {source} advertises other addresses than ours: compare virtual_ipaddress");
+                    }
+                    (Say::It(_) | Say::OfMany(_), false) => {
+                        log::info!("{name}: {source} advertises the same addresses again");
+                    }
                 }
             }
             Event::PriorityChanged { from, to } => {
@@ -179,6 +185,22 @@ impl Service {
         self.follow_firewall();
     }
 
+    fn log_rejected(&mut self, at: Instant, whose: &str, source: IpAddr, reason: Reject, count: u32) {
+        let help = reason.help();
+        match self.repeated.happened(at, whose, source, reason.name(), count) {
+            Say::Nothing => {}
+            Say::It(0 | 1) => log::warn!("{whose}: packet from {source} discarded: {reason}. {help}"),
+            Say::It(count) => {
+                log::warn!("{whose}: {count} packets from {source} discarded, the last one: {reason}. {help}");
+            }
+            Say::OfMany(count) => {
+                log::warn!(
+                    "{whose}: {count} more packets discarded, of too many senders to name them; the last one was {source}: {reason}. {help}"
+                );
+            }
+        }
+    }
+
     pub(super) fn tell(&mut self, at: Instant, event: Told) {
         // What happened a moment ago happened that much earlier on the wall clock, too.
         let age_ms = clock::now().since(at).us() / 1_000;
@@ -204,14 +226,6 @@ impl Service {
             let event = Told::Adverts { instance: instance.name().into(), marks };
             self.tell(at, event);
         }
-    }
-}
-
-fn log_rejected(whose: &str, source: IpAddr, reason: Reject, count: u32) {
-    let help = reason.help();
-    match count {
-        0 | 1 => log::warn!("{whose}: packet from {source} discarded: {reason}. {help}"),
-        _ => log::warn!("{whose}: {count} packets from {source} discarded, the last one: {reason}. {help}"),
     }
 }
 

@@ -22,6 +22,7 @@ use super::kernel::Kernel;
 use super::kernel::recovery::remove_left_behind;
 use super::network::{Monitor, Network};
 use super::plan::Placements;
+use super::repeated::Repeated;
 use super::yields::Yields;
 use super::{Options, Reply, Service, foreign, plan, running};
 use crate::engine::{self, Sizes};
@@ -171,6 +172,7 @@ pub(super) async fn start(
         kernel_retry_at: None,
         placements,
         clients,
+        repeated: Repeated::default(),
         changes: Changes::in_directory(&options.run_directory, Rc::clone(&configuration)),
         yields: Yields::in_directory(&options.run_directory),
         handovers: Vec::new(),

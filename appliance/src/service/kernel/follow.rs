@@ -266,6 +266,7 @@ impl Service {
     /// Called every second or so: what was refused is tried again, and what adverts do not keep alive is announced.
     pub(in super::super) fn tick_kernel(&mut self) {
         let now = clock::now();
+        log::logger().flush(); // what the log's target did not take at once
         self.follow_firewall();
         let mut orders = Vec::new();
         if self.kernel_retry_at.is_none_or(|at| at <= now) {
