@@ -43,7 +43,7 @@ impl Outcome {
 /// # Panics
 /// When it fails, with what it said.
 #[track_caller]
-pub(crate) fn tool(program: &str, arguments: &[&str]) -> String {
+pub fn tool(program: &str, arguments: &[&str]) -> String {
     match try_tool(program, arguments) {
         Ok(stdout) => stdout,
         Err(error) => panic!("{error}"),

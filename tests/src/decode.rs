@@ -147,7 +147,7 @@ impl fmt::Debug for Echo {
 }
 
 /// Reads an Ethernet frame.
-pub(crate) fn decode(frame: &[u8]) -> Frame {
+pub fn decode(frame: &[u8]) -> Frame {
     let found = match frame.get(12..14) {
         Some([0x08, 0x00]) => ipv4(frame),
         Some([0x08, 0x06]) => arp(&frame[14..]).map(Frame::Arp),
@@ -281,7 +281,10 @@ fn address6(bytes: &[u8], at: usize) -> Option<Ipv6Addr> {
 }
 
 /// The Internet checksum (RFC 1071).
-pub(crate) fn checksum(bytes: &[u8]) -> u16 {
+///
+/// # Panics
+/// Never: the sum of up to 64 KiB fits.
+pub fn checksum(bytes: &[u8]) -> u16 {
     let sum = bytes.chunks(2).fold(0_u32, |sum, pair| {
         let low = pair.get(1).copied().unwrap_or(0);
         sum + u32::from(u16::from_be_bytes([pair[0], low]))

@@ -21,20 +21,23 @@ const PREFIX: &str = "locum-lab-";
 const NAMES: &str = "/run/netns";
 
 /// A name for a lab that no other lab has, also not one of another process.
-pub(crate) fn unique_name() -> String {
+pub fn unique_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("{PREFIX}{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A network namespace. Dropping it ends what still runs in it, and deletes it.
 #[derive(Debug)]
-pub(crate) struct Namespace {
+pub struct Namespace {
     name: String,
 }
 
 impl Namespace {
     /// Makes one for `role` in the lab called `lab`.
-    pub(crate) fn new(lab: &str, role: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What `ip netns` says.
+    pub fn new(lab: &str, role: &str) -> Result<Self, String> {
         let name = format!("{lab}-{role}");
         // `ip netns add` prepares the folder of names the first time, and two at once get in each other's way.
         let _one_at_a_time = lock()?;
@@ -57,18 +60,24 @@ impl Namespace {
     }
 
     /// Its name, as `ip netns` knows it.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 
     /// Runs `ip` in it. `arguments` are separated by spaces.
-    pub(crate) fn ip(&self, arguments: &str) -> Result<String, String> {
+    ///
+    /// # Errors
+    /// What `ip` says.
+    pub fn ip(&self, arguments: &str) -> Result<String, String> {
         let arguments: Vec<&str> = ["-n", &self.name].into_iter().chain(arguments.split_whitespace()).collect();
         try_tool("ip", &arguments)
     }
 
-    /// Runs `work` on a thread inside the namespace. A socket made there stays there.
-    pub(crate) fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+    /// Runs `work` on a thread inside the namespace. A socket made there stays there, and so does a program started.
+    ///
+    /// # Panics
+    /// When `work` does, or the namespace is gone.
+    pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let handle = File::open(Path::new(NAMES).join(&self.name)).expect("the namespace's handle");
         thread::scope(|scope| {
             let inside = scope.spawn(move || {
@@ -87,7 +96,7 @@ impl Drop for Namespace {
 }
 
 /// Deletes what labs have left behind whose process is gone.
-pub(crate) fn sweep() {
+pub fn sweep() {
     let Ok(_one_at_a_time) = lock() else { return };
     for name in entries(Path::new(NAMES)).filter(|name| is_stale(name)) {
         delete(&name);
