@@ -17,7 +17,7 @@ use locum_tests::tool;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sched::{CloneFlags, unshare};
-use nix::unistd::{getegid, geteuid, pipe2};
+use nix::unistd::{Pid, getegid, geteuid, getpid, pipe2};
 
 /// Tells the process inside which namespaces it must not be in, and the descriptor of the pipe.
 const INSIDE: &str = "LOCUM_BENCH_INSIDE";
@@ -52,6 +52,11 @@ pub(crate) fn is_inside() -> bool {
 /// # Errors
 /// When any of its namespaces is one that it was started in: nothing is measured there.
 pub(crate) fn enter() -> Result<(), String> {
+    if getpid() != Pid::from_raw(1) {
+        return Err(format!(
+            "refuses to run: it is not the first process of its PID namespace ({INSIDE} is not to be set)"
+        ));
+    }
     let told = std::env::var(INSIDE).unwrap_or_default();
     let mut told = told.split(',');
     let lifeline = told.next().unwrap_or_default();
