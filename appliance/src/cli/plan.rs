@@ -4,6 +4,7 @@
 mod compare;
 mod follow;
 mod group;
+mod trackers;
 mod weigh;
 mod world;
 
@@ -16,6 +17,7 @@ use serde::Serialize;
 use self::compare::{Finding, compare, compare_sync_groups};
 use self::follow::Priorities;
 use self::group::{AddressFrom, Group, Node, groups};
+use self::trackers::TrackerFailure;
 use self::world::{TooLong, World, settling_time};
 use super::{Exit, complain, print, print_json, table};
 use crate::service::ties;
@@ -32,6 +34,8 @@ struct Plan {
     /// What does not fit together beyond a single group.
     findings: Vec<Finding>,
     groups: Vec<GroupPlan>,
+    /// Failures of trackers that were not played because there are too many.
+    trackers_not_played: usize,
 }
 
 /// A virtual router.
@@ -46,6 +50,8 @@ struct GroupPlan {
     start: Outcome,
     /// Each node fails while all others run.
     failures: Vec<Failure>,
+    /// Something fails that a node follows, while it is MASTER.
+    trackers: Vec<TrackerFailure>,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,6 +79,8 @@ struct Outcome {
     nobody_us: u64,
     /// How long more than one node held them.
     several_us: u64,
+    /// How long it took until nothing moved any more.
+    moved_us: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -151,12 +159,7 @@ fn make(nodes: &[Node]) -> Result<Plan, TooLong> {
     let mut world = World::new(&groups, nodes);
     start_all(&mut world, nodes.len());
     world.run(settling)?;
-    let outcome = |world: &World<'_, '_>, group: usize, before_us: u64| {
-        let watch = world.watch(group);
-        let masters = world.masters(group).into_iter().filter_map(|node| nodes.get(node));
-        let nobody_us = if watch.nobody_us > 0 { watch.nobody_us + before_us } else { 0 };
-        Outcome { masters: masters.map(|node| node.name.clone()).collect(), nobody_us, several_us: watch.several_us }
-    };
+    let outcome = |world: &World<'_, '_>, group, before_us| outcome(world, nodes, group, before_us);
     let starts: Vec<Outcome> = (0..groups.len()).map(|group| outcome(&world, group, 0)).collect();
     let mut failures: Vec<Vec<Failure>> = groups.iter().map(|_| Vec::new()).collect();
     for (node, name) in nodes.iter().enumerate().map(|(index, node)| (index, &node.name)) {
@@ -183,11 +186,28 @@ fn make(nodes: &[Node]) -> Result<Plan, TooLong> {
             }
         }
     }
+    let (trackers, trackers_not_played) = trackers::play(&groups, nodes, settling)?;
     let mut findings = compare_sync_groups(&groups, nodes);
     findings.extend(weigh::sync_groups(&groups, nodes));
-    let plans = groups.iter().zip(starts).zip(failures);
-    let groups = plans.map(|((group, start), failures)| group_plan(group, nodes, start, failures)).collect();
-    Ok(Plan { schema: 1, nodes: nodes.iter().map(|node| node.name.clone()).collect(), findings, groups })
+    let plans = groups.iter().zip(starts).zip(failures).zip(trackers);
+    let groups = plans
+        .map(|(((group, start), failures), trackers)| group_plan(group, nodes, start, failures, trackers))
+        .collect();
+    let nodes = nodes.iter().map(|node| node.name.clone()).collect();
+    Ok(Plan { schema: 1, nodes, findings, groups, trackers_not_played })
+}
+
+/// What has become of a group. `before_us` have passed unnoticed before the watch began.
+fn outcome(world: &World<'_, '_>, nodes: &[Node], group: usize, before_us: u64) -> Outcome {
+    let watch = world.watch(group);
+    let masters = world.masters(group).into_iter().filter_map(|node| nodes.get(node));
+    let nobody_us = if watch.nobody_us > 0 { watch.nobody_us + before_us } else { 0 };
+    Outcome {
+        masters: masters.map(|node| node.name.clone()).collect(),
+        nobody_us,
+        several_us: watch.several_us,
+        moved_us: watch.moved_us,
+    }
 }
 
 fn start_all(world: &mut World<'_, '_>, nodes: usize) {
@@ -205,7 +225,13 @@ fn settled<'g, 'n>(groups: &'g [Group<'n>], nodes: &'n [Node], settling: Duratio
     Ok(world)
 }
 
-fn group_plan(group: &Group<'_>, nodes: &[Node], start: Outcome, failures: Vec<Failure>) -> GroupPlan {
+fn group_plan(
+    group: &Group<'_>,
+    nodes: &[Node],
+    start: Outcome,
+    failures: Vec<Failure>,
+    trackers: Vec<TrackerFailure>,
+) -> GroupPlan {
     let first = group.members.first().map(|member| member.instance);
     let mut vips: Vec<String> = Vec::new();
     for vip in group.members.iter().flat_map(|member| &member.instance.addresses) {
@@ -228,14 +254,17 @@ fn group_plan(group: &Group<'_>, nodes: &[Node], start: Outcome, failures: Vec<F
             address_from: member.address_from,
             broken: member.instance.broken,
         });
+    let mut findings = compare(group, nodes);
+    findings.extend(weigh::weights(group, nodes, &trackers));
     GroupPlan {
         vrid: first.map_or(0, |first| *first.vrid),
         family: first.map_or_else(String::new, |first| first.family.to_string()),
         vips,
         members: members.collect(),
-        findings: compare(group, nodes),
+        findings,
         start,
         failures,
+        trackers,
     }
 }
 
@@ -273,6 +302,9 @@ fn text(plan: &Plan) -> String {
         for failure in &group.failures {
             text.push_str(&format!("  {}\n", failed(failure)));
         }
+        for failure in group.trackers.iter().filter(|failure| failure.was_master) {
+            text.push_str(&format!("  {}\n", tracker_failed(failure)));
+        }
         text.push('\n');
     }
     findings(&mut text, &plan.findings);
@@ -280,12 +312,18 @@ fn text(plan: &Plan) -> String {
         let all = plan.findings.iter().chain(plan.groups.iter().flat_map(|group| &group.findings));
         all.filter(|finding| finding.severity == severity).count()
     };
+    if plan.trackers_not_played > 0 {
+        text.push_str(&format!("{} more failures of what is followed were not played\n", plan.trackers_not_played));
+    }
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
     text.push_str(&format!(
-        "{} nodes, {} virtual routers, {} errors, {} warnings\n",
+        "{} node{}, {} virtual router{}, {}, {}\n",
         plan.nodes.len(),
+        plural(plan.nodes.len()),
         plan.groups.len(),
-        count(Severity::Error),
-        count(Severity::Warning)
+        plural(plan.groups.len()),
+        Severity::Error.counted(count(Severity::Error)),
+        Severity::Warning.counted(count(Severity::Warning))
     ));
     text
 }
@@ -321,25 +359,60 @@ fn failed(failure: &Failure) -> String {
         return if same && failure.fails.masters == failure.returns.masters {
             format!("{node} fails, and returns: the VIPs stay where they are.")
         } else {
-            format!("{node} fails: {} Returns: {}", masters(&failure.fails), masters(&failure.returns))
+            format!("{node} fails: {} Returns: {}", masters(&failure.fails), returned(failure))
         };
     }
     let fails = match failure.fails.masters.as_slice() {
-        [] => "nobody takes over".to_owned(),
         [one] if failure.fails.nobody_us == 0 => format!("{one} goes on holding the VIPs"),
-        [one] => format!("{one} takes over after at most {}", Duration::from_us(failure.fails.nobody_us)),
-        several => format!("{} take over, all of them!", several.join(" and ")),
+        _ => taken_over(&failure.fails),
     };
     let stops = match (failure.stops.masters.as_slice(), failure.stops.nobody_us) {
         ([], _) => "nobody takes over".to_owned(),
         (masters, 0) => format!("{} without a gap", masters.join(" and ")),
         (masters, gap_us) => format!("{} after {}", masters.join(" and "), Duration::from_us(gap_us)),
     };
-    format!("{node} fails: {fails}. Returns: {} Stopped in order: {stops}.", masters(&failure.returns))
+    format!("{node} fails: {fails}. Returns: {} Stopped in order: {stops}.", returned(failure))
+}
+
+/// When something fails that a node follows which is MASTER.
+fn tracker_failed(failure: &TrackerFailure) -> String {
+    let TrackerFailure { node, kind, name, after, fails, .. } = failure;
+    let after = match after.as_slice() {
+        [] => String::new(),
+        [one] => format!(" once {one} has failed,"),
+        several => format!(" once {} have failed,", several.join(" and ")),
+    };
+    let then = match fails.masters.as_slice() {
+        [one] if one == node && fails.nobody_us == 0 => format!("{node} stays MASTER"),
+        [one] if fails.nobody_us == 0 => format!("{one} takes over without a gap"),
+        _ => taken_over(fails),
+    };
+    format!("On {node},{after} {kind} {name} fails: {then}.")
+}
+
+/// Who has the VIPs after those have failed who had them.
+fn taken_over(outcome: &Outcome) -> String {
+    match outcome.masters.as_slice() {
+        [] => "nobody takes over".to_owned(),
+        [one] => format!("{one} takes over after at most {}", Duration::from_us(outcome.nobody_us)),
+        several => format!("{} take over, all of them!", several.join(" and ")),
+    }
 }
 
 /// Two hold the VIPs for the time that an advert takes whenever one takes over from the other; that is no news.
 const WORTH_TELLING_US: u64 = 10_000;
+
+/// What becomes of a group when a node that has failed returns.
+fn returned(failure: &Failure) -> String {
+    let Outcome { masters: now, several_us, moved_us, .. } = &failure.returns;
+    match now.as_slice() {
+        [one] if failure.fails.masters == *now => format!("{one} stays MASTER."),
+        [one] if *several_us < WORTH_TELLING_US => {
+            format!("{one} is MASTER after {}.", Duration::from_us(*moved_us))
+        }
+        _ => masters(&failure.returns),
+    }
+}
 
 fn masters(outcome: &Outcome) -> String {
     let several = Duration::from_us(outcome.several_us);

@@ -38,7 +38,7 @@ pub(super) fn compare(group: &Group<'_>, nodes: &[Node]) -> Vec<Finding> {
     found.addresses();
     found.peers();
     found.elections();
-    found.list.extend(weigh::weights(group, nodes));
+    found.list.extend(weigh::bounds(group, nodes));
     found.list
 }
 

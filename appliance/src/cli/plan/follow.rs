@@ -36,6 +36,24 @@ impl<'n> Followed<'n> {
         (0..=u16::MAX).zip(&self.trackers).map(|(id, (_, _, reading))| (TrackerId(id), *reading))
     }
 
+    /// All that can fail, with what each says then. What a file says under a weight may be any number, so that its failure
+    /// cannot be played.
+    pub(super) fn failures(&self, model: &'n Model) -> impl Iterator<Item = (Kind, &'n str, TrackerId, Reading)> {
+        let weights = move |kind, name| {
+            let follows = model.instances.iter().flat_map(|instance| ties::follows(model, instance));
+            follows.filter(move |it| (it.kind, it.name) == (kind, name)).map(|it| it.weight.value)
+        };
+        (0..=u16::MAX).zip(&self.trackers).filter_map(move |(id, (kind, name, well))| {
+            let fails = match well {
+                Reading::Value(_) if weights(*kind, *name).any(|weight| weight != 0) => return None,
+                Reading::Value(value) => Reading::Value(i32::from(*value == 0)),
+                Reading::Bad => Reading::Good,
+                Reading::Good | Reading::Unknown => Reading::Bad,
+            };
+            Some((*kind, *name, TrackerId(id), fails))
+        })
+    }
+
     /// What an instance follows, by number.
     pub(super) fn tracks(&self, model: &Model, instance: &Instance) -> Box<[Track]> {
         let follows = ties::follows(model, instance).into_iter();

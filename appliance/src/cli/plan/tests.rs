@@ -38,7 +38,10 @@ fn the_higher_priority_is_master_and_the_lower_takes_over_in_the_time_of_the_rfc
     assert_eq!(group.start.nobody_us, 3_609_375);
     let [a, b] = group.failures.as_slice() else { panic!() };
     // 3 intervals and (256 - 80)/256 s after the advert that was on its way for LATENCY_US.
-    assert_eq!(a.fails, Outcome { masters: vec!["b".into()], nobody_us: 3_687_500 + 200, several_us: 0 });
+    assert_eq!(
+        a.fails,
+        Outcome { masters: vec!["b".into()], nobody_us: 3_687_500 + 200, several_us: 0, moved_us: a.fails.moved_us }
+    );
     assert_eq!(a.returns.masters, ["a"]);
     assert_eq!((a.stops.masters.as_slice(), a.stops.nobody_us), (["b".to_owned()].as_slice(), 0));
     assert!(!b.was_master && b.fails.nobody_us == 0 && b.fails.masters == ["a"]);
@@ -54,10 +57,10 @@ fn the_text_says_it_in_words() {
          \x20 a     VI_1      eth0       100       172.20.45.131\n\
          \x20 b     VI_1      eth0       80        172.20.45.132\n\
          \x20 All start at once: a is MASTER after 3.6 s.\n\
-         \x20 a fails: b takes over after at most 3.7 s. Returns: a is MASTER. Stopped in order: b without a gap.\n\
+         \x20 a fails: b takes over after at most 3.7 s. Returns: a is MASTER after 3.6 s. Stopped in order: b without a gap.\n\
          \x20 b fails, and returns: the VIPs stay where they are.\n\
          \n\
-         2 nodes, 1 virtual routers, 0 errors, 0 warnings\n"
+         2 nodes, 1 virtual router, 0 errors, 0 warnings\n"
     );
 }
 
@@ -196,8 +199,7 @@ fn members_of_a_sync_group_move_together() {
     assert_eq!(
         plan.findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(),
         [
-            "the priorities give members of sync group BOTH on a to different routers: VRID 1 to a (100), VRID 2 to b (90)",
-            "the priorities give members of sync group BOTH on b to different routers: VRID 1 to a (100), VRID 2 to b (90)",
+            "the priorities give members of sync group BOTH on a and b to different routers: VRID 1 to a (100), VRID 2 to b (90)"
         ]
     );
     let plan = make(&[two("a", [100, 100], "", SYNC), two("b", [90, 90], "", SYNC)]).unwrap();
@@ -270,4 +272,87 @@ fn what_a_plan_says_is_told_to_programs_too() {
     assert_eq!(value.pointer("/groups/0/members/0/sync_group").unwrap(), "BOTH");
     assert_eq!(value.pointer("/groups/0/members/1/effective_priority").unwrap(), 85);
     assert!(value.pointer("/findings/0/message").unwrap().as_str().unwrap().contains("different sync groups"));
+}
+
+#[test]
+fn routers_are_ordered_alike_for_all_members_down_to_the_last() {
+    let plan =
+        make(&[two("a", [100, 100], "", SYNC), two("b", [90, 80], "", SYNC), two("c", [80, 90], "", SYNC)]).unwrap();
+    assert_eq!(
+        plan.findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(),
+        [
+            "the priorities give members of sync group BOTH on a and b and c to different routers: VRID 1 to b (90), VRID 2 to c (90), once a has failed"
+        ]
+    );
+}
+
+/// What becomes of the first group when something fails.
+fn played(nodes: &[Node]) -> Vec<String> {
+    let plan = make(nodes).unwrap();
+    plan.groups.first().unwrap().trackers.iter().map(tracker_failed).collect()
+}
+
+#[test]
+fn failures_of_what_is_followed_are_played() {
+    let b = || two("b", [80, 80], "", "");
+    assert_eq!(
+        played(&[with_check("a", 100, "weight -30"), b()]),
+        ["On a, script uplink fails: b takes over without a gap.", "On a, interface eth2 fails: a stays MASTER."]
+    );
+    assert_eq!(played(&[with_check("a", 100, "weight -10"), b()])[0], "On a, script uplink fails: a stays MASTER.");
+    // FAULT says goodbye with priority 0, so that only the skew passes.
+    assert_eq!(
+        played(&[with_check("a", 100, "weight 0"), b()])[0],
+        "On a, script uplink fails: b takes over after at most 687 ms."
+    );
+    // A cut cable says nothing.
+    let synced = [two("a", [100, 100], "", SYNC), two("b", [80, 80], "", SYNC)];
+    assert_eq!(played(&synced), ["On a, interface eth2 fails: b takes over after at most 3.7 s."]);
+    let followed = |name: &str, priority| two(name, [priority; 2], "track_interface {\neth1\n}", "");
+    assert_eq!(
+        played(&[followed("a", 100), followed("b", 80)])[0],
+        "On a, interface eth1 fails: b takes over after at most 3.7 s."
+    );
+}
+
+#[test]
+fn failures_are_played_for_each_router_that_has_one_behind_it() {
+    let of = |name: &str, priority| with_check(name, priority, "weight -15");
+    let nodes = [of("a", 100), of("b", 90), of("c", 70)];
+    let group = make(&nodes).unwrap().groups.remove(0);
+    let scripts = group.trackers.iter().filter(|failure| failure.kind == "script").map(tracker_failed);
+    assert_eq!(
+        scripts.collect::<Vec<_>>(),
+        [
+            "On a, script uplink fails: b takes over without a gap.",
+            "On b, once a has failed, script uplink fails: b stays MASTER.",
+        ]
+    );
+    let messages: Vec<_> = messages(&group);
+    assert_eq!(
+        messages,
+        [
+            "once a has failed, when script uplink fails on b, 90 - 15 (script uplink) = 75 is left, and c has 70: b stays MASTER"
+        ]
+    );
+}
+
+#[test]
+fn a_member_that_does_not_lose_holds_its_sync_group() {
+    let of = |name: &str, priority: u8| {
+        let blocks = format!("vrrp_script uplink {{\nscript \"/bin/true\"\nweight -30\n}}\n{SYNC}");
+        let node = two(name, [priority; 2], "", &blocks);
+        let text = node.configuration.sources().iter().next().unwrap().text().to_owned();
+        // Only the first of the two follows it.
+        let text = text.replacen("virtual_ipaddress", "track_script {\nuplink\n}\nvirtual_ipaddress", 1);
+        Node { name: node.name, configuration: check(name, text.as_bytes(), &Surroundings::default()) }
+    };
+    let group = make(&[of("a", 100), of("b", 80)]).unwrap().groups.remove(0);
+    let said = messages(&group);
+    assert_eq!(
+        said,
+        [
+            "when script uplink fails on a, 100 - 30 (script uplink) = 70 is left, and b has 80, yet a stays MASTER: not all members of its sync group lose"
+        ]
+    );
 }

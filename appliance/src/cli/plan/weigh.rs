@@ -1,6 +1,5 @@
 //! Whether trackers can do what they are for: take the role of MASTER from the router on which they fail.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use locum_config::Severity;
@@ -9,56 +8,87 @@ use locum_core::priority::WEIGHT_MAX;
 use super::compare::Finding;
 use super::follow::Priorities;
 use super::group::{Group, Member, Node};
+use super::trackers::TrackerFailure;
 use crate::service::ties;
 
-/// What can be said about the weights of a group's trackers.
-pub(super) fn weights(group: &Group<'_>, nodes: &[Node]) -> Vec<Finding> {
+/// Sums of a group that are beyond what a priority can be.
+pub(super) fn bounds(group: &Group<'_>, nodes: &[Node]) -> Vec<Finding> {
     let mut found = Vec::new();
-    let ranks: Vec<Rank<'_>> = group.members.iter().filter_map(|member| Rank::of(member, nodes)).collect();
-    for rank in &ranks {
-        held_in_bounds(rank, &mut found);
-    }
-    let Some(first) = ranks.iter().max_by_key(|rank| rank.well()) else { return found };
-    let others = ranks.iter().filter(|rank| rank.node != first.node);
-    let Some(next) = others.max_by_key(|rank| rank.well()) else { return found };
-    // Weights of the owner do not count, and nobody preempts with nopreempt: checking its configuration says so.
-    if first.priorities.base() == u8::MAX || !next.preempts {
-        return found;
-    }
-    let trackers: Vec<_> = first.priorities.weighted().copied().collect();
-    let loses_all = first.loses(first.priorities.without(|it| trackers.contains(it)), next);
-    for tracker in &trackers {
-        let fails = |it: &ties::Follows<'_>| it == tracker;
-        let left = first.priorities.without(fails);
-        if first.loses(left, next) {
-            continue;
-        }
-        let (words, points) = first.priorities.arithmetic(fails);
-        let sum = if points == i32::from(left) && words == left.to_string() {
-            format!("{left} is left")
-        } else if points == i32::from(left) {
-            format!("{words} = {left} is left")
-        } else {
-            format!("{words} = {points}, held at {left}, is left")
-        };
-        let more = i32::from(left) - i32::from(next.well().0) + 1;
-        let together =
-            if trackers.len() > 1 && loses_all { "; only together with others does it move the role" } else { "" };
-        found.push(Finding {
-            severity: Severity::Warning,
-            message: format!(
-                "when {} {} fails on {}, {sum}, and {} has {}: {} stays MASTER{together}",
-                tracker.kind,
-                tracker.name,
-                first.name,
-                next.name,
-                next.well().0,
-                first.name,
-            ),
-            help: remedy(tracker, more).into(),
-        });
+    for rank in group.members.iter().filter_map(|member| Rank::of(member, nodes)) {
+        held_in_bounds(&rank, &mut found);
     }
     found
+}
+
+/// The members of a group that take part, in the order in which they win elections.
+pub(super) fn ranking<'n>(group: &Group<'n>, nodes: &'n [Node]) -> Vec<Rank<'n>> {
+    let mut ranks: Vec<Rank<'_>> = group.members.iter().filter_map(|member| Rank::of(member, nodes)).collect();
+    ranks.sort_by_key(|rank| std::cmp::Reverse(rank.well()));
+    ranks
+}
+
+/// Weights that do not move the role, as far as failures were played.
+pub(super) fn weights(group: &Group<'_>, nodes: &[Node], played: &[TrackerFailure]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for pair in ranking(group, nodes).windows(2) {
+        let [rank, next] = pair else { continue };
+        // Weights of the owner do not count, and nobody preempts with nopreempt: checking its configuration says so.
+        if rank.priorities.base() == u8::MAX || !next.preempts {
+            continue;
+        }
+        let trackers: Vec<_> = rank.priorities.weighted().copied().collect();
+        for tracker in &trackers {
+            let is_it = |it: &&TrackerFailure| {
+                (it.member, it.what, it.name.as_str()) == (rank.node, tracker.kind, tracker.name)
+            };
+            let Some(failure) = played.iter().find(is_it) else { continue };
+            if failure.was_master && failure.fails.masters == [rank.name] {
+                found.push(too_small(rank, next, tracker, &trackers, &failure.after));
+            }
+        }
+    }
+    found
+}
+
+/// A weighted tracker fails on `rank`, and `next` does not take over.
+fn too_small(
+    rank: &Rank<'_>,
+    next: &Rank<'_>,
+    tracker: &ties::Follows<'_>,
+    all: &[ties::Follows<'_>],
+    after: &[String],
+) -> Finding {
+    let fails = |it: &ties::Follows<'_>| it == tracker;
+    let left = rank.priorities.without(fails);
+    let (words, points) = rank.priorities.arithmetic(fails);
+    let sum = if points == i32::from(left) && words == left.to_string() {
+        format!("{left} is left")
+    } else if points == i32::from(left) {
+        format!("{words} = {left} is left")
+    } else {
+        format!("{words} = {points}, held at {left}, is left")
+    };
+    let after = if after.is_empty() { String::new() } else { format!("once {} failed, ", has(after)) };
+    let what = format!("{after}when {} {} fails on {}, {sum}", tracker.kind, tracker.name, rank.name);
+    let (name, other, its) = (rank.name, next.name, next.well().0);
+    let (message, help) = if rank.loses(left, next) {
+        (
+            format!("{what}, and {other} has {its}, yet {name} stays MASTER: not all members of its sync group lose"),
+            "Members move together; let the sync group itself follow it, in place of one member.".into(),
+        )
+    } else {
+        let more = i32::from(left) - i32::from(its) + 1;
+        let loses_all = rank.loses(rank.priorities.without(|it| all.contains(it)), next);
+        let together =
+            if all.len() > 1 && loses_all { "; only together with others does it move the role" } else { "" };
+        (format!("{what}, and {other} has {its}: {name} stays MASTER{together}"), remedy(tracker, more).into())
+    };
+    Finding { severity: Severity::Warning, message, help }
+}
+
+/// `a has`, `a and b have`
+fn has(names: &[String]) -> String {
+    format!("{} {}", names.join(" and "), if names.len() == 1 { "has" } else { "have" })
 }
 
 /// How to get the priority down by `more` when the tracker fails.
@@ -74,46 +104,62 @@ fn remedy(tracker: &ties::Follows<'_>, more: i32) -> String {
     }
 }
 
-/// Sync groups whose members are not won by the same router.
+/// Sync groups whose members would not go to the same router: at the start, or after some have failed.
 pub(super) fn sync_groups(groups: &[Group<'_>], nodes: &[Node]) -> Vec<Finding> {
-    let mut found: Vec<Finding> = Vec::new();
+    // What is to be said, and of which sync groups: most often it is the same on all nodes.
+    let mut found: Vec<(String, &str, Vec<&str>)> = Vec::new();
     for node in nodes {
         let model = node.configuration.model();
         for sync in model.sync_groups.iter().filter(|sync| !sync.broken) {
-            let mut parts = Vec::new();
-            let mut winners = BTreeSet::new();
-            for group in groups {
-                let is_in = |member: &&Member<'_>| {
-                    nodes.get(member.node).is_some_and(|of| std::ptr::eq(of, node))
-                        && sync.members.iter().any(|name| name.value == member.instance.name.value)
-                };
-                let Some(member) = group.members.iter().find(is_in) else { continue };
-                let ranks = group.members.iter().filter_map(|member| Rank::of(member, nodes));
-                let Some(first) = ranks.max_by_key(Rank::well).filter(|_| group.members.len() > 1) else { continue };
-                winners.insert(first.node);
-                parts.push(format!("VRID {} to {} ({})", *member.instance.vrid, first.name, first.well().0));
-            }
-            if winners.len() > 1 {
-                let message = format!(
-                    "the priorities give members of sync group {} on {} to different routers: {}",
-                    sync.name.value,
-                    node.name,
-                    parts.join(", ")
-                );
-                found.push(Finding {
-                    severity: Severity::Warning,
-                    message,
-                    help: "They move together, so who has them depends on who came first; order the routers alike for all members.".into(),
-                });
+            let is_in = |member: &Member<'_>| {
+                nodes.get(member.node).is_some_and(|of| std::ptr::eq(of, node))
+                    && sync.members.iter().any(|name| name.value == member.instance.name.value)
+            };
+            let of_it = groups.iter().filter(|group| group.members.len() > 1 && group.members.iter().any(is_in));
+            let rankings: Vec<(u8, Vec<Rank<'_>>)> = of_it
+                .filter_map(|group| Some((*group.members.first()?.instance.vrid, ranking(group, nodes))))
+                .collect();
+            let Some(said) = disagreement(&rankings) else { continue };
+            match found.iter_mut().find(|(known, name, _)| (known, *name) == (&said, sync.name.value.as_str())) {
+                Some((.., on)) => on.push(&node.name),
+                None => found.push((said, &sync.name.value, vec![&node.name])),
             }
         }
     }
-    found
+    let finding = |(said, name, on): (String, &str, Vec<&str>)| Finding {
+        severity: Severity::Warning,
+        message: format!(
+            "the priorities give members of sync group {name} on {} to different routers: {said}",
+            on.join(" and ")
+        ),
+        help: "They move together, so who has them depends on who came first; order the routers alike for all members."
+            .into(),
+    };
+    found.into_iter().map(finding).collect()
+}
+
+/// The first place at which rankings differ: who has it in each.
+fn disagreement(rankings: &[(u8, Vec<Rank<'_>>)]) -> Option<String> {
+    let places = rankings.iter().map(|(_, ranking)| ranking.len()).min()?;
+    let differs = |place: &usize| {
+        let mut nodes = rankings.iter().filter_map(|(_, ranking)| ranking.get(*place)).map(|rank| rank.node);
+        let first = nodes.next();
+        nodes.any(|node| Some(node) != first)
+    };
+    let place = (0..places).find(differs)?;
+    let (_, first) = rankings.first()?;
+    let before: Vec<String> = first.iter().take(place).map(|rank| rank.name.to_owned()).collect();
+    let after = if before.is_empty() { String::new() } else { format!(", once {} failed", has(&before)) };
+    let to = rankings.iter().filter_map(|(vrid, ranking)| {
+        let rank = ranking.get(place)?;
+        Some(format!("VRID {vrid} to {} ({})", rank.name, rank.well().0))
+    });
+    Some(format!("{}{after}", to.collect::<Vec<_>>().join(", ")))
 }
 
 /// Where a member stands in an election.
-struct Rank<'n> {
-    node: usize,
+pub(super) struct Rank<'n> {
+    pub(super) node: usize,
     name: &'n str,
     address: IpAddr,
     preempts: bool,

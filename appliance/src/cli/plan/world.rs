@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use locum_core::priority::Tracker;
+use locum_core::priority::{Reading, Tracker, TrackerId};
 use locum_core::router::{Action, AnnounceConfig, InterfaceId, Received};
 use locum_core::set::{self, Interface, Link, Output, PACKET_BYTES_MAX, RouterId, RouterSet, Slot};
 use locum_core::time::{Duration, Instant};
@@ -64,6 +64,8 @@ pub(super) struct Watch {
     holders: BTreeSet<usize>,
     /// When each node sent its last advert.
     adverts_us: BTreeMap<usize, u64>,
+    /// How long after the begin of the watch somebody took or left them for the last time.
+    pub(super) moved_us: u64,
     /// How long nobody held them.
     pub(super) nobody_us: u64,
     /// How long more than one did.
@@ -83,6 +85,7 @@ impl Watch {
 
     fn hold(&mut self, node: usize, holds: bool, now_us: u64) {
         self.count(now_us);
+        self.moved_us = now_us.saturating_sub(self.since_us);
         if holds {
             self.holders.insert(node);
         } else {
@@ -91,7 +94,8 @@ impl Watch {
     }
 
     fn restart(&mut self, now_us: u64) {
-        (self.since_us, self.changed_us, self.nobody_us, self.several_us) = (now_us, now_us, 0, 0);
+        (self.since_us, self.changed_us) = (now_us, now_us);
+        (self.moved_us, self.nobody_us, self.several_us) = (0, 0, 0);
     }
 }
 
@@ -161,6 +165,19 @@ impl<'g, 'n> World<'g, 'n> {
         for watch in &mut self.watches {
             watch.hold(node, false, self.now_us);
         }
+    }
+
+    /// A tracker of a node says something else.
+    pub(super) fn read(&mut self, node: usize, tracker: TrackerId, reading: Reading) {
+        let now = Instant::from_us(self.now_us);
+        self.with(node, |set| set.handle_reading(now, tracker, reading));
+    }
+
+    /// A node loses the link on which it is a member of a group.
+    pub(super) fn cut(&mut self, node: usize, group: usize) {
+        let Ok(interface) = u16::try_from(group).map(InterfaceId) else { return };
+        let now = Instant::from_us(self.now_us);
+        self.with(node, |set| set.handle_link(now, interface, Link::Down));
     }
 
     /// A node is stopped in order.
