@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use locum_control::{Edit, Lasts, Verb};
 
-use crate::action::{self, Action};
+use crate::action::{self, Action, Step, as_word};
+use crate::columns::{Column, Columns};
+use crate::model::list::Moment;
 use crate::model::{Model, Sort};
 use crate::options::Theme;
+use crate::text::{moment, seconds};
 
 /// What a command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,9 @@ pub(crate) enum Asked {
     Filter(String),
     Sort(Sort),
     Theme(Theme),
+    Columns(Columns),
+    /// A point in time of a recording.
+    Seek(Moment),
     /// An action of the program around the console.
     Extra(char),
 }
@@ -31,6 +37,8 @@ enum Does {
     Action(Action),
     Extra(char),
 }
+
+const SEEK: &str = "seek";
 
 /// What `line` asks for; else what is wrong with it.
 pub(crate) fn read(model: &Model, line: &str) -> Result<Asked, String> {
@@ -50,27 +58,32 @@ pub(crate) fn read(model: &Model, line: &str) -> Result<Asked, String> {
             let themes = Theme::ALL.into_iter().map(|theme| (theme.name(), theme));
             one_of(themes, argument, "theme").map(|(_, theme)| Asked::Theme(theme))
         }
+        Does::Action(Action::Columns) if !argument.is_empty() => Columns::read(argument).map(Asked::Columns),
+        Does::Action(Action::Play(_)) if name == SEEK => {
+            let odd = || format!("\"{argument}\" is no time: 16:35:15, or 10m, which is ten minutes back");
+            moment(argument).map(Asked::Seek).ok_or_else(odd)
+        }
         Does::Action(action @ (Action::Yield | Action::Resume)) if !argument.is_empty() => {
             let (name, time) = split(argument);
             let groups: BTreeSet<&str> = groups(model).collect();
-            let names = model.replica.instances.keys().map(String::as_str).chain(groups).chain(["all"]);
+            let names = model.replica().instances.keys().map(String::as_str).chain(groups).chain(["all"]);
             let (name, ()) = one_of(names.map(|name| (name, ())), name, "instance or group")?;
             let instance = (name != "all").then(|| name.to_owned());
             match (action, time) {
                 (Action::Resume, "") => Ok(Asked::Order(Verb::Resume { instance })),
                 (Action::Resume, _) => Err(format!("nothing comes after resume {name}")),
-                (_, "") if instance.is_some() && model.replica.instances.contains_key(name) => {
+                (_, "") if instance.is_some() && model.replica().instances.contains_key(name) => {
                     Ok(Asked::On(action, name.to_owned()))
                 }
                 (_, time) => {
-                    let lasts = if time.is_empty() { Lasts::Saved } else { Lasts::Seconds(seconds(time)?) };
+                    let lasts = if time.is_empty() { Lasts::Saved } else { Lasts::Seconds(typed_seconds(time)?) };
                     Ok(Asked::Order(Verb::Yield { instance, lasts, last_resort: false }))
                 }
             }
         }
         Does::Action(Action::Priority) if !split(argument).1.is_empty() => {
             let (name, number) = split(argument);
-            let names = model.replica.instances.keys().map(|name| (name.as_str(), ()));
+            let names = model.replica().instances.keys().map(|name| (name.as_str(), ()));
             let (name, ()) = one_of(names, name, "instance")?;
             if !number.parse::<u8>().is_ok_and(|number| number > 0) {
                 return Err("a priority is a number from 1 to 254".to_owned());
@@ -87,7 +100,7 @@ pub(crate) fn read(model: &Model, line: &str) -> Result<Asked, String> {
         Does::Action(action @ (Action::Open | Action::Take | Action::Edit | Action::Priority))
             if !argument.is_empty() =>
         {
-            let names = model.replica.instances.keys().map(|name| (name.as_str(), ()));
+            let names = model.replica().instances.keys().map(|name| (name.as_str(), ()));
             one_of(names, argument, "instance").map(|(name, ())| Asked::On(action, name.to_owned()))
         }
         Does::Action(_) | Does::Extra(_) if !argument.is_empty() => Err(format!("{name} takes nothing after it")),
@@ -109,12 +122,19 @@ pub(crate) fn completions(model: &Model, line: &str) -> (String, Vec<String>) {
     let names: Vec<&str> = match does {
         Ok(Does::Action(Action::Yield | Action::Resume)) => {
             let groups: BTreeSet<&str> = groups(model).collect();
-            model.replica.instances.keys().map(String::as_str).chain(groups).chain(["all"]).collect()
+            model.replica().instances.keys().map(String::as_str).chain(groups).chain(["all"]).collect()
         }
         Ok(Does::Action(Action::Open | Action::Take | Action::Edit | Action::Priority)) => {
-            model.replica.instances.keys().map(String::as_str).collect()
+            model.replica().instances.keys().map(String::as_str).collect()
         }
         Ok(Does::Action(Action::Sort)) => Sort::ALL.into_iter().map(Sort::name).collect(),
+        Ok(Does::Action(Action::Columns)) => {
+            let (before, last) = argument.rsplit_once([' ', ',']).unwrap_or(("", argument));
+            let names = Column::ALL.into_iter().map(Column::name).chain(["auto"]);
+            let names = names.filter(|name| begins(name, last)).map(str::to_owned).collect();
+            let before = if before.is_empty() { String::new() } else { format!("{before} ") };
+            return (format!("{word} {before}"), names);
+        }
         Ok(Does::Action(Action::Theme)) => Theme::ALL.into_iter().map(Theme::name).collect(),
         Ok(_) | Err(_) => Vec::new(),
     };
@@ -146,34 +166,24 @@ fn words(model: &Model) -> Vec<(String, Does)> {
                 | Action::Top
                 | Action::Bottom
                 | Action::Command
+                | Action::Play(Step::Back | Step::On | Step::FarBack | Step::FarOn)
                 | Action::Interrupt
         )
     });
     let own = bindings.map(|binding| (as_word(binding.name), Does::Action(binding.action)));
     let extra = model.extra_actions.iter().map(|extra| (as_word(&extra.name), Does::Extra(extra.key)));
-    own.chain(extra).collect()
+    // The one thing that has no key, because it needs a time.
+    let seek = model.nodes.current().play.map(|_| (SEEK.to_owned(), Does::Action(Action::Play(Step::Toggle))));
+    own.chain(extra).chain(seek).collect()
 }
 
 fn groups(model: &Model) -> impl Iterator<Item = &str> {
-    model.replica.instances.values().filter_map(|instance| instance.status.group.as_deref())
+    model.replica().instances.values().filter_map(|instance| instance.status.group.as_deref())
 }
 
-/// A time as it is typed: 90, 90s, 5m, 2h.
-fn seconds(text: &str) -> Result<u64, String> {
-    let (number, unit) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len()));
-    let unit = match unit {
-        "" | "s" => Some(1),
-        "m" | "min" => Some(60),
-        "h" => Some(3_600),
-        "d" => Some(86_400),
-        _ => None,
-    };
-    let seconds = number.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
-    seconds.filter(|seconds| *seconds > 0).ok_or_else(|| format!("\"{text}\" is no time: 90s, 5m, 2h"))
-}
-
-fn as_word(name: &str) -> String {
-    name.to_lowercase().replace([' ', '/'], "-")
+/// A time as it is typed.
+fn typed_seconds(text: &str) -> Result<u64, String> {
+    seconds(text).ok_or_else(|| format!("\"{text}\" is no time: 90s, 5m, 2h"))
 }
 
 fn split(line: &str) -> (&str, &str) {
@@ -254,6 +264,7 @@ mod tests {
         for (line, words) in [
             ("frobnicate", "no command \"frobnicate\""),
             ("re", "can be resume, reload, redraw"),
+            ("columns nme", "no column \"nme\""),
             ("open VI", "can be VI_1, VI_10"),
             ("open VI_9", "no instance \"VI_9\""),
             ("sort x", "no order \"x\""),

@@ -23,7 +23,7 @@ use crate::input;
 use crate::key::Key;
 use crate::link::{Link, Order, Report};
 use crate::model::{Connection, Model, Sort};
-use crate::options::{ConsoleError, Ending, Extra, Options, WindowSize};
+use crate::options::{ConsoleError, Ending, Extra, Options, ROUTERS_MAX, WindowSize};
 use crate::pace::{Pace, Wish};
 use crate::painter::Painter;
 use crate::profile::{Environment, Profile};
@@ -50,8 +50,8 @@ const SIZE_MAX: WindowSize = WindowSize { columns: 500, rows: 200 };
 pub(crate) enum Event {
     /// A key was pressed.
     Key(Key),
-    /// The link has something to say.
-    Link(Report),
+    /// The link to the service of this number has something to say.
+    Link(usize, Report),
     /// The terminal has this size.
     Resized(Size),
     /// The program around the console was asked.
@@ -81,6 +81,9 @@ pub fn run(options: Options) -> Result<Ending, ConsoleError> {
     if options.routers.is_empty() {
         return Err(ConsoleError::NoRouter);
     }
+    if options.routers.len() > ROUTERS_MAX {
+        return Err(ConsoleError::TooManyRouters(options.routers.len()));
+    }
     let extra_actions = options.extra.as_ref().map(|extra| extra.actions()).unwrap_or_default();
     for (index, extra) in extra_actions.iter().enumerate() {
         let again = extra_actions.iter().skip(index + 1).any(|other| other.key == extra.key);
@@ -102,9 +105,19 @@ pub fn run(options: Options) -> Result<Ending, ConsoleError> {
     model.readonly = options.readonly;
     model.idle_lock_us = options.idle_lock.map(|limit| u64::try_from(limit.as_micros()).unwrap_or(u64::MAX));
     model.extra_actions = extra_actions;
+    model.keymap = options.settings.keymap;
+    model.columns = options.settings.columns;
+    model.list.set_sort(options.settings.sort);
     if let Some(term) = &profile.unknown_term {
         let term = crate::text::clean(term, 30);
         model.say(format!("TERM is \"{term}\", which is not known here: drawing as on a vt100"), false);
+    }
+    if let Some(problem) = options.settings.problems.first() {
+        let more = match options.settings.problems.len() {
+            1 => String::new(),
+            count => format!(" (and {} more)", count - 1),
+        };
+        model.say(format!("{problem}{more}"), true);
     }
     let output = terminal.output.try_clone().map_err(ConsoleError::Terminal)?;
     let size = model.size;
@@ -120,12 +133,10 @@ pub fn run(options: Options) -> Result<Ending, ConsoleError> {
         profile,
         model,
         raw,
-        orders: threads.orders.clone(),
-        bell: threads.link_bell.try_clone().map_err(ConsoleError::System)?,
+        threads,
         stop,
     };
     let ending = console.run(&events);
-    drop(threads);
     drop(console);
     if terminal::panicked() { Err(ConsoleError::Panicked) } else { ending }
 }
@@ -135,7 +146,13 @@ struct Threads {
     signals: Handle,
     /// Dropped, it ends the reader of the terminal.
     _input_bell: UnixStream,
-    link_bell: UnixStream,
+    /// One for each service.
+    links: Vec<LinkEnd>,
+}
+
+/// The console's end of its way to a link.
+struct LinkEnd {
+    bell: UnixStream,
     orders: SyncSender<Order>,
 }
 
@@ -171,23 +188,25 @@ impl Threads {
         let input = terminal.input.try_clone().map_err(ConsoleError::Terminal)?;
         let (sender, escape_timeout) = (events.clone(), profile.escape_timeout);
         spawn("terminal", Box::new(move || input::run(input, &bell, escape_timeout, &sender)))?;
-        let (link_bell, bell) = UnixStream::pair().map_err(ConsoleError::System)?;
-        for end in [&link_bell, &bell] {
-            end.set_nonblocking(true).map_err(ConsoleError::System)?;
+        let mut links = Vec::new();
+        for (node, router) in options.routers.iter().enumerate() {
+            let (link_bell, bell) = UnixStream::pair().map_err(ConsoleError::System)?;
+            for end in [&link_bell, &bell] {
+                end.set_nonblocking(true).map_err(ConsoleError::System)?;
+            }
+            let (orders, receiver) = sync_channel(ORDERS_MAX);
+            let endpoint = router.endpoint.clone();
+            let link = Link { node, endpoint, events: events.clone(), orders: receiver, bell };
+            spawn("link", Box::new(move || link.run()))?;
+            links.push(LinkEnd { bell: link_bell, orders });
         }
-        let (orders, receiver) = sync_channel(ORDERS_MAX);
-        let sockets = options.routers.iter().map(|router| router.socket.clone()).collect();
-        let link = Link { sockets, events: events.clone(), orders: receiver, bell };
-        spawn("link", Box::new(move || link.run()))?;
-        Ok(Self { signals: handle, _input_bell: input_bell, link_bell, orders })
+        Ok(Self { signals: handle, _input_bell: input_bell, links })
     }
 }
 
 impl Drop for Threads {
     fn drop(&mut self) {
         self.signals.close();
-        // The bell has a second handle, so its end has to be said.
-        let _ = self.link_bell.shutdown(std::net::Shutdown::Both);
     }
 }
 
@@ -203,8 +222,7 @@ struct Console {
     tick_at_us: u64,
     terminal: Terminal,
     raw: Raw,
-    orders: SyncSender<Order>,
-    bell: UnixStream,
+    threads: Threads,
     /// The signal that ends the console, or 0.
     stop: Arc<AtomicI32>,
 }
@@ -284,7 +302,7 @@ impl Console {
                 return size.map_or(Ok(()), |size| self.resize(size));
             }
             Event::Key(_) | Event::Resized(_) => Wish::Key,
-            Event::Link(_) | Event::Extra { .. } | Event::Tick => Wish::News,
+            Event::Link(..) | Event::Extra { .. } | Event::Tick => Wish::News,
             Event::Signal(signal) => return self.signal(*signal),
             Event::TerminalLost => return Err(Stop::Ending(Ending::TerminalLost)),
         };
@@ -311,8 +329,8 @@ impl Console {
         match command {
             Command::Quit => Err(Stop::Ending(Ending::Quit)),
             Command::Redraw => self.redraw(),
-            Command::Ask(purpose) => self.order(Order::Ask(purpose)),
-            Command::Attach(router) => self.order(Order::Attach(router)),
+            Command::Ask(node, purpose) => self.order(node, Order::Ask(purpose)),
+            Command::Play(node, playing) => self.order(node, Order::Play(playing)),
             Command::Extra(key) => {
                 let said = self.extra.as_mut().map(|extra| extra.handle(key));
                 self.tell_extra(said)
@@ -320,17 +338,22 @@ impl Console {
         }
     }
 
-    fn order(&mut self, order: Order) -> Result<(), Stop> {
+    fn order(&mut self, node: usize, order: Order) -> Result<(), Stop> {
+        let Some(link) = self.threads.links.get(node) else { return Ok(()) };
         // A link that takes no orders is stuck in handing over events; it will ask for everything when it is free again.
-        if self.orders.try_send(order).is_err() {
-            self.model.refresh.asking = false;
-            self.model.refresh.resync = true;
+        if link.orders.try_send(order).is_err() {
+            if let Some(node) = self.model.nodes.get_mut(node) {
+                node.refresh.asking = false;
+                node.refresh.resync = true;
+            }
             return Ok(());
         }
-        match (&self.bell).write(&[0]) {
+        match (&link.bell).write(&[0]) {
             Ok(_) => Ok(()),
             // Full of earlier rings: it will wake up.
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            // A link ends with its recording; the others go on.
+            Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => Ok(()),
             Err(error) => Err(Stop::Error(ConsoleError::System(error))),
         }
     }
@@ -427,20 +450,23 @@ impl Console {
 
 /// What stays on the screen when the console has gone.
 fn last_line(model: &Model) -> String {
-    let Some(hello) = &model.replica.hello else { return String::new() };
-    let mut text = format!("{}: ", hello.host);
-    let mut statuses: Vec<_> = model.replica.instances.values().map(|instance| &instance.status).collect();
-    Sort::Worst.apply(&mut statuses);
-    let shown: Vec<String> =
-        statuses.iter().take(4).map(|status| format!("{} {}", status.name, status.state)).collect();
-    text.push_str(&shown.join(", "));
-    let more = statuses.len().saturating_sub(shown.len());
-    if more > 0 {
-        text.push_str(&format!(" and {more} more"));
+    const NODES_MAX: usize = 3;
+    let mut parts = Vec::new();
+    for (at, node) in model.nodes.iter().enumerate().filter(|(_, node)| node.replica.hello.is_some()).take(NODES_MAX) {
+        let mut statuses: Vec<_> = node.replica.instances.values().map(|instance| (at, &instance.status)).collect();
+        Sort::Worst.apply(&mut statuses);
+        let shown = statuses.iter().take(4).map(|(_, status)| format!("{} {}", status.name, status.state));
+        let mut text = format!("{}: {}", model.nodes.name(at), shown.collect::<Vec<_>>().join(", "));
+        let more = statuses.len().saturating_sub(4);
+        if more > 0 {
+            text.push_str(&format!(" and {more} more"));
+        }
+        if !matches!(node.connection, Connection::Attached) {
+            text.push_str(" (when last heard)");
+        }
+        parts.push(text);
     }
-    if !matches!(model.connection, Connection::Attached) {
-        text.push_str(" (when last heard)");
-    }
+    let text = parts.join("; ");
     let text = crate::text::fit(&text, usize::from(model.size.width).saturating_sub(1));
     if model.unicode {
         return text.into_owned();

@@ -28,7 +28,7 @@ pub(crate) fn attached(columns: u16, rows: u16, statuses: Vec<InstanceStatus>) -
 }
 
 pub(crate) fn router(label: &str) -> Router {
-    Router { label: label.into(), socket: format!("/run/locum/{label}.sock").into() }
+    Router::at_socket(label, format!("/run/locum/{label}.sock"))
 }
 
 pub(crate) fn attach(model: &mut Model, role: Role, statuses: Vec<InstanceStatus>) {
@@ -49,7 +49,12 @@ pub(crate) fn answer(model: &mut Model, purpose: &Purpose, statuses: Vec<Instanc
 }
 
 pub(crate) fn link(model: &mut Model, report: Report) -> Vec<Command> {
-    let commands = update(model, Event::Link(report));
+    link_to(model, 0, report)
+}
+
+/// The same of another service than the first.
+pub(crate) fn link_to(model: &mut Model, node: usize, report: Report) -> Vec<Command> {
+    let commands = update(model, Event::Link(node, report));
     // The loop does so before it draws.
     settle(model);
     commands
@@ -57,8 +62,12 @@ pub(crate) fn link(model: &mut Model, report: Report) -> Vec<Command> {
 
 /// Something happened at the service, at the model's present time.
 pub(crate) fn happens(model: &mut Model, event: Happening) -> Vec<Command> {
+    notice_to(model, 0, event)
+}
+
+pub(crate) fn notice_to(model: &mut Model, node: usize, event: Happening) -> Vec<Command> {
     let notice = statuses::notice(1, model.now_us / 1_000_000, event);
-    link(model, Report::Notice(Box::new(notice)))
+    link_to(model, node, Report::Notice(Box::new(notice)))
 }
 
 pub(crate) fn transition(model: &mut Model, record: TransitionRecord) -> Vec<Command> {

@@ -16,6 +16,7 @@
 mod action;
 mod backend;
 mod clock;
+mod columns;
 mod command;
 mod console;
 #[cfg(test)]
@@ -29,14 +30,19 @@ mod options;
 mod pace;
 mod painter;
 mod profile;
+mod replay;
+mod settings;
 mod terminal;
 mod text;
 mod theme;
+mod transport;
 mod update;
 mod view;
 
 pub use console::run;
 pub use once::once;
 pub use options::{
-    AltScreen, Charset, Colour, ConsoleError, Ending, Extra, ExtraAction, Options, Router, Theme, Tty, WindowSize,
+    AltScreen, Charset, Colour, ConsoleError, Ending, Endpoint, Extra, ExtraAction, Options, ROUTERS_MAX, Router,
+    Theme, Tty, WindowSize,
 };
+pub use settings::Settings;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,16 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 
 use crate::console::Event;
+use crate::model::node::Play;
+use crate::options::Endpoint;
+use crate::replay;
+use crate::transport::{Child, Transport};
 
 /// The pause before the first new attempt; it doubles up to [`BACKOFF_MAX`].
 const BACKOFF_MIN: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How long a server behind a command may take to greet: the command may have to reach another machine first.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the server may take to greet, or to go on with an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const HANDOVER_TIMEOUT: Duration = Duration::from_secs(3 * 255 + 10);
@@ -66,15 +72,30 @@ impl Purpose {
 pub(crate) enum Order {
     /// Ask.
     Ask(Purpose),
-    /// Attach to the router of this number instead.
-    Attach(usize),
+    /// Play the recording otherwise.
+    Play(Playing),
+}
+
+/// How a recording is to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Playing {
+    /// Run, or hold.
+    Run(bool),
+    /// So many times as fast as it was recorded.
+    Speed(u32),
+    /// From this time on, in microseconds since 1970.
+    Seek(u64),
 }
 
 /// What the link has to say.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// It tries to attach to the router of this number.
-    Connecting(usize),
+    /// It tries to attach.
+    Connecting,
+    /// What is played goes on from here.
+    Played(Play),
+    /// What is played begins anew: everything that was said is forgotten.
+    Rewound,
     /// The server greeted, and [`Purpose::Watch`] is under way.
     Connected(Hello),
     /// An answer begins.
@@ -102,7 +123,9 @@ pub(crate) enum Report {
 
 /// The link's end of its ways to the console.
 pub(crate) struct Link {
-    pub(crate) sockets: Vec<PathBuf>,
+    /// The number of its service.
+    pub(crate) node: usize,
+    pub(crate) endpoint: Endpoint,
     pub(crate) events: SyncSender<Event>,
     pub(crate) orders: Receiver<Order>,
     /// A byte here means that there is an order; its end, that the console ended.
@@ -110,93 +133,78 @@ pub(crate) struct Link {
 }
 
 /// How a session ended.
-enum End {
+pub(crate) enum End {
     /// The console ended.
     Over,
-    Attach(usize),
     /// The connection is lost; `synced` if there was a whole answer before.
-    Lost {
-        reason: String,
-        synced: bool,
-    },
+    Lost { reason: String, synced: bool },
 }
 
 impl Link {
     /// Works until the console ends.
     pub(crate) fn run(mut self) {
-        let mut router = 0;
+        if let Endpoint::Recording(path) = self.endpoint.clone() {
+            replay::run(&mut self, &path);
+            return;
+        }
         let mut backoff = BACKOFF_MIN;
-        loop {
-            if self.report(Report::Connecting(router)).is_err() {
+        while self.report(Report::Connecting).is_ok() {
+            let End::Lost { reason, synced } = self.attach() else { return };
+            if synced {
+                backoff = BACKOFF_MIN;
+            }
+            if self.report(Report::Lost { reason, retry_in: backoff }).is_err() || self.pause(backoff).is_err() {
                 return;
             }
-            let socket = self.sockets.get(router).cloned().unwrap_or_default();
-            match self.attach(&socket) {
-                End::Over => return,
-                End::Attach(other) => {
-                    router = other;
-                    backoff = BACKOFF_MIN;
-                }
-                End::Lost { reason, synced } => {
-                    if synced {
-                        backoff = BACKOFF_MIN;
-                    }
-                    if self.report(Report::Lost { reason, retry_in: backoff }).is_err() {
-                        return;
-                    }
-                    match self.pause(backoff) {
-                        Some(End::Attach(other)) => {
-                            router = other;
-                            backoff = BACKOFF_MIN;
-                        }
-                        Some(End::Over | End::Lost { .. }) => return,
-                        None => backoff = (backoff * 2).min(BACKOFF_MAX),
-                    }
-                }
-            }
+            backoff = (backoff * 2).min(BACKOFF_MAX);
         }
     }
 
-    fn report(&self, report: Report) -> Result<(), End> {
-        self.events.send(Event::Link(report)).map_err(|_| End::Over)
+    pub(crate) fn report(&self, report: Report) -> Result<(), End> {
+        self.events.send(Event::Link(self.node, report)).map_err(|_| End::Over)
     }
 
-    fn attach(&mut self, socket: &Path) -> End {
-        match connected(socket) {
-            Ok(stream) => Session::new(self, stream).run(),
-            Err(errno) => {
-                let reason = format!("no service answers at {}: {}", socket.display(), errno.desc());
-                End::Lost { reason, synced: false }
-            }
+    fn attach(&mut self) -> End {
+        match self.endpoint.clone() {
+            Endpoint::Socket(path) => match connected(&path) {
+                Ok(stream) => Session::new(self, Transport::Socket(stream)).run(),
+                Err(errno) => {
+                    let reason = format!("no service answers at {}: {}", path.display(), errno.desc());
+                    End::Lost { reason, synced: false }
+                }
+            },
+            Endpoint::Command(words) => match Child::start(&words) {
+                Ok(child) => Session::new(self, Transport::Child(child)).run(),
+                Err(error) => End::Lost { reason: format!("cannot run {}: {error}", self.endpoint), synced: false },
+            },
+            Endpoint::Recording(_) => End::Over,
         }
     }
 
     /// Waits before the next attempt. Questions that were meant for the lost connection are dropped.
-    fn pause(&mut self, pause: Duration) -> Option<End> {
+    fn pause(&mut self, pause: Duration) -> Result<(), End> {
         let until = Instant::now() + pause;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return None;
+                return Ok(());
             }
-            let mut fds = [PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut fds, timeout(left)) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(_) => return Some(End::Over),
-            }
-            loop {
-                match self.order() {
-                    Ok(Some(Order::Attach(router))) => return Some(End::Attach(router)),
-                    Ok(Some(Order::Ask(_))) => {}
-                    Ok(None) => break,
-                    Err(end) => return Some(end),
-                }
-            }
+            self.wait(Some(left))?;
+            while self.order()?.is_some() {}
+        }
+    }
+
+    /// Waits until the bell rings, at most so long.
+    pub(crate) fn wait(&self, most: Option<Duration>) -> Result<(), End> {
+        let mut fds = [PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, most.map_or(PollTimeout::NONE, timeout)) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(_) => Err(End::Over),
         }
     }
 
     /// The next order, if there is one.
-    fn order(&mut self) -> Result<Option<Order>, End> {
+    pub(crate) fn order(&mut self) -> Result<Option<Order>, End> {
         let mut bytes = [0; 64];
         match self.bell.read(&mut bytes) {
             Ok(0) => return Err(End::Over),
@@ -215,7 +223,7 @@ impl Link {
 /// One connection.
 struct Session<'a> {
     link: &'a mut Link,
-    stream: UnixStream,
+    transport: Transport,
     buffer: LineBuffer,
     outbox: Vec<u8>,
     requests: VecDeque<Asked>,
@@ -235,10 +243,14 @@ struct Asked {
 }
 
 impl<'a> Session<'a> {
-    fn new(link: &'a mut Link, stream: UnixStream) -> Self {
+    fn new(link: &'a mut Link, transport: Transport) -> Self {
+        let patience = match transport {
+            Transport::Socket(_) => ANSWER_TIMEOUT,
+            Transport::Child(_) => COMMAND_TIMEOUT,
+        };
         Self {
             link,
-            stream,
+            transport,
             buffer: LineBuffer::default(),
             outbox: Vec::new(),
             requests: VecDeque::new(),
@@ -247,7 +259,7 @@ impl<'a> Session<'a> {
             greeted: false,
             synced: false,
             odd_lines: 0,
-            deadline: Some(Instant::now() + ANSWER_TIMEOUT),
+            deadline: Some(Instant::now() + patience),
         }
     }
 
@@ -260,7 +272,12 @@ impl<'a> Session<'a> {
     }
 
     fn lost(&self, reason: impl Into<String>) -> End {
-        End::Lost { reason: reason.into(), synced: self.synced }
+        let mut reason = reason.into();
+        // What the command complained about says more than that it ended.
+        if let Some(complaint) = self.transport.complaint() {
+            reason = format!("{complaint} ({reason})");
+        }
+        End::Lost { reason, synced: self.synced }
     }
 
     fn step(&mut self) -> Result<(), End> {
@@ -269,23 +286,28 @@ impl<'a> Session<'a> {
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
-                    return Err(self.lost(format!("the service has not answered for {} s", ANSWER_TIMEOUT.as_secs())));
+                    return Err(self.lost("the service has not answered for too long"));
                 }
                 timeout(left)
             }
         };
         let interest = if self.outbox.is_empty() { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT };
-        let mut fds =
-            [PollFd::new(self.stream.as_fd(), interest), PollFd::new(self.link.bell.as_fd(), PollFlags::POLLIN)];
+        let mut fds = [
+            PollFd::new(self.transport.stream().as_fd(), interest),
+            PollFd::new(self.link.bell.as_fd(), PollFlags::POLLIN),
+        ];
         match poll(&mut fds, wait) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(self.lost(format!("cannot wait for the service: {error}"))),
         }
         while let Some(order) = self.link.order()? {
             match order {
-                Order::Attach(router) => return Err(End::Attach(router)),
                 Order::Ask(purpose) => self.ask(purpose)?,
+                Order::Play(_) => {}
             }
+        }
+        if let Transport::Child(child) = &self.transport {
+            child.listen();
         }
         self.write();
         self.read()
@@ -320,7 +342,7 @@ impl<'a> Session<'a> {
     /// Writes what the server takes. That it has gone is found out by reading, which also yields its last words.
     fn write(&mut self) {
         while !self.outbox.is_empty() {
-            match (&self.stream).write(&self.outbox) {
+            match self.transport.stream().write(&self.outbox) {
                 Ok(count) => drop(self.outbox.drain(..count)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -332,7 +354,7 @@ impl<'a> Session<'a> {
     /// Reads once; what is left wakes us again.
     fn read(&mut self) -> Result<(), End> {
         let mut chunk = [0; 16 * 1024];
-        let count = match (&self.stream).read(&mut chunk) {
+        let count = match self.transport.stream().read(&mut chunk) {
             Ok(0) => return Err(self.lost("the service closed the connection")),
             Ok(count) => count,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return Ok(()),

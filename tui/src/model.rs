@@ -1,23 +1,25 @@
 //! All that the console knows: what the service said ([`Replica`]) and where the user stands.
 
 pub(crate) mod dialog;
+pub(crate) mod history;
 pub(crate) mod lane;
 pub(crate) mod list;
+pub(crate) mod node;
 pub(crate) mod replica;
 
-use std::collections::BTreeSet;
-
-use locum_control::{ChangeRecord, Difference, Edit, Role, TransitionRecord};
+use locum_control::{Edit, Role};
 use ratatui::layout::Size;
 
-use crate::action::Context;
+use crate::action::{Context, Keymap};
+use crate::columns::Columns;
 use crate::options::{ExtraAction, Router};
 use crate::theme::Look;
 
 pub(crate) use dialog::Dialog;
 pub(crate) use lane::Lane;
-pub(crate) use list::{Filter, List, Sort};
-pub(crate) use replica::{Instance, OperatorRecord, Replica};
+pub(crate) use list::{Filter, List, Sort, Spot};
+pub(crate) use node::{Connection, Node, Nodes};
+pub(crate) use replica::{Instance, Replica};
 
 /// How long a message stays, if no key is pressed meanwhile.
 const MESSAGE_US: u64 = 15_000_000;
@@ -30,12 +32,8 @@ pub(crate) const STATUS_LINES_MAX: usize = 3;
 pub(crate) struct Model {
     /// Our monotonic clock, set before every update.
     pub(crate) now_us: u64,
-    pub(crate) replica: Replica,
-    pub(crate) connection: Connection,
-    /// What can be attached to.
-    pub(crate) routers: Vec<Router>,
-    /// Which of them is.
-    pub(crate) router: usize,
+    /// The services; the present one is that of the marked instance.
+    pub(crate) nodes: Nodes,
     pub(crate) screen: Screen,
     /// The screens to which the way back leads, the first one first; none of them twice.
     pub(crate) trail: Vec<Screen>,
@@ -47,21 +45,10 @@ pub(crate) struct Model {
     /// A line that is being typed.
     pub(crate) prompt: Option<Prompt>,
     pub(crate) dialog: Option<Dialog>,
-    /// The form whose preview is under way.
-    pub(crate) form: Option<Dialog>,
-    pub(crate) retry: Option<Retry>,
-    /// The preview under way is such a retry.
-    pub(crate) was_stale: bool,
-    /// What the answer under way says would change.
-    pub(crate) differences: Vec<Difference>,
-    /// What would follow from it, and what the check says about it.
-    pub(crate) foreseen: Vec<String>,
-    /// The changes that the answer under way tells of.
-    pub(crate) changes_coming: Vec<ChangeRecord>,
-    /// The last changes, newest first, as they were last asked for.
-    pub(crate) changes: Vec<ChangeRecord>,
-    /// The marked instance, which is also the one that the instance screen shows.
+    /// The marked instance of the present service, which is also the one that the instance screen shows.
     pub(crate) selected: Option<String>,
+    /// The marked line of the history.
+    pub(crate) history_at: usize,
     /// How far the present screen is scrolled, in lines.
     pub(crate) scroll: usize,
     pub(crate) timeline: Timeline,
@@ -78,26 +65,9 @@ pub(crate) struct Model {
     pub(crate) key_at_us: u64,
     pub(crate) extra_actions: Vec<ExtraAction>,
     pub(crate) extra_status: Vec<String>,
-    pub(crate) refresh: Refresh,
-}
-
-/// How things stand with the service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Connection {
-    /// Not attached yet.
-    Connecting,
-    /// Attached; the first answer is under way.
-    Syncing,
-    /// Attached and up to date.
-    Attached,
-    /// Not attached any more, or not at all.
-    Lost {
-        reason: String,
-        /// The next attempt, on our clock.
-        retry_at_us: u64,
-        /// When it was lost, on our clock.
-        since_us: u64,
-    },
+    pub(crate) keymap: Keymap,
+    /// The columns of the overview.
+    pub(crate) columns: Columns,
 }
 
 /// What the screen shows.
@@ -108,6 +78,7 @@ pub(crate) enum Screen {
     Peers,
     History,
     Changes,
+    Service,
 }
 
 impl Screen {
@@ -119,30 +90,7 @@ impl Screen {
             Self::Peers => Context::Peers,
             Self::History => Context::History,
             Self::Changes => Context::Changes,
-        }
-    }
-}
-
-/// A line of the history.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Entry<'a> {
-    Transition(&'a TransitionRecord),
-    Operator(&'a OperatorRecord),
-}
-
-impl Entry<'_> {
-    pub(crate) const fn at_unix_ms(&self) -> u64 {
-        match self {
-            Self::Transition(record) => record.at_unix_ms,
-            Self::Operator(record) => record.at_unix_ms,
-        }
-    }
-
-    /// What a filter looks for.
-    fn words(&self) -> String {
-        match self {
-            Self::Transition(record) => format!("{} {} {}", record.instance, record.to, record.text),
-            Self::Operator(record) => format!("{} operator {}", record.who, record.text),
+            Self::Service => Context::Service,
         }
     }
 }
@@ -171,7 +119,7 @@ pub(crate) struct Retry {
 }
 
 /// How the timeline is looked at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Timeline {
     /// An index into [`lane::COLUMN_US`]; at first what suits the instance's interval.
     pub(crate) zoom: Option<usize>,
@@ -179,6 +127,18 @@ pub(crate) struct Timeline {
     pub(crate) frozen_at_us: Option<u64>,
     /// How many columns it is moved into the past.
     pub(crate) panned: u64,
+    /// What of the history is looked at.
+    pub(crate) explained: Option<Explained>,
+}
+
+/// Something of the history that is looked at on the timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Explained {
+    /// When, on the server's boot-time clock.
+    pub(crate) at_us: u64,
+    pub(crate) text: String,
+    /// Only then does the timeline know of it.
+    pub(crate) is_of_this_boot: bool,
 }
 
 /// Something to say in the footer.
@@ -190,30 +150,11 @@ pub(crate) struct Message {
     pub(crate) until_us: u64,
 }
 
-/// What has to be asked again, because only the event was heard and not what followed from it.
-#[derive(Debug, Default)]
-pub(crate) struct Refresh {
-    /// A question is under way; one at a time.
-    pub(crate) asking: bool,
-    /// Events were missed: everything, from the start.
-    pub(crate) resync: bool,
-    pub(crate) instances: BTreeSet<String>,
-    /// The list of changes.
-    pub(crate) changes: bool,
-    /// The next question at the earliest.
-    pub(crate) not_before_us: u64,
-    /// When the counters are old enough to be fetched again.
-    pub(crate) all_at_us: u64,
-}
-
 impl Model {
     pub(crate) fn new(routers: Vec<Router>, size: Size) -> Self {
         Self {
             now_us: 0,
-            replica: Replica::default(),
-            connection: Connection::Connecting,
-            routers,
-            router: 0,
+            nodes: Nodes::new(routers),
             screen: Screen::Overview,
             trail: Vec::new(),
             help: false,
@@ -221,14 +162,8 @@ impl Model {
             history_filter: Filter::default(),
             prompt: None,
             dialog: None,
-            form: None,
-            retry: None,
-            was_stale: false,
-            differences: Vec::new(),
-            foreseen: Vec::new(),
-            changes_coming: Vec::new(),
-            changes: Vec::new(),
             selected: None,
+            history_at: 0,
             scroll: 0,
             timeline: Timeline::default(),
             message: None,
@@ -241,7 +176,8 @@ impl Model {
             key_at_us: 0,
             extra_actions: Vec::new(),
             extra_status: Vec::new(),
-            refresh: Refresh::default(),
+            keymap: Keymap::default(),
+            columns: Columns::default(),
         }
     }
 
@@ -258,20 +194,45 @@ impl Model {
         }
     }
 
-    /// The server's boot-time clock now. While there is no connection it stands still, because nothing is known of what
-    /// happened since.
-    pub(crate) const fn server_us(&self) -> u64 {
-        match self.connection {
-            Connection::Lost { since_us, .. } => self.replica.clock.boot_us(since_us),
-            Connection::Connecting | Connection::Syncing | Connection::Attached => {
-                self.replica.clock.boot_us(self.now_us)
-            }
-        }
+    /// What the present service said.
+    pub(crate) fn replica(&self) -> &Replica {
+        &self.nodes.current().replica
+    }
+
+    /// How things stand with the present service.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.nodes.current().connection
+    }
+
+    /// The present service's boot-time clock now.
+    pub(crate) fn server_us(&self) -> u64 {
+        self.nodes.current().server_us(self.now_us)
     }
 
     /// The marked instance, if it is still there.
     pub(crate) fn selected(&self) -> Option<&Instance> {
-        self.replica.instances.get(self.selected.as_deref()?)
+        self.replica().instances.get(self.selected.as_deref()?)
+    }
+
+    /// Marks a line of the overview, if there is one.
+    pub(crate) fn mark(&mut self, spot: Option<Spot>) {
+        match spot {
+            Some(spot) => {
+                self.nodes.at = spot.node;
+                self.selected = Some(spot.name);
+            }
+            None => self.selected = None,
+        }
+    }
+
+    /// The instance of a line of the overview.
+    pub(crate) fn instance(&self, spot: &Spot) -> Option<&Instance> {
+        self.nodes.get(spot.node)?.replica.instances.get(&spot.name)
+    }
+
+    /// The instances of all services, each with the number of its service, by name.
+    pub(crate) fn instances(&self) -> impl Iterator<Item = (usize, &Instance)> {
+        self.nodes.iter().enumerate().flat_map(|(at, node)| node.replica.instances.values().map(move |it| (at, it)))
     }
 
     /// The filter of the present screen, if it can have one.
@@ -279,7 +240,7 @@ impl Model {
         match self.screen {
             Screen::Overview => Some(self.list.filter()),
             Screen::History => Some(&self.history_filter),
-            Screen::Instance | Screen::Peers | Screen::Changes => None,
+            Screen::Instance | Screen::Peers | Screen::Changes | Screen::Service => None,
         }
     }
 
@@ -288,36 +249,23 @@ impl Model {
         match self.screen {
             Screen::Overview => self.list.set_filter(filter),
             Screen::History => self.history_filter = filter,
-            Screen::Instance | Screen::Peers | Screen::Changes => {}
+            Screen::Instance | Screen::Peers | Screen::Changes | Screen::Service => {}
         }
     }
 
     /// How many lines the filter of the present screen lets through, and of how many.
     pub(crate) fn matches(&self) -> (usize, usize) {
         match self.screen {
-            Screen::Overview => (self.list.names.len(), self.replica.instances.len()),
-            Screen::History => (self.history().len(), self.replica.history.len() + self.replica.operator.len()),
-            Screen::Instance | Screen::Peers | Screen::Changes => (0, 0),
+            Screen::Overview => (self.list.spots.len(), self.instances().count()),
+            Screen::History => (history::entries(self).len(), history::count(self)),
+            Screen::Instance | Screen::Peers | Screen::Changes | Screen::Service => (0, 0),
         }
-    }
-
-    /// What the history shows: changes of state and what operators did, newest first.
-    pub(crate) fn history(&self) -> Vec<Entry<'_>> {
-        let transitions = self.replica.history.iter().map(Entry::Transition);
-        let mut entries: Vec<Entry<'_>> =
-            transitions.chain(self.replica.operator.iter().map(Entry::Operator)).collect();
-        let filter = &self.history_filter;
-        entries.retain(|entry| filter.is_empty() || filter.accepts(&entry.words()));
-        // Where two happened in the same millisecond, the order in which they were told holds.
-        entries.reverse();
-        entries.sort_by_key(|entry| std::cmp::Reverse(entry.at_unix_ms()));
-        entries
     }
 
     /// Where the marked instance stands in the list.
     pub(crate) fn selected_index(&self) -> usize {
-        let selected = self.selected.as_deref();
-        self.list.names.iter().position(|name| Some(name.as_str()) == selected).unwrap_or(0)
+        let is_it = |spot: &Spot| spot.node == self.nodes.at && Some(spot.name.as_str()) == self.selected.as_deref();
+        self.list.spots.iter().position(is_it).unwrap_or(0)
     }
 
     pub(crate) fn say(&mut self, text: impl Into<String>, alert: bool) {
@@ -325,15 +273,24 @@ impl Model {
         self.message = Some(Message { text: text.into(), alert, until_us });
     }
 
-    /// Why the user may not change anything, if so.
+    /// Why the user may not change anything of the present service, if so.
     pub(crate) fn forbidden(&self) -> Option<&'static str> {
+        self.forbidden_at(self.nodes.at)
+    }
+
+    /// Why the user may not change anything of service `at`, if so.
+    pub(crate) fn forbidden_at(&self, at: usize) -> Option<&'static str> {
         if self.readonly {
             return Some("the console was started read-only");
         }
         if self.locked {
             return Some("locked, because it was left alone: leave the console and start it again");
         }
-        match (&self.connection, self.replica.role()) {
+        let node = self.nodes.get(at)?;
+        if node.play.is_some() {
+            return Some("a recording cannot be changed");
+        }
+        match (&node.connection, node.replica.role()) {
             (Connection::Attached, Some(Role::Admin)) => None,
             (Connection::Attached, _) => Some("you may look but not change: that needs root or the admin group"),
             (Connection::Connecting | Connection::Syncing | Connection::Lost { .. }, _) => {

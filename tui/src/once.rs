@@ -1,6 +1,7 @@
 //! The overview as text, once: for scripts, and for lines on which no screen works.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use locum_control::Verb;
 use locum_control::client::{Client, ClientError};
@@ -8,9 +9,10 @@ use ratatui::layout::Size;
 
 use crate::link::{Purpose, Report};
 use crate::model::{Connection, Model};
-use crate::options::{ConsoleError, Options};
+use crate::options::{ConsoleError, Endpoint, Options};
 use crate::profile::{Environment, Line, Profile};
 use crate::text::clean;
+use crate::transport::Child;
 use crate::update::{settle, take};
 use crate::view;
 
@@ -20,16 +22,18 @@ const COLUMNS_DEFAULT: u16 = 80;
 const COLUMNS_MIN: u16 = 20;
 const COLUMNS_MAX: u16 = 500;
 
-/// The overview of the first of the routers as plain text: a line for each instance, the worst first, then a line for
+/// The overview as plain text: a line for each instance, the worst first, then a line for
 /// each one that is in trouble. Touches no terminal.
 ///
 /// The width is that of `options.size`, else of the terminal on standard output, else of the environment (`COLUMNS`),
-/// else 80. Of the other options only the charset counts.
+/// else 80. Of the other options only the charset and the columns count.
 ///
 /// # Errors
-/// [`ConsoleError::Service`] where the service does not answer.
+/// [`ConsoleError::Service`] where none of the services answers.
 pub fn once(options: &Options) -> Result<String, ConsoleError> {
-    let router = options.routers.first().ok_or(ConsoleError::NoRouter)?;
+    if options.routers.is_empty() {
+        return Err(ConsoleError::NoRouter);
+    }
     let environment = Environment::read();
     let profile = Profile::choose(&environment, Line::Pseudo, options);
     let terminal = || {
@@ -43,26 +47,50 @@ pub fn once(options: &Options) -> Result<String, ConsoleError> {
 
     // A window high enough for everything: what is shown depends on the width alone.
     let size = Size::new(columns.clamp(COLUMNS_MIN, COLUMNS_MAX), COLUMNS_MAX);
-    let mut model = Model::new(vec![router.clone()], size);
+    let mut model = Model::new(options.routers.clone(), size);
     model.unicode = profile.unicode;
     model.readonly = options.readonly;
-    ask(&mut model).map_err(|error| ConsoleError::Service(router.socket.clone(), error))?;
+    model.columns = options.settings.columns.clone();
+    let mut first_error = None;
+    for (at, router) in options.routers.iter().enumerate() {
+        if let Err(error) = ask(&mut model, at, &router.endpoint) {
+            let lost = Report::Lost { reason: error.to_string(), retry_in: Duration::MAX };
+            take(&mut model, at, lost);
+            first_error.get_or_insert(ConsoleError::Service(router.endpoint.clone(), error));
+        }
+    }
+    if let Some(error) = first_error.filter(|_| model.nodes.iter().all(|node| node.replica.hello.is_none())) {
+        return Err(error);
+    }
     settle(&mut model);
     Ok(view::plain(&model))
 }
 
 /// Fetches what the service knows now.
-fn ask(model: &mut Model) -> Result<(), ClientError> {
-    let socket = model.routers.first().map(|router| router.socket.clone()).unwrap_or_default();
-    let mut client = Client::connect(&socket)?;
-    take(model, Report::Connected(client.hello().clone()));
-    let (items, said) = client.request(Verb::Show { instance: None }).map_err(cleaned)?;
-    take(model, Report::Begin(Purpose::All));
-    for item in items {
-        take(model, Report::Item(Box::new(item)));
+fn ask(model: &mut Model, at: usize, endpoint: &Endpoint) -> Result<(), ClientError> {
+    let mut client;
+    let _child;
+    match endpoint {
+        Endpoint::Socket(socket) => client = Client::connect(socket)?,
+        Endpoint::Command(words) => {
+            let child = Child::start(words).map_err(ClientError::Connect)?;
+            client = Client::over(child.blocking_stream().map_err(ClientError::Connect)?)?;
+            _child = child;
+        }
+        Endpoint::Recording(_) => {
+            return Err(ClientError::Nonsense("a recording is played by the console, not printed at once".into()));
+        }
     }
-    take(model, Report::Done(Purpose::All, said));
-    model.connection = Connection::Attached;
+    take(model, at, Report::Connected(client.hello().clone()));
+    let (items, said) = client.request(Verb::Show { instance: None }).map_err(cleaned)?;
+    take(model, at, Report::Begin(Purpose::All));
+    for item in items {
+        take(model, at, Report::Item(Box::new(item)));
+    }
+    take(model, at, Report::Done(Purpose::All, said));
+    if let Some(node) = model.nodes.get_mut(at) {
+        node.connection = Connection::Attached;
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What the caller of the console chooses, and how it ends.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -7,9 +8,14 @@ use std::time::Duration;
 
 use locum_control::client::ClientError;
 
+use crate::settings::{self, Settings};
+
+/// So many services can be attached to at once.
+pub const ROUTERS_MAX: usize = 16;
+
 /// What the console is started with. `Options::new(socket)` is a sensible start.
 pub struct Options {
-    /// The services that can be attached to; the first one is attached at the start. At least one.
+    /// The services to attach to, all at once. At least one, at most [`ROUTERS_MAX`].
     pub routers: Vec<Router>,
     /// The terminal.
     pub tty: Tty,
@@ -32,6 +38,8 @@ pub struct Options {
     /// Refuses them too once no key was pressed for so long, until the console is started again: for a console that is
     /// left open where others pass by. By default never.
     pub idle_lock: Option<Duration>,
+    /// What only the configuration file can say.
+    pub settings: Settings,
     /// Actions and status lines of the program around the console.
     pub extra: Option<Box<dyn Extra + Send>>,
 }
@@ -40,7 +48,7 @@ impl Options {
     /// The console on standard input and output, attached to the service at `socket`.
     pub fn new(socket: PathBuf) -> Self {
         Self {
-            routers: vec![Router { label: String::new(), socket }],
+            routers: vec![Router::at_socket("", socket)],
             tty: Tty::Stdio,
             colour: Colour::Auto,
             theme: Theme::Dark,
@@ -51,8 +59,17 @@ impl Options {
             escape_timeout: None,
             readonly: false,
             idle_lock: None,
+            settings: Settings::default(),
             extra: None,
         }
+    }
+
+    /// The same, as the user's configuration file has it, or that of the system: `$XDG_CONFIG_HOME/locum/console.conf`,
+    /// else `~/.config/locum/console.conf`, else `/etc/locum/console.conf`. What is wrong with it is said on the screen.
+    pub fn configured(socket: PathBuf) -> Self {
+        let mut options = Self::new(socket);
+        settings::load(&mut options);
+        options
     }
 }
 
@@ -70,18 +87,71 @@ impl fmt::Debug for Options {
             .field("escape_timeout", &self.escape_timeout)
             .field("readonly", &self.readonly)
             .field("idle_lock", &self.idle_lock)
+            .field("settings", &self.settings)
             .field("extra", &self.extra.is_some())
             .finish()
     }
 }
 
-/// A service that the console can attach to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A service that the console attaches to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Router {
-    /// Shown where there are several; may be empty.
+    /// What it is called where there are several; empty for its host's name.
     pub label: String,
-    /// Its control socket.
-    pub socket: PathBuf,
+    /// Where it is.
+    pub endpoint: Endpoint,
+}
+
+impl Router {
+    /// A service of this machine.
+    pub fn at_socket(label: impl Into<String>, socket: impl Into<PathBuf>) -> Self {
+        Self { label: label.into(), endpoint: Endpoint::Socket(socket.into()) }
+    }
+
+    /// A service that a command talks to on its standard input and output, as `ssh HOST locum proxy` does. It is given no
+    /// terminal, so it must not ask for a password.
+    pub fn by_command(label: impl Into<String>, command: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        Self { label: label.into(), endpoint: Endpoint::Command(command.into_iter().map(Into::into).collect()) }
+    }
+
+    /// What a service said once.
+    pub fn recorded(label: impl Into<String>, file: impl Into<PathBuf>) -> Self {
+        Self { label: label.into(), endpoint: Endpoint::Recording(file.into()) }
+    }
+}
+
+/// Where a service is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Behind its control socket.
+    Socket(PathBuf),
+    /// Behind a command and its arguments, on whose standard input and output it speaks.
+    Command(Vec<OsString>),
+    /// In a file: the first line says `{"locum_recording":1}`, and each of the others when a line was heard and what it
+    /// was: `{"at_unix_ms":1795365318000,"line":{...}}`. What is said there is a conversation like that on the socket: a
+    /// greeting, answers, notices.
+    Recording(PathBuf),
+}
+
+impl Default for Endpoint {
+    fn default() -> Self {
+        Self::Socket(PathBuf::new())
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) | Self::Recording(path) => write!(f, "{}", path.display()),
+            Self::Command(words) => {
+                for (index, word) in words.iter().enumerate() {
+                    let blank = if index == 0 { "" } else { " " };
+                    write!(f, "{blank}{}", word.display())?;
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Which terminal.
@@ -222,6 +292,8 @@ pub enum ConsoleError {
     NotATerminal,
     /// There is nothing to attach to.
     NoRouter,
+    /// There are more than [`ROUTERS_MAX`].
+    TooManyRouters(usize),
     /// The terminal device could not be opened.
     Open(PathBuf, io::Error),
     /// The terminal failed.
@@ -230,8 +302,8 @@ pub enum ConsoleError {
     System(io::Error),
     /// An [`ExtraAction`] wants a key that the console uses itself, or that is no printable character.
     KeyTaken(char),
-    /// The service at this socket did not answer; only [`crate::once`] fails so.
-    Service(PathBuf, ClientError),
+    /// None of the services answered, this the first of them; only [`crate::once`] fails so.
+    Service(Endpoint, ClientError),
     /// A part of the console panicked; the terminal was restored.
     Panicked,
 }
@@ -241,11 +313,12 @@ impl fmt::Display for ConsoleError {
         match self {
             Self::NotATerminal => f.write_str("the console needs a terminal; `locum show` works without one"),
             Self::NoRouter => f.write_str("no control socket to attach to"),
+            Self::TooManyRouters(count) => write!(f, "{count} services are too many: at most {ROUTERS_MAX} at once"),
             Self::Open(path, error) => write!(f, "cannot open the terminal {}: {error}", path.display()),
             Self::Terminal(error) => write!(f, "the terminal failed: {error}"),
             Self::System(error) => write!(f, "the console cannot start: {error}"),
             Self::KeyTaken(key) => write!(f, "the key {key:?} is taken or cannot be typed"),
-            Self::Service(socket, error) => write!(f, "{}: {error}", socket.display()),
+            Self::Service(endpoint, error) => write!(f, "{endpoint}: {error}"),
             Self::Panicked => f.write_str("the console failed and was ended; the terminal is restored"),
         }
     }
@@ -256,7 +329,7 @@ impl std::error::Error for ConsoleError {
         match self {
             Self::Open(_, error) | Self::Terminal(error) | Self::System(error) => Some(error),
             Self::Service(_, error) => Some(error),
-            Self::NotATerminal | Self::NoRouter | Self::KeyTaken(_) | Self::Panicked => None,
+            Self::NotATerminal | Self::NoRouter | Self::TooManyRouters(_) | Self::KeyTaken(_) | Self::Panicked => None,
         }
     }
 }

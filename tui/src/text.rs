@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use ratatui::text::Span;
 
+use crate::model::list::Moment;
+
 /// `text` without anything that could steer a terminal or hide what it says, at most `chars_max` characters long.
 ///
 /// Control characters and the invisible ones that reorder text (Unicode Bidi_Control) or join it become `?`.
@@ -114,6 +116,38 @@ pub(crate) fn date_time(unix_ms: u64, now_unix_ms: u64) -> String {
     format!("{year}-{month:02}-{day:02} {}", time_of_day(unix_ms))
 }
 
+/// A time as it is typed: 90, 90s, 5m, 2h, 1d.
+pub(crate) fn seconds(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = match unit {
+        "" | "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit).filter(|seconds| *seconds > 0)
+}
+
+/// A point in time as it is typed: 16:35 or 16:35:15 (UTC), or 10m, which is ten minutes ago.
+pub(crate) fn moment(text: &str) -> Option<Moment> {
+    if !text.contains(':') {
+        return Some(Moment::Ago(seconds(text)?.checked_mul(1_000)?));
+    }
+    let mut of_day_s = 0;
+    let mut parts = text.split(':');
+    for (most, unit_s) in [(23, 3_600), (59, 60), (59, 1)] {
+        let Some(part) = parts.next().filter(|part| !part.is_empty()) else {
+            if unit_s == 1 {
+                break;
+            }
+            return None;
+        };
+        of_day_s += part.parse::<u64>().ok().filter(|part| *part <= most)? * unit_s;
+    }
+    parts.next().is_none().then_some(Moment::OfDay(of_day_s * 1_000))
+}
+
 /// Year, month and day of the Gregorian calendar, `days` after 1970-01-01. Counts in eras of 400 years from 1 March of
 /// year 0, so that the leap day is the last day of a year.
 fn date(days: u64) -> (u64, u64, u64) {
@@ -159,6 +193,29 @@ mod tests {
         assert_eq!(span(u64::MAX), "213503982 d");
         for (number, text) in [(0, "0"), (99_999, "99999"), (123_456, "123k"), (u32::MAX, "4294M")] {
             assert_eq!(count(number), text);
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_typed() {
+        const NOW_MS: u64 = 1_795_365_318_000; // 16:35:18
+        for (text, ago_ms) in [
+            ("90", Some(90_000)),
+            ("10m", Some(600_000)),
+            ("16:35", Some(18_000)),
+            ("16:35:10", Some(8_000)),
+            ("16:36", Some(86_400_000 - 42_000)),
+            ("0:00", Some(16 * 3_600_000 + 35 * 60_000 + 18_000)),
+            ("24:00", None),
+            ("16:", None),
+            (":", None),
+            ("16:35:10:1", None),
+            ("", None),
+            ("0m", None),
+            ("10x", None),
+            ("99999999999999999999d", None),
+        ] {
+            assert_eq!(moment(text).map(|moment| NOW_MS - moment.unix_ms(NOW_MS)), ago_ms, "{text}");
         }
     }
 

@@ -1,29 +1,27 @@
 //! What an event changes. No I/O: what has to be done outside is returned as [`Command`]s.
 
+mod columns;
+mod play;
 mod prompt;
 mod steer;
+mod take;
 
-use locum_control::{ErrorCode, Verb};
+use locum_control::Verb;
 
-use crate::action::{self, Action, Context};
+use crate::action::{Action, Context};
 use crate::console::Event;
 use crate::key::Key;
-use crate::link::{Purpose, Report};
+use crate::link::{Playing, Purpose};
+use crate::model::history::{self, What};
 use crate::model::lane::COLUMN_US;
-use crate::model::replica::Follow;
-use crate::model::{Connection, Filter, Model, Refresh, STATUS_LINES_MAX, Screen, Sort, Timeline, Typing};
+use crate::model::{Explained, Filter, Model, STATUS_LINES_MAX, Screen, Sort, Spot, Timeline, Typing};
 use crate::options::Theme;
 use crate::text::clean;
 use crate::theme::Palette;
 use crate::view;
 
-/// The pause between two questions that events raise.
-const ASK_PAUSE_US: u64 = 100_000;
-/// Counters are fetched again after this time, and a bit later for each instance there is.
-const REFRESH_US: u64 = 5_000_000;
-const REFRESH_PER_INSTANCE_US: u64 = 20_000;
-/// So many instances to ask for, and it is simpler to ask for all.
-const ASK_ONE_BY_ONE_MAX: usize = 8;
+pub(crate) use take::take;
+
 const TEXT_CHARS_MAX: usize = 300;
 
 /// What has to be done outside of the model.
@@ -33,10 +31,10 @@ pub(crate) enum Command {
     Quit,
     /// Ask the terminal for its size and draw everything anew.
     Redraw,
-    /// Ask the service.
-    Ask(Purpose),
-    /// Attach to the router of this number.
-    Attach(usize),
+    /// Ask the service of this number.
+    Ask(usize, Purpose),
+    /// Have the recording of this number go on otherwise.
+    Play(usize, Playing),
     /// Tell the [`crate::Extra`] about this key.
     Extra(char),
 }
@@ -51,8 +49,8 @@ pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Command> {
             settle(model);
             commands
         }
-        Event::Link(report) => {
-            take(model, report);
+        Event::Link(node, report) => {
+            take(model, node, report);
             Vec::new()
         }
         Event::Resized(size) => {
@@ -92,7 +90,7 @@ fn on_key(model: &mut Model, key: Key) -> Vec<Command> {
     model.message = None;
     model.key_at_us = model.now_us;
     let context = model.context();
-    let Some(action) = action::lookup(context, key) else {
+    let Some(action) = model.keymap.lookup(context, key) else {
         match (context, key, &mut model.dialog) {
             (Context::Prompt, Key::Char(letter), _) => {
                 prompt::typed(model, letter);
@@ -133,7 +131,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Command> {
         }
         Action::History => go_to(model, Screen::History),
         Action::Peers => go_to(model, Screen::Peers),
-        Action::NextRouter => return next_router(model),
+        Action::NextRouter => next_router(model),
         Action::NextInstance => step_instance(model, 1),
         Action::PreviousInstance => step_instance(model, -1),
         Action::Up => scroll(model, -1),
@@ -177,13 +175,18 @@ fn act(model: &mut Model, action: Action) -> Vec<Command> {
         | Action::Take
         | Action::Priority
         | Action::Edit
+        | Action::New
         | Action::Keep
         | Action::TakeBack
         | Action::Reload => return steer::begin(model, action),
         Action::Changes => {
             go_to(model, Screen::Changes);
-            return vec![Command::Ask(Purpose::Order(Verb::Changes))];
+            return vec![Command::Ask(model.nodes.at, Purpose::Order(Verb::Changes))];
         }
+        Action::Service => go_to(model, Screen::Service),
+        Action::Explain => explain(model),
+        Action::Columns => columns::open(model),
+        Action::Play(step) => return play::act(model, step),
         Action::Confirm => return steer::choose(model, true),
         Action::Choose => return steer::choose(model, false),
         Action::Cancel => model.dialog = None,
@@ -240,22 +243,58 @@ fn sort(model: &mut Model, sort: Sort) {
     model.say(format!("sorted: {}", sort.words()), false);
 }
 
-fn next_router(model: &mut Model) -> Vec<Command> {
-    if model.routers.len() < 2 {
-        model.say("there is only one router to attach to", false);
-        return Vec::new();
+/// One service after the other, and then all of them again.
+fn next_router(model: &mut Model) {
+    let count = model.nodes.len();
+    if count < 2 {
+        model.say("there is only one router", false);
+        return;
     }
-    vec![Command::Attach((model.router + 1) % model.routers.len())]
+    let only = model.list.only().map_or(0, |only| only + 1);
+    model.list.set_only((only < count).then_some(only));
+    let text = if only < count { format!("only {}", model.nodes.name(only)) } else { "all routers".to_owned() };
+    model.say(text, false);
+}
+
+/// Shows the instance of the marked line of the history, as it was at that moment.
+fn explain(model: &mut Model) {
+    let entries = history::entries(model);
+    let Some(entry) = entries.get(model.history_at.min(entries.len().saturating_sub(1))) else { return };
+    let node = entry.node;
+    let Some(name) = entry.instance().map(str::to_owned) else {
+        model.say("that is about no single instance", false);
+        return;
+    };
+    // The boot-time clock of an earlier boot says nothing in this one.
+    let Some(its) = model.nodes.get(node) else { return };
+    const TOLERANCE_MS: u64 = 60_000;
+    let unix_ms = match entry.what {
+        What::Change(record) => record.at_unix_ms,
+        What::Else(happened) => happened.at_unix_ms,
+    };
+    let is_of_this_boot = its.replica.clock.unix_ms(entry.at_us()).abs_diff(unix_ms) < TOLERANCE_MS;
+    let (at_us, text) = (entry.at_us(), entry.text().to_owned());
+    if !its.replica.instances.contains_key(&name) {
+        model.say(format!("the instance {name} is no longer there"), true);
+        return;
+    }
+    model.mark(Some(Spot { node, name }));
+    go_to(model, Screen::Instance);
+    model.timeline.explained = Some(Explained { at_us, text, is_of_this_boot });
+    if is_of_this_boot {
+        model.timeline.frozen_at_us = Some(at_us.saturating_add(view::after_us(model)));
+    }
 }
 
 fn step_instance(model: &mut Model, by: isize) {
-    let count = model.list.names.len();
+    let count = model.list.spots.len();
     if count == 0 {
         return;
     }
     let at = model.selected_index().saturating_add(count).saturating_add_signed(by) % count;
-    model.selected = model.list.names.get(at).cloned();
+    model.mark(model.list.spots.get(at).cloned());
     model.scroll = 0;
+    model.timeline.explained = None;
 }
 
 fn page(model: &Model) -> isize {
@@ -265,9 +304,14 @@ fn page(model: &Model) -> isize {
 /// Moves the marked line of the overview, or the text of the other screens.
 fn scroll(model: &mut Model, by: isize) {
     if model.screen == Screen::Overview && !model.help {
-        let last = model.list.names.len().saturating_sub(1);
+        let last = model.list.spots.len().saturating_sub(1);
         let at = model.selected_index().saturating_add_signed(by).min(last);
-        model.selected = model.list.names.get(at).cloned();
+        model.mark(model.list.spots.get(at).cloned());
+        return;
+    }
+    if model.screen == Screen::History && !model.help {
+        let last = history::entries(model).len().saturating_sub(1);
+        model.history_at = model.history_at.min(last).saturating_add_signed(by).min(last);
         return;
     }
     let extent = view::scroll_extent(model);
@@ -281,110 +325,12 @@ fn zoom(model: &mut Model, by: isize) {
     model.timeline.panned = 0;
 }
 
-/// Takes in what the link reports.
-pub(crate) fn take(model: &mut Model, report: Report) {
-    let now_us = model.now_us;
-    match report {
-        Report::Connecting(router) => {
-            if router != model.router {
-                model.router = router;
-                model.replica = crate::model::Replica::default();
-                model.dialog = None;
-                go_to(model, Screen::Overview);
-                model.connection = Connection::Connecting;
-            }
-        }
-        Report::Connected(hello) => {
-            model.replica.greeted(now_us, &hello);
-            model.connection = Connection::Syncing;
-            model.refresh = Refresh { asking: true, ..Refresh::default() };
-        }
-        Report::Begin(Purpose::Order(_)) => {
-            model.differences.clear();
-            model.foreseen.clear();
-            model.changes_coming.clear();
-        }
-        Report::Begin(purpose) => model.replica.begin(&purpose),
-        Report::Item(item) => {
-            if let Some(item) = steer::item(model, *item) {
-                model.replica.item(now_us, item);
-            }
-        }
-        Report::Done(Purpose::Order(verb), text) => steer::done(model, verb, &text),
-        Report::Refused(Purpose::Order(verb), refusal) => steer::refused(model, verb, &refusal),
-        Report::Done(purpose, _) => {
-            if purpose == Purpose::Watch {
-                model.connection = Connection::Attached;
-            }
-            answered(model, &purpose);
-            model.replica.done(&purpose);
-            if let Some(retry) = model.retry.as_mut().filter(|_| matches!(purpose, Purpose::Watch | Purpose::All)) {
-                retry.is_ready = true;
-            }
-        }
-        Report::Refused(purpose, refusal) => {
-            answered(model, &purpose);
-            match purpose {
-                Purpose::One(name) if refusal.code == ErrorCode::UnknownInstance => {
-                    model.replica.remove(&name);
-                }
-                Purpose::Watch | Purpose::All | Purpose::One(_) | Purpose::Order(_) => {
-                    model.say(clean(&refusal.message, TEXT_CHARS_MAX), true);
-                }
-            }
-        }
-        Report::Notice(notice) => match model.replica.notice(*notice) {
-            Follow::Nothing => {}
-            Follow::Ask(name) => {
-                model.refresh.instances.insert(name);
-                if model.refresh.instances.len() > ASK_ONE_BY_ONE_MAX {
-                    model.refresh.instances.clear();
-                    model.refresh.all_at_us = now_us;
-                }
-            }
-            Follow::AskAll => {
-                model.refresh.changes = model.screen == Screen::Changes;
-                model.refresh.instances.clear();
-                model.refresh.all_at_us = now_us;
-            }
-            Follow::Resync => model.refresh.resync = true,
-            Follow::Stopping => model.say("the service stops", true),
-        },
-        Report::Gap => model.refresh.resync = true,
-        Report::Odd => model.say("the service says things that this console does not know: it may be newer", false),
-        Report::Lost { reason, retry_in } => {
-            let retry_us = u64::try_from(retry_in.as_micros()).unwrap_or(u64::MAX);
-            let retry_at_us = now_us.saturating_add(retry_us);
-            let since_us = match model.connection {
-                Connection::Lost { since_us, .. } => since_us,
-                Connection::Connecting | Connection::Syncing | Connection::Attached => now_us,
-            };
-            model.connection = Connection::Lost { reason: clean(&reason, TEXT_CHARS_MAX), retry_at_us, since_us };
-            // What it said before matters less than that it is gone, and why.
-            model.message = None;
-            (model.dialog, model.form, model.retry, model.was_stale) = (None, None, None, false);
-        }
-    }
-}
-
-/// A question was answered: the next one may be asked.
-fn answered(model: &mut Model, purpose: &Purpose) {
-    let refresh = &mut model.refresh;
-    refresh.asking = false;
-    refresh.not_before_us = model.now_us.saturating_add(ASK_PAUSE_US);
-    if matches!(purpose, Purpose::Watch | Purpose::All) {
-        let count = u64::try_from(model.replica.instances.len()).unwrap_or(u64::MAX);
-        let pause_us = REFRESH_US.saturating_add(count.saturating_mul(REFRESH_PER_INSTANCE_US));
-        refresh.all_at_us = model.now_us.saturating_add(pause_us);
-    }
-}
-
 /// Lists what there is now, if that changed. Before a key is taken and before anything is drawn: events alone do not call
 /// for it, as there may be hundreds at once.
 pub(crate) fn settle(model: &mut Model) {
-    if model.list.is_stale(&model.replica) {
+    if model.list.is_stale(&model.nodes) {
         let index = model.selected_index();
-        model.list.arrange(&model.replica);
+        model.list.arrange(&model.nodes, model.now_us);
         keep_selection(model, index);
     }
 }
@@ -392,46 +338,22 @@ pub(crate) fn settle(model: &mut Model) {
 /// Marks another line if the marked one is gone, or hidden by the filter: the one that now stands at `index`.
 fn keep_selection(model: &mut Model, index: usize) {
     let is_there = model.selected().is_some();
-    let is_listed = model.selected.as_ref().is_some_and(|name| model.list.names.contains(name));
+    let spot = model.selected.clone().map(|name| Spot { node: model.nodes.at, name });
+    let is_listed = spot.is_some_and(|spot| model.list.spots.contains(&spot));
     if is_listed || (is_there && model.screen != Screen::Overview) {
         return;
     }
-    let last = model.list.names.len().saturating_sub(1);
-    model.selected = model.list.names.get(index.min(last)).cloned();
+    let last = model.list.spots.len().saturating_sub(1);
+    model.mark(model.list.spots.get(index.min(last)).cloned());
     if !is_there && model.screen == Screen::Instance {
         go_to(model, Screen::Overview);
         model.say("the instance is no longer there", true);
     }
 }
 
-/// The next question to the service, if there is one to ask now.
-fn ask(model: &mut Model) -> Option<Command> {
-    if !matches!(model.connection, Connection::Attached) {
-        return None;
-    }
-    if let Some(retry) = model.retry.take_if(|retry| retry.is_ready) {
-        model.was_stale = true;
-        return Some(steer::preview(model, retry.edits));
-    }
-    let now_us = model.now_us;
-    let refresh = &mut model.refresh;
-    if std::mem::take(&mut refresh.changes) {
-        return Some(Command::Ask(Purpose::Order(Verb::Changes)));
-    }
-    if refresh.asking || now_us < refresh.not_before_us {
-        return None;
-    }
-    let purpose = if std::mem::take(&mut refresh.resync) {
-        refresh.instances.clear();
-        Purpose::Watch
-    } else if now_us >= refresh.all_at_us {
-        refresh.instances.clear();
-        Purpose::All
-    } else {
-        Purpose::One(refresh.instances.pop_first()?)
-    };
-    refresh.asking = true;
-    Some(Command::Ask(purpose))
+/// The next questions to the services, if there are any to ask now.
+fn ask(model: &mut Model) -> Vec<Command> {
+    (0..model.nodes.len()).filter_map(|at| take::question(model, at)).collect()
 }
 
 #[cfg(test)]

@@ -12,12 +12,14 @@ mod banner;
 mod changes;
 mod dialog;
 mod frame;
+mod history;
 mod instance;
 mod lists;
 mod overview;
 mod peers;
 mod pen;
 mod plain;
+mod service;
 mod timeline;
 
 use ratatui::buffer::Buffer;
@@ -27,7 +29,7 @@ use ratatui::widgets::{Clear, Widget};
 use crate::model::{Model, Screen};
 use crate::text;
 
-pub(crate) use instance::{pan_columns, zoom};
+pub(crate) use instance::{after_us, pan_columns, zoom};
 pub(crate) use plain::plain;
 
 /// From this width on, everything is shown.
@@ -89,8 +91,9 @@ impl Widget for View<'_> {
                     Screen::Overview => overview::render(model, body, buf),
                     Screen::Instance => instance::render(model, body, buf),
                     Screen::Peers => peers::render(model, body, buf),
-                    Screen::History => lists::history(model, body, buf),
+                    Screen::History => history::render(model, body, buf),
                     Screen::Changes => changes::render(model, body, buf),
+                    Screen::Service => service::render(model, body, buf),
                 }
             }
         }
@@ -115,8 +118,9 @@ pub(crate) fn scroll_extent(model: &Model) -> Extent {
         Screen::Overview => overview::extent(model, body),
         Screen::Instance => instance::extent(model, body),
         Screen::Peers => peers::extent(model, body),
-        Screen::History => lists::history_extent(model, body),
+        Screen::History => history::extent(model, body),
         Screen::Changes => changes::extent(model, body),
+        Screen::Service => service::extent(model, body),
     }
 }
 

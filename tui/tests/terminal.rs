@@ -43,7 +43,7 @@ fn child() {
     let Some(arguments) = std::env::var_os(CHILD) else { return };
     let arguments = arguments.into_string().unwrap();
     let (tty, sockets) = arguments.split_once(' ').unwrap();
-    let routers = sockets.split(' ').map(|socket| Router { label: socket.to_owned(), socket: socket.into() }).collect();
+    let routers = sockets.split(' ').map(|socket| Router::at_socket(socket, socket)).collect();
     let options = Options {
         routers,
         tty: Tty::Path(tty.into()),
@@ -480,16 +480,19 @@ fn the_theme_decides_the_colours() {
 }
 
 #[test]
-fn attaches_to_the_next_router() {
+fn several_services_stand_side_by_side() {
     let (one, two) = (socket("one"), socket("two"));
     let _one = FakeService::start(&one, World { instances: vec![statuses::backup("VI_A", 1)], ..World::default() });
-    let _two = FakeService::start(&two, World { instances: vec![statuses::backup("VI_B", 1)], ..World::default() });
+    let second = FakeService::start(&two, World { instances: vec![statuses::backup("VI_B", 1)], ..World::default() });
     let mut console = Console::start(&PLAIN, &[&one, &two]);
-    console.wait_for("VI_A");
+    console.wait("both", |text| text.contains("VI_A") && text.contains("VI_B"));
     console.keys("n");
-    console.wait_for("VI_B");
+    console.wait("the first alone", |text| text.contains("VI_A") && !text.contains("VI_B"));
+    console.keys("n");
+    console.wait("the second alone", |text| !text.contains("VI_A") && text.contains("VI_B"));
     console.keys("\t");
-    console.wait_for("VI_A");
+    drop(second);
+    console.wait("one is lost", |text| text.contains("1 of 2 disconnected") && text.contains("VI_A"));
 }
 
 #[test]

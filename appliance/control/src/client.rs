@@ -74,7 +74,15 @@ impl Client {
     /// # Errors
     /// [`ClientError::Connect`] when nobody listens; [`ClientError::Protocol`] when the server is of another version.
     pub fn connect(path: &Path) -> Result<Self, ClientError> {
-        let stream = UnixStream::connect(path).map_err(ClientError::Connect)?;
+        Self::over(UnixStream::connect(path).map_err(ClientError::Connect)?)
+    }
+
+    /// Reads the server's first line from a connection that stands already, such as that to a command which carries the
+    /// conversation to another machine.
+    ///
+    /// # Errors
+    /// [`ClientError::Protocol`] when the server is of another version.
+    pub fn over(stream: UnixStream) -> Result<Self, ClientError> {
         stream.set_read_timeout(Some(ANSWER_TIMEOUT)).map_err(ClientError::Broken)?;
         stream.set_write_timeout(Some(ANSWER_TIMEOUT)).map_err(ClientError::Broken)?;
         let mut buffer = LineBuffer::default();

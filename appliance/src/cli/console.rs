@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use locum_tui::{AltScreen, Charset, Colour, ConsoleError, Options, Theme, WindowSize};
+use locum_tui::{AltScreen, Charset, Colour, ConsoleError, Endpoint, Options, Theme, WindowSize};
 
 use super::arguments::{ColourArgument, ConsoleArguments, ThemeArgument};
 use super::{Exit, complain, complain_about, print};
@@ -15,7 +15,7 @@ pub(super) fn console(socket: &Path, arguments: &ConsoleArguments) -> Exit {
     }
     match locum_tui::once(&options) {
         Ok(text) => print(&text),
-        Err(ConsoleError::Service(socket, error)) => complain_about(&socket, &error),
+        Err(ConsoleError::Service(Endpoint::Socket(socket), error)) => complain_about(&socket, &error),
         Err(error) => {
             complain(&error.to_string());
             Exit::Failed

@@ -15,7 +15,7 @@ pub(super) fn run(demo: Demo, mut options: Options, mut inside: Inside) -> Resul
     RouterId::ALL.into_iter().try_for_each(|id| demo.start(id))?;
     options.routers = RouterId::ALL
         .into_iter()
-        .map(|id| Router { label: id.name().into(), socket: demo.router(id).socket() })
+        .map(|id| Router::at_socket(id.name(), demo.router(id).socket()))
         .collect();
     options.extra = Some(Box::new(Controls { demo, chosen: None }));
     inside.release_signals()?;

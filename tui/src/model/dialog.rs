@@ -2,12 +2,17 @@
 
 use locum_control::{Edit, List, Verb};
 
+use crate::columns::Column;
+use crate::text::seconds;
+
 /// The longest text of a field.
 const FIELD_CHARS_MAX: usize = 200;
 
 /// A question to the user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dialog {
+    /// The service that it is about.
+    pub(crate) node: usize,
     pub(crate) title: String,
     /// What will happen.
     pub(crate) lines: Vec<String>,
@@ -34,12 +39,16 @@ pub(crate) enum Does {
     Order(Verb),
     /// Asks the service what the fields would change about this instance.
     Preview(String),
+    /// Shows the columns that the fields say yes to.
+    Columns,
+    /// Shows as many columns as fit.
+    AutoColumns,
 }
 
 /// A value that can be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Field {
-    pub(crate) label: &'static str,
+    pub(crate) label: String,
     pub(crate) kind: Kind,
     /// What holds now.
     pub(crate) before: String,
@@ -57,8 +66,19 @@ pub(crate) enum Kind {
     Preempt,
     /// "yes" or "no", whether a yielding router takes over when nobody else is heard.
     LastResort,
+    /// "yes" or "no", whether a column is shown.
+    Column(Column),
+    /// A time, as 90s, 30m, 2h.
+    Time,
     /// Addresses, with commas between them; a line of a list each.
     Addresses(List),
+}
+
+impl Kind {
+    /// Whether it is yes or no.
+    pub(crate) const fn is_switch(&self) -> bool {
+        matches!(self, Self::Preempt | Self::LastResort | Self::Column(_))
+    }
 }
 
 impl Dialog {
@@ -67,6 +87,7 @@ impl Dialog {
         let ordered = buttons.into_iter().map(|(name, verb)| Button { name: name.into(), does: Does::Order(verb) });
         let cancel = Button { name: "Cancel".into(), does: Does::Cancel };
         Self {
+            node: 0,
             title: title.into(),
             lines,
             fields: Vec::new(),
@@ -124,12 +145,12 @@ impl Dialog {
 }
 
 impl Field {
-    pub(crate) fn new(label: &'static str, kind: Kind, before: String) -> Self {
-        Self { label, kind, text: before.clone(), before }
+    pub(crate) fn new(label: impl Into<String>, kind: Kind, before: String) -> Self {
+        Self { label: label.into(), kind, text: before.clone(), before }
     }
 
     pub(crate) fn typed(&mut self, letter: char) {
-        if matches!(self.kind, Kind::Preempt | Kind::LastResort) {
+        if self.kind.is_switch() {
             match letter {
                 'y' => self.text = "yes".into(),
                 'n' => self.text = "no".into(),
@@ -142,7 +163,7 @@ impl Field {
     }
 
     pub(crate) fn erase(&mut self, all: bool) {
-        if matches!(self.kind, Kind::Preempt | Kind::LastResort) {
+        if self.kind.is_switch() {
             return;
         }
         if all {
@@ -167,7 +188,8 @@ impl Field {
                 let kind = if is_whole { "whole seconds" } else { "seconds" };
                 (!fits).then(|| format!("{kind} from {least} to {}", decimal(most_cs)))
             }
-            Kind::Preempt | Kind::LastResort => None,
+            Kind::Preempt | Kind::LastResort | Kind::Column(_) => None,
+            Kind::Time => seconds(text).is_none().then(|| "a time, as 90s, 30m, 2h, 1d".to_owned()),
             Kind::Addresses(list) => {
                 let bad = lines(text).find(|line| !is_address(line, list));
                 bad.map(|line| format!("\"{}\" does not begin with an address", line.join(" ")))
@@ -178,6 +200,8 @@ impl Field {
     /// A hint at what may be typed.
     pub(crate) const fn hint(&self) -> &'static str {
         match self.kind {
+            Kind::Column(column) => column.help(),
+            Kind::Time => "",
             Kind::Number { .. } => "",
             Kind::Seconds { .. } => "s",
             Kind::Preempt | Kind::LastResort => "(y or n)",
@@ -201,7 +225,7 @@ impl Field {
             }
             Kind::Preempt if text == "no" => edits.push(set("nopreempt", Vec::new())),
             Kind::Preempt => edits.push(Edit::Unset { instance: instance.into(), keyword: "nopreempt".into() }),
-            Kind::LastResort => {}
+            Kind::LastResort | Kind::Column(_) | Kind::Time => {}
             Kind::Addresses(list) => {
                 // What is new comes first, so that a list of peers is never empty in between.
                 let (old, new): (Vec<_>, Vec<_>) = (lines(before).collect(), lines(text).collect());

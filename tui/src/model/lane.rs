@@ -62,6 +62,8 @@ pub(crate) struct Window {
     pub(crate) column_us: u64,
     /// Up to where time is drawn: now, or when it was frozen.
     pub(crate) until_us: u64,
+    /// What has to be added to a time to have it on the clock of the columns.
+    pub(crate) shift_us: i64,
 }
 
 impl Window {
@@ -72,18 +74,24 @@ impl Window {
         let column_us = column_us.max(1);
         let step = (columns / 4).max(1);
         let end = (until_us / column_us / step + 1).saturating_mul(step);
-        Self { first: end.saturating_sub(columns).saturating_sub(panned), columns, column_us, until_us }
+        Self { first: end.saturating_sub(columns).saturating_sub(panned), columns, column_us, until_us, shift_us: 0 }
+    }
+
+    /// The same window for marks whose clock is another: `shift_us` brings their times to that of the columns.
+    pub(crate) const fn shifted(self, shift_us: i64) -> Self {
+        Self { until_us: self.until_us.saturating_add_signed(shift_us.saturating_neg()), shift_us, ..self }
     }
 
     /// The column in which a point in time lies, if it is in the window.
     pub(crate) fn column(&self, at_us: u64) -> Option<usize> {
-        let column = (at_us / self.column_us).checked_sub(self.first)?;
+        let column = (at_us.saturating_add_signed(self.shift_us) / self.column_us).checked_sub(self.first)?;
         (column < self.columns).then(|| usize::try_from(column).ok())?
     }
 
     /// When column `index` begins.
     pub(crate) const fn start_us(&self, index: u64) -> u64 {
-        self.first.saturating_add(index).saturating_mul(self.column_us)
+        let start_us = self.first.saturating_add(index).saturating_mul(self.column_us);
+        start_us.saturating_add_signed(self.shift_us.saturating_neg())
     }
 }
 
@@ -114,6 +122,12 @@ impl Lane {
     /// The last advert that counted.
     pub(crate) fn last_accepted(&self) -> Option<Mark> {
         self.marks.iter().rev().find(|mark| mark.reject.is_none()).copied()
+    }
+
+    /// The last advert before a moment, discarded or not.
+    pub(crate) fn last_before(&self, at_us: u64) -> Option<Mark> {
+        let end = self.marks.partition_point(|mark| mark.at_us < at_us);
+        self.marks.get(end.checked_sub(1)?).copied()
     }
 
     /// What the columns of `window` show. `interval_us` is the advert interval; `others` are the group's other lanes,
@@ -198,7 +212,7 @@ mod tests {
 
     /// Half a second a column, from 100 s on.
     fn drawn(lane: &Lane, others: &[&Lane], until_us: u64) -> String {
-        let window = Window { first: 200, columns: 20, column_us: S / 2, until_us };
+        let window = Window { first: 200, columns: 20, column_us: S / 2, until_us, shift_us: 0 };
         let columns = lane.columns(&window, S, others);
         let letter = |column: &Column| match column {
             Column::Blank => ' ',
@@ -281,9 +295,20 @@ mod tests {
     }
 
     #[test]
+    fn marks_of_another_clock_stand_at_their_time() {
+        let there = lane(&[mark(7 * S, 100), mark(8 * S, 100), mark(9 * S, 100)]);
+        let here = Window { first: 200, columns: 20, column_us: S / 2, until_us: 104 * S, shift_us: 0 };
+        let window = here.shifted(93_000_000);
+        assert_eq!(window.column(7 * S), Some(0));
+        assert_eq!(there.columns(&window, S, &[])[0], Column::One);
+        assert_eq!((window.start_us(2), window.until_us), (8 * S, 11 * S));
+        let _ = here.shifted(i64::MIN).column(0);
+    }
+
+    #[test]
     fn absurd_times_do_not_overflow() {
         let lane = lane(&[mark(u64::MAX, 1), mark(0, 255)]);
-        let window = Window { first: u64::MAX - 3, columns: 20, column_us: S, until_us: u64::MAX };
+        let window = Window { first: u64::MAX - 3, columns: 20, column_us: S, until_us: u64::MAX, shift_us: 0 };
         assert_eq!(lane.columns(&window, u64::MAX, &[&lane]).len(), 20);
     }
 }

@@ -1,12 +1,14 @@
 //! Which instances the overview lists, and in which order.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use locum_control::{InstanceStatus, State};
+use locum_control::{Family, InstanceStatus, State};
 
-use crate::model::Replica;
+use crate::model::Nodes;
 use crate::model::replica::severity;
+use crate::text::moment;
 
 /// The longest filter that is kept.
 pub(crate) const FILTER_CHARS_MAX: usize = 64;
@@ -14,12 +16,23 @@ pub(crate) const FILTER_CHARS_MAX: usize = 64;
 /// The instances as the overview lists them.
 #[derive(Debug, Default)]
 pub(crate) struct List {
-    /// The names, in order.
-    pub(crate) names: Vec<String>,
+    /// The lines, in order.
+    pub(crate) spots: Vec<Spot>,
     sort: Sort,
     filter: Filter,
-    /// The replica's revision that `names` are of.
+    /// Only those of this service.
+    only: Option<usize>,
+    /// The services' revision that `spots` are of.
     revision: Option<u64>,
+}
+
+/// A line of the overview.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spot {
+    /// Whose it is: a number of a service.
+    pub(crate) node: usize,
+    /// The instance.
+    pub(crate) name: String,
 }
 
 /// The order of the overview. What is equal in it stands in the order of the names.
@@ -41,6 +54,42 @@ pub(crate) struct Filter {
     text: String,
     /// In small letters, each with whether it must be missing.
     words: Vec<(String, bool)>,
+    /// What bounds the time.
+    times: Vec<TimeWord>,
+    /// A word that should have bounded the time and is none.
+    odd: Option<String>,
+}
+
+/// A word of a filter that bounds the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TimeWord {
+    /// Not before.
+    Since(Moment),
+    /// Not after.
+    Until(Moment),
+}
+
+/// A point in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// So many milliseconds ago.
+    Ago(u64),
+    /// The last time that the clock (UTC) showed so many milliseconds since midnight.
+    OfDay(u64),
+}
+
+impl Moment {
+    /// In milliseconds since 1970.
+    pub(crate) const fn unix_ms(self, now_ms: u64) -> u64 {
+        const DAY_MS: u64 = 86_400_000;
+        match self {
+            Self::Ago(ms) => now_ms.saturating_sub(ms),
+            Self::OfDay(ms) => {
+                let at_ms = (now_ms - now_ms % DAY_MS).saturating_add(ms);
+                if at_ms > now_ms { at_ms.saturating_sub(DAY_MS) } else { at_ms }
+            }
+        }
+    }
 }
 
 impl List {
@@ -62,19 +111,46 @@ impl List {
         self.revision = None;
     }
 
-    /// Whether it is not of the replica's present state.
-    pub(crate) fn is_stale(&self, replica: &Replica) -> bool {
-        self.revision != Some(replica.revision)
+    /// The only service whose instances are listed, if it is only one.
+    pub(crate) const fn only(&self) -> Option<usize> {
+        self.only
     }
 
-    /// Lists what the replica has now.
-    pub(crate) fn arrange(&mut self, replica: &Replica) {
-        self.revision = Some(replica.revision);
-        let shown = |status: &&InstanceStatus| self.filter.is_empty() || self.filter.accepts(&words_of(status));
-        let mut statuses: Vec<&InstanceStatus> =
-            replica.instances.values().map(|instance| &instance.status).filter(shown).collect();
-        self.sort.apply(&mut statuses);
-        self.names = statuses.into_iter().map(|status| status.name.clone()).collect();
+    pub(crate) fn set_only(&mut self, only: Option<usize>) {
+        self.only = only;
+        self.revision = None;
+    }
+
+    /// Whether it is not of the services' present state.
+    pub(crate) fn is_stale(&self, nodes: &Nodes) -> bool {
+        self.revision != Some(nodes.revision())
+    }
+
+    /// Lists what the services have now.
+    pub(crate) fn arrange(&mut self, nodes: &Nodes, now_us: u64) {
+        self.revision = Some(nodes.revision());
+        let mut lines: Vec<(usize, &InstanceStatus)> = Vec::new();
+        for (at, node) in nodes.iter().enumerate().filter(|(at, _)| self.only.is_none_or(|only| only == *at)) {
+            let name = if nodes.are_several() { nodes.name(at) } else { String::new() };
+            let now_ms = node.unix_ms(now_us);
+            let shown = |status: &&InstanceStatus| {
+                self.filter.is_empty()
+                    || self.filter.accepts(&words_of(status, &name))
+                        && self.filter.accepts_time(status.since_unix_ms, now_ms)
+            };
+            let statuses = node.replica.instances.values().map(|instance| &instance.status);
+            lines.extend(statuses.filter(shown).map(|status| (at, status)));
+        }
+        if nodes.are_several() {
+            lines.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
+        }
+        self.sort.apply(&mut lines);
+        self.spots = lines.into_iter().map(|(node, status)| Spot { node, name: status.name.clone() }).collect();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.spots.iter().map(|spot| spot.name.as_str()).collect()
     }
 }
 
@@ -111,13 +187,23 @@ impl Sort {
         }
     }
 
-    /// Puts instances into this order. They come in the order of their names.
-    pub(crate) fn apply(self, statuses: &mut [&InstanceStatus]) {
+    /// Puts instances, each with the number of its service, into this order. They come in the order of their names.
+    pub(crate) fn apply(self, lines: &mut [(usize, &InstanceStatus)]) {
         match self {
-            Self::Worst => statuses.sort_by_key(|status| severity(status)),
+            Self::Worst => {
+                // Routers of one group stay together: the group is as bad as the worst of them.
+                let mut worst: BTreeMap<(u8, bool), u8> = BTreeMap::new();
+                let group = |status: &InstanceStatus| (status.vrid, status.family == Family::Ipv6);
+                let are_several = lines.iter().any(|(node, _)| lines.first().is_some_and(|(first, _)| first != node));
+                for (_, status) in lines.iter().filter(|_| are_several) {
+                    let entry = worst.entry(group(status)).or_insert(u8::MAX);
+                    *entry = severity(status).min(*entry);
+                }
+                lines.sort_by_key(|(_, status)| worst.get(&group(status)).copied().unwrap_or_else(|| severity(status)));
+            }
             Self::Name => {}
-            Self::Vrid => statuses.sort_by_key(|status| status.vrid),
-            Self::Since => statuses.sort_by_key(|status| Reverse(status.since_us)),
+            Self::Vrid => lines.sort_by_key(|(_, status)| status.vrid),
+            Self::Since => lines.sort_by_key(|(_, status)| Reverse(status.since_unix_ms)),
         }
     }
 }
@@ -129,9 +215,38 @@ impl Filter {
             Some(rest) => (rest.to_lowercase(), true),
             None => (word.to_lowercase(), false),
         };
+        let (mut words, mut times, mut odd) = (Vec::new(), Vec::new(), None);
+        for typed in text.split_whitespace() {
+            let bounded = typed.split_once(':').and_then(|(name, rest)| {
+                let to = match name {
+                    "since" | "last" => TimeWord::Since,
+                    "until" => TimeWord::Until,
+                    _ => return None,
+                };
+                Some((to, rest))
+            });
+            match bounded.map(|(to, rest)| (to, moment(rest))) {
+                Some((to, Some(moment))) => times.push(to(moment)),
+                Some((_, None)) => odd = Some(typed.to_owned()),
+                None => words.push(word(typed)),
+            }
+        }
         // A lone `!` is the beginning of a word that is still being typed.
-        let words = text.split_whitespace().map(word).filter(|(word, _)| !word.is_empty()).collect();
-        Self { text, words }
+        words.retain(|(word, _)| !word.is_empty());
+        Self { text, words, times, odd }
+    }
+
+    /// A word that should bound the time and is no time.
+    pub(crate) fn odd(&self) -> Option<&str> {
+        self.odd.as_deref()
+    }
+
+    /// Whether what happened at `unix_ms` is to be shown.
+    pub(crate) fn accepts_time(&self, unix_ms: u64, now_ms: u64) -> bool {
+        self.times.iter().all(|word| match word {
+            TimeWord::Since(moment) => unix_ms >= moment.unix_ms(now_ms),
+            TimeWord::Until(moment) => unix_ms <= moment.unix_ms(now_ms).saturating_add(999),
+        })
     }
 
     /// As it was typed.
@@ -141,7 +256,7 @@ impl Filter {
 
     /// Whether it lets everything through.
     pub(crate) const fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.words.is_empty() && self.times.is_empty()
     }
 
     /// Whether `text` is to be shown.
@@ -152,9 +267,9 @@ impl Filter {
 }
 
 /// What a filter looks for in an instance: names, numbers, addresses, states.
-fn words_of(status: &InstanceStatus) -> String {
+fn words_of(status: &InstanceStatus, node: &str) -> String {
     let mut text =
-        format!("{} {} VRID{} {} {}", status.name, status.interface, status.vrid, status.family, status.state);
+        format!("{} {} VRID{} {} {} {node}", status.name, status.interface, status.vrid, status.family, status.state);
     if status.second_master.is_some() {
         text.push_str(" SECOND MASTER");
     }
@@ -192,29 +307,30 @@ mod tests {
     use crate::fixture::statuses::{self, BOOT_US, PEER};
     use crate::link::Purpose;
 
-    fn replica() -> Replica {
-        let mut replica = Replica::default();
+    fn nodes() -> Nodes {
+        let mut nodes = Nodes::new(vec![crate::fixture::router("a")]);
+        let replica = &mut nodes.current_mut().replica;
         replica.begin(&Purpose::Watch);
         let mut second = statuses::master("b-second", 9);
         second.second_master = Some(SecondMaster { address: PEER, priority: 80, since_us: BOOT_US });
-        second.since_us = BOOT_US;
+        (second.since_us, second.since_unix_ms) = (BOOT_US, statuses::UNIX_MS);
         let init = InstanceStatus { state: State::Init, ..statuses::backup("e-init", 12) };
         let others =
             [statuses::backup("a-backup", 45), statuses::master("c-master", 144), statuses::fault("d-fault", 1)];
         for status in others.into_iter().chain([second, init]) {
-            replica.item(0, Item::Instance(Box::new(status)));
+            replica.item(0, 0, Item::Instance(Box::new(status)));
         }
         replica.done(&Purpose::Watch);
-        replica
+        nodes
     }
 
     fn listed(sort: Sort, filter: &str) -> Vec<String> {
         let mut list = List { sort, filter: Filter::new(filter), ..List::default() };
-        let replica = replica();
-        assert!(list.is_stale(&replica));
-        list.arrange(&replica);
-        assert!(!list.is_stale(&replica));
-        list.names
+        let nodes = nodes();
+        assert!(list.is_stale(&nodes));
+        list.arrange(&nodes, 0);
+        assert!(!list.is_stale(&nodes));
+        list.spots.into_iter().map(|spot| spot.name).collect()
     }
 
     #[test]

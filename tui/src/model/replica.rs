@@ -14,6 +14,7 @@ use locum_control::{
 use crate::clock::Clock;
 use crate::link::Purpose;
 use crate::model::Lane;
+use crate::model::history::Happened;
 use crate::text::clean;
 
 const INSTANCES_MAX: usize = 2_048;
@@ -21,7 +22,7 @@ const INTERFACES_MAX: usize = 256;
 /// Both families of each VRID.
 const FOREIGN_MAX: usize = 510;
 const HISTORY_MAX: usize = 1_000;
-const OPERATOR_MAX: usize = 200;
+const EVENTS_MAX: usize = 500;
 const TRACKERS_MAX: usize = 64;
 const NOTIFIED_MAX: usize = 16;
 const LAST_LINES_MAX: usize = 4;
@@ -33,8 +34,8 @@ const MARKS_PER_LANE_MIN: usize = 60;
 /// Over all lanes, as long as that leaves [`MARKS_PER_LANE_MIN`] for each.
 const MARKS_MAX: usize = 200_000;
 const SENDERS_MAX: usize = 32;
-const NAME_CHARS_MAX: usize = 64;
-const TEXT_CHARS_MAX: usize = 300;
+pub(crate) const NAME_CHARS_MAX: usize = 64;
+pub(crate) const TEXT_CHARS_MAX: usize = 300;
 
 /// What is known of a service.
 #[derive(Debug, Default)]
@@ -49,8 +50,8 @@ pub(crate) struct Replica {
     pub(crate) revision: u64,
     /// Changes of state, oldest first.
     pub(crate) history: VecDeque<TransitionRecord>,
-    /// What operators have done since this console attached, oldest first: the service does not tell it again.
-    pub(crate) operator: VecDeque<OperatorRecord>,
+    /// What else has happened since this console attached, oldest first: the service does not tell it again.
+    pub(crate) happened: VecDeque<Happened>,
     /// Counts whole answers, to find out what is no longer there.
     generation: u64,
     lanes: usize,
@@ -67,14 +68,6 @@ pub(crate) struct Instance {
     /// What the service said of the second master when it was first heard: what differs, or who will give way.
     pub(crate) second_master: Option<String>,
     generation: u64,
-}
-
-/// Something that an operator did, or that ended by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OperatorRecord {
-    pub(crate) at_unix_ms: u64,
-    pub(crate) who: String,
-    pub(crate) text: String,
 }
 
 /// A network interface of the service.
@@ -116,12 +109,17 @@ impl Replica {
 
     /// The greeting arrived at `now_us` of our clock.
     pub(crate) fn greeted(&mut self, now_us: u64, hello: &Hello) {
-        self.clock = Clock::set(now_us, hello.now_us, hello.now_unix_ms);
+        self.clock = Clock::greeted(now_us, hello.now_us, hello.now_unix_ms);
         self.hello = Some(Hello {
             version: clean(&hello.version, NAME_CHARS_MAX),
             host: clean(&hello.host, NAME_CHARS_MAX),
             ..hello.clone()
         });
+    }
+
+    /// Everything is forgotten, because a recording is played from its beginning again.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { revision: self.revision + 1, ..Self::default() };
     }
 
     /// An answer begins.
@@ -137,11 +135,12 @@ impl Replica {
         }
     }
 
-    /// A part of an answer.
-    pub(crate) fn item(&mut self, now_us: u64, item: Item) {
+    /// A part of an answer, to what was asked at `asked_at_us`.
+    pub(crate) fn item(&mut self, asked_at_us: u64, now_us: u64, item: Item) {
         match item {
             Item::Service(service) => {
-                self.clock = Clock::set(now_us, service.now_us, service.now_unix_ms);
+                let clock = Clock::set(asked_at_us, now_us, service.now_us, service.now_unix_ms);
+                self.clock = self.clock.better(clock, now_us);
                 self.service = Some(ServiceStatus {
                     host: clean(&service.host, NAME_CHARS_MAX),
                     version: clean(&service.version, NAME_CHARS_MAX),
@@ -185,6 +184,12 @@ impl Replica {
     /// Something happened.
     pub(crate) fn notice(&mut self, notice: Notice) -> Follow {
         let name = notice.event.instance().map(|name| clean(name, NAME_CHARS_MAX));
+        if let Some(happened) = Happened::of(&notice) {
+            if self.happened.len() >= EVENTS_MAX {
+                self.happened.pop_front();
+            }
+            self.happened.push_back(happened);
+        }
         match notice.event {
             Event::Transition(record) => {
                 let record = cleaned_record(record);
@@ -230,15 +235,8 @@ impl Replica {
             | Event::PriorityChanged { .. }
             | Event::Notified { .. }
             | Event::HandoverEnded { .. } => name.map_or(Follow::Nothing, Follow::Ask),
-            Event::Operator { who, text } => {
-                if self.operator.len() >= OPERATOR_MAX {
-                    self.operator.pop_front();
-                }
-                let (who, text) = (clean(&who, NAME_CHARS_MAX), clean(&text, TEXT_CHARS_MAX));
-                self.operator.push_back(OperatorRecord { at_unix_ms: notice.at_unix_ms, who, text });
-                // What it changed shows in the service's own status, or in that of any instance.
-                Follow::AskAll
-            }
+            // What it changed shows in the service's own status, or in that of any instance.
+            Event::Operator { .. } => Follow::AskAll,
             Event::Lagged { .. } => Follow::Resync,
             Event::Stopping => Follow::Stopping,
         }

@@ -4,7 +4,7 @@ use crate::command::{self, Asked};
 use crate::model::list::FILTER_CHARS_MAX;
 use crate::model::{Filter, Model, Prompt, Typing};
 use crate::text::clean;
-use crate::update::{Command, TEXT_CHARS_MAX, act, sort, steer, theme};
+use crate::update::{Command, TEXT_CHARS_MAX, act, play, sort, steer, theme};
 
 /// Opens the line; a filter that holds can be changed.
 pub(super) fn open(model: &mut Model, purpose: Typing) {
@@ -58,6 +58,8 @@ pub(super) fn accept(model: &mut Model) -> Vec<Command> {
         Ok(Asked::Order(verb)) => return steer::asked(model, verb),
         Ok(Asked::Filter(text)) => model.set_filter(Filter::new(&text)),
         Ok(Asked::Sort(order)) => sort(model, order),
+        Ok(Asked::Columns(columns)) => model.columns = columns,
+        Ok(Asked::Seek(moment)) => return play::seek(model, moment),
         Ok(Asked::Theme(chosen)) => theme(model, chosen),
         Ok(Asked::Extra(key)) => return vec![Command::Extra(key)],
         Err(wrong) => model.say(clean(&wrong, TEXT_CHARS_MAX), true),
@@ -84,6 +86,6 @@ fn changed(model: &mut Model) {
     if prompt.purpose == Typing::Filter {
         let filter = Filter::new(&prompt.text);
         model.set_filter(filter);
-        model.scroll = 0;
+        (model.scroll, model.history_at) = (0, 0);
     }
 }

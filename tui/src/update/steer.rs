@@ -5,12 +5,14 @@ use locum_control::{
 };
 
 use crate::action::Action;
+use crate::columns::Columns;
 use crate::link::Purpose;
 use crate::model::dialog::{Button, Dialog, Does, Field, Kind, decimal};
+use crate::model::node::Answer;
 use crate::model::replica::cleaned_change;
-use crate::model::{Model, Retry, Screen};
-use crate::text::clean;
-use crate::update::{Command, TEXT_CHARS_MAX};
+use crate::model::{Model, Node, Retry, Screen};
+use crate::text::{clean, seconds};
+use crate::update::{Command, TEXT_CHARS_MAX, columns};
 
 /// What is kept of an answer.
 const DIFFERENCES_MAX: usize = 64;
@@ -19,6 +21,10 @@ const CHANGES_MAX: usize = 128;
 const PREVIEW_LINES_MAX: usize = 12;
 /// How long a change on trial waits to be confirmed.
 const TRIAL_S: u64 = 300;
+/// How long a change or a yield lasts, unless another time is typed.
+const APPLY_FOR_S: u64 = 1_800;
+const APPLY_FOR: &str = "30m";
+const FOR_LABEL: &str = "for a time of";
 /// How long a yield may last, as the dialog offers it.
 const YIELDS: [(&str, Lasts); 4] = [
     ("5 min", Lasts::Seconds(300)),
@@ -35,7 +41,7 @@ pub(super) fn begin(model: &mut Model, action: Action) -> Vec<Command> {
     }
     let selected = model.selected().map(|instance| instance.status.name.clone());
     match (action, selected) {
-        (Action::Reload, _) => return vec![order(Verb::Reload { dry_run: true })],
+        (Action::Reload, _) => return vec![order(model.nodes.at, Verb::Reload { dry_run: true })],
         (Action::Keep, _) => keep(model),
         (Action::TakeBack, _) => take_back(model, None),
         (Action::Resume, Some(name)) => resume(model, Some(name)),
@@ -58,7 +64,7 @@ pub(super) fn asked(model: &mut Model, verb: Verb) -> Vec<Command> {
         Verb::Yield { instance, lasts, .. } => yield_back(model, instance, Some(lasts)),
         Verb::Resume { instance } => resume(model, instance),
         Verb::Rollback { number } => take_back(model, number),
-        Verb::Change { edits, .. } => return vec![preview(model, edits)],
+        Verb::Change { edits, .. } => return vec![preview(model, model.nodes.at, edits)],
         Verb::Show { .. }
         | Verb::Why { .. }
         | Verb::Watch { .. }
@@ -76,25 +82,27 @@ fn word(action: Action) -> &'static str {
     crate::action::BINDINGS.iter().find(|binding| binding.action == action).map_or("", |binding| binding.name)
 }
 
-const fn order(verb: Verb) -> Command {
-    Command::Ask(Purpose::Order(verb))
+const fn order(node: usize, verb: Verb) -> Command {
+    Command::Ask(node, Purpose::Order(verb))
 }
 
 /// Asks what edits would change. They are made on what is shown now.
-pub(super) fn preview(model: &Model, edits: Vec<Edit>) -> Command {
-    order(Verb::Change {
+pub(super) fn preview(model: &Model, node: usize, edits: Vec<Edit>) -> Command {
+    let service = model.nodes.get(node).and_then(|node| node.replica.service.as_ref());
+    let verb = Verb::Change {
         edits,
         lasts: Lasts::UntilRestart,
         confirm_within_s: None,
-        revision: model.replica.service.as_ref().map(|service| service.revision),
+        revision: service.map(|service| service.revision),
         dry_run: true,
-    })
+    };
+    order(node, verb)
 }
 
 fn resume(model: &mut Model, name: Option<String>) {
     let server_us = model.server_us();
     let left = |at_us: u64| Duration::from_us(at_us.saturating_sub(server_us));
-    let status = name.as_ref().and_then(|name| model.replica.instances.get(name)).map(|instance| &instance.status);
+    let status = name.as_ref().and_then(|name| model.replica().instances.get(name)).map(|instance| &instance.status);
     let lines = match (&name, status) {
         (None, _) => vec!["End every yield, preempt delay and start delay now?".to_owned()],
         (Some(group), None) => vec![format!("Have the group {group} take part again now?")],
@@ -121,12 +129,23 @@ fn resume(model: &mut Model, name: Option<String>) {
         }
     };
     let verb = Verb::Resume { instance: name };
-    model.dialog = Some(Dialog::question("Resume", lines, vec![("Resume", verb)]));
+    ask(model, Dialog::question("Resume", lines, vec![("Resume", verb)]));
+}
+
+/// Asks the user, about the present service.
+fn ask(model: &mut Model, dialog: Dialog) {
+    let title = titled(model, model.nodes.at, &dialog.title);
+    model.dialog = Some(Dialog { node: model.nodes.at, title, ..dialog });
+}
+
+/// A title that says which router is meant, where there are several.
+fn titled(model: &Model, node: usize, title: &str) -> String {
+    if model.nodes.are_several() { format!("{}: {title}", model.nodes.name(node)) } else { title.to_owned() }
 }
 
 /// The instances that an order to `name` is about: one, those of its group, or all.
 fn meant(model: &Model, name: Option<&str>) -> Vec<String> {
-    let statuses = || model.replica.instances.values().map(|instance| &instance.status);
+    let statuses = || model.replica().instances.values().map(|instance| &instance.status);
     let Some(name) = name else { return statuses().map(|status| status.name.clone()).collect() };
     let own = statuses().find(|status| status.name == name);
     let group = own.map_or(Some(name), |status| status.group.as_deref());
@@ -142,7 +161,7 @@ fn yield_back(model: &mut Model, name: Option<String>, lasts: Option<Lasts>) {
         None => "Yield all instances".to_owned(),
     };
     let is_master = |name: &String| {
-        model.replica.instances.get(name).is_some_and(|instance| instance.status.state == State::Master)
+        model.replica().instances.get(name).is_some_and(|instance| instance.status.state == State::Master)
     };
     let masters: Vec<&str> = names.iter().filter(|name| is_master(name)).map(String::as_str).collect();
     let mut lines = vec![format!("Have {} hand over and stand back?", clean(&names.join(", "), 120))];
@@ -165,11 +184,11 @@ fn yield_back(model: &mut Model, name: Option<String>, lasts: Option<Lasts>) {
         None => YIELDS.into_iter().map(|(name, lasts)| (name, order(lasts))).collect(),
     };
     let resort = Field::new("if alone, take over", Kind::LastResort, "no".into());
-    model.dialog = Some(Dialog::question(&title, lines, buttons).with_fields(vec![resort]));
+    ask(model, Dialog::question(&title, lines, buttons).with_fields(vec![resort]));
 }
 
 fn take(model: &mut Model, name: &str) {
-    let Some(status) = model.replica.instances.get(name).map(|instance| &instance.status) else { return };
+    let Some(status) = model.replica().instances.get(name).map(|instance| &instance.status) else { return };
     if status.state == State::Master {
         model.say(format!("{name} is MASTER already"), false);
         return;
@@ -184,29 +203,29 @@ fn take(model: &mut Model, name: &str) {
         format!("{from}ours is {ours}. A master of higher priority is not displaced: the service says so then."),
     ];
     let verb = Verb::Take { instance: name.into() };
-    model.dialog = Some(Dialog::question("Take", lines, vec![("Take", verb)]));
+    ask(model, Dialog::question("Take", lines, vec![("Take", verb)]));
 }
 
 fn keep(model: &mut Model) {
-    let trial = model.replica.service.as_ref().and_then(|service| service.on_trial.as_ref());
+    let trial = model.replica().service.as_ref().and_then(|service| service.on_trial.as_ref());
     let Some(record) = trial else {
         model.say("no change is on trial: there is nothing to confirm", false);
         return;
     };
     let what = clean(&record.what.join(", "), TEXT_CHARS_MAX);
     let lines = vec![format!("Keep change {} of {}?", record.number, record.who), what];
-    model.dialog = Some(Dialog::question("Confirm", lines, vec![("Confirm", Verb::Confirm)]));
+    ask(model, Dialog::question("Confirm", lines, vec![("Confirm", Verb::Confirm)]));
 }
 
 fn take_back(model: &mut Model, number: Option<u32>) {
-    let service = model.replica.service.as_ref();
+    let service = model.replica().service.as_ref();
     let trial = service.and_then(|service| service.on_trial.as_ref());
     if number.is_none() && service.is_none_or(|service| service.on_trial.is_none() && service.unsaved_changes == 0) {
         model.say("no change holds that is not saved: there is nothing to take back", false);
         return;
     }
     let known = match number {
-        Some(number) => model.changes.iter().find(|record| record.number == number),
+        Some(number) => model.nodes.current().changes.iter().find(|record| record.number == number),
         None => trial,
     };
     let lines = match (known, number) {
@@ -218,12 +237,12 @@ fn take_back(model: &mut Model, number: Option<u32>) {
         (None, None) => vec!["Take the last change that is not saved back?".to_owned()],
     };
     let verb = Verb::Rollback { number: known.map(|record| record.number).or(number) };
-    model.dialog = Some(Dialog::question("Rollback", lines, vec![("Take back", verb)]));
+    ask(model, Dialog::question("Rollback", lines, vec![("Take back", verb)]));
 }
 
 /// The everyday values of an instance, or only its priority.
 fn form(model: &mut Model, name: &str, is_quick: bool) {
-    let Some(status) = model.replica.instances.get(name).map(|instance| &instance.status) else { return };
+    let Some(status) = model.replica().instances.get(name).map(|instance| &instance.status) else { return };
     let most = if status.priority == u8::MAX { 255 } else { 254 };
     let kind = Kind::Number { keyword: "priority", least: 1, most };
     let mut fields = vec![Field::new("priority", kind, status.priority.to_string())];
@@ -254,7 +273,7 @@ fn form(model: &mut Model, name: &str, is_quick: bool) {
     dialog.buttons.push(Button { name: "Preview".into(), does: Does::Preview(name.into()) });
     // Where something is to be typed, that comes first: it changes nothing.
     dialog.at = 0;
-    model.dialog = Some(dialog);
+    ask(model, dialog);
 }
 
 /// Enter in a dialog, or `y` where there is only one thing to say yes to.
@@ -280,8 +299,17 @@ pub(super) fn choose(model: &mut Model, yes: bool) -> Vec<Command> {
 
 fn press(model: &mut Model, button: &Button) -> Vec<Command> {
     let Some(dialog) = model.dialog.take() else { return Vec::new() };
+    let node = dialog.node;
     let verb = match &button.does {
         Does::Cancel => return Vec::new(),
+        Does::Columns => {
+            columns::choose(model, &dialog);
+            return Vec::new();
+        }
+        Does::AutoColumns => {
+            model.columns = Columns::default();
+            return Vec::new();
+        }
         Does::Order(verb) => verb.clone(),
         Does::Preview(name) => {
             let edits = match dialog.edits(name) {
@@ -298,11 +326,13 @@ fn press(model: &mut Model, button: &Button) -> Vec<Command> {
                 return Vec::new();
             }
             // It comes back where the service refuses what was typed.
-            model.form = Some(dialog);
-            return vec![preview(model, edits)];
+            if let Some(node) = model.nodes.get_mut(node) {
+                node.form = Some(dialog);
+            }
+            return vec![preview(model, node, edits)];
         }
     };
-    if let Some(reason) = model.forbidden() {
+    if let Some(reason) = model.forbidden_at(node) {
         model.say(format!("{}: {reason}", verb.name()), true);
         return Vec::new();
     }
@@ -310,35 +340,43 @@ fn press(model: &mut Model, button: &Button) -> Vec<Command> {
     if let Verb::Yield { last_resort, .. } = &mut verb {
         *last_resort = dialog.is_last_resort();
     }
+    if let Verb::Yield { lasts: Lasts::Seconds(lasts_s), .. } | Verb::Change { lasts: Lasts::Seconds(lasts_s), .. } =
+        &mut verb
+        && let Some(field) = dialog.fields.iter().find(|field| field.kind == Kind::Time)
+    {
+        let Some(typed_s) = seconds(&field.text) else {
+            model.say(format!("{}: {}", field.label, field.problem().unwrap_or_default()), true);
+            model.dialog = Some(dialog);
+            return Vec::new();
+        };
+        *lasts_s = typed_s;
+    }
     model.say(format!("{} ...", verb.name()), false);
-    vec![order(verb)]
+    vec![order(node, verb)]
 }
 
 /// A part of an answer to an order; what else there is belongs to the replica.
-pub(super) fn item(model: &mut Model, item: Item) -> Option<Item> {
+pub(super) fn item(node: &mut Node, item: Item) -> Option<Item> {
+    let answer = &mut node.answer;
     match item {
         Item::Difference(difference) => {
-            if model.differences.len() < DIFFERENCES_MAX {
-                model.differences.push(difference);
+            if answer.differences.len() < DIFFERENCES_MAX {
+                answer.differences.push(difference);
             }
             None
         }
         Item::Change(record) => {
-            if model.changes_coming.len() < CHANGES_MAX {
-                model.changes_coming.push(cleaned_change(record));
+            if answer.changes.len() < CHANGES_MAX {
+                answer.changes.push(cleaned_change(record));
             }
             None
         }
         Item::Forecast(forecast) => {
-            if model.foreseen.len() < DIFFERENCES_MAX {
-                model.foreseen.push(clean(&forecast.to_string(), TEXT_CHARS_MAX));
-            }
+            foresee(answer, &forecast.to_string());
             None
         }
         Item::Finding(text) => {
-            if model.foreseen.len() < DIFFERENCES_MAX {
-                model.foreseen.push(clean(&text, TEXT_CHARS_MAX));
-            }
+            foresee(answer, &text);
             None
         }
         other @ (Item::Service(_) | Item::Interface(_) | Item::Instance(_) | Item::Transition(_) | Item::Notice(_)) => {
@@ -347,22 +385,29 @@ pub(super) fn item(model: &mut Model, item: Item) -> Option<Item> {
     }
 }
 
-/// An order was carried out.
-pub(super) fn done(model: &mut Model, verb: Verb, text: &str) {
-    let text = clean(text, TEXT_CHARS_MAX);
-    let differences = std::mem::take(&mut model.differences);
-    let foreseen = std::mem::take(&mut model.foreseen);
-    let changes = std::mem::take(&mut model.changes_coming);
+fn foresee(answer: &mut Answer, text: &str) {
+    if answer.foreseen.len() < DIFFERENCES_MAX {
+        answer.foreseen.push(clean(text, TEXT_CHARS_MAX));
+    }
+}
+
+/// An order to service `at` was carried out.
+pub(super) fn done(model: &mut Model, at: usize, verb: Verb, text: &str) {
+    let of = if model.nodes.are_several() { format!("{}: ", model.nodes.name(at)) } else { String::new() };
+    let text = of + &clean(text, TEXT_CHARS_MAX);
+    let screen = model.screen;
+    let Some(node) = model.nodes.get_mut(at) else { return };
+    let answer = std::mem::take(&mut node.answer);
     match verb {
-        Verb::Changes => model.changes = changes,
+        Verb::Changes => node.changes = answer.changes,
         Verb::Change { edits, revision, dry_run: true, .. } => {
-            model.form = None;
-            let was_stale = std::mem::take(&mut model.was_stale);
-            if differences.is_empty() {
+            node.form = None;
+            let was_stale = std::mem::take(&mut node.was_stale);
+            if answer.differences.is_empty() {
                 model.say(text, false);
                 return;
             }
-            let mut lines = preview_lines(&differences, foreseen);
+            let mut lines = preview_lines(&answer.differences, answer.foreseen);
             if was_stale {
                 lines.insert(0, "Somebody has changed the configuration meanwhile. On what it is now:".to_owned());
             }
@@ -373,18 +418,20 @@ pub(super) fn done(model: &mut Model, verb: Verb, text: &str) {
             let buttons = vec![
                 ("Apply, 5 min to confirm", apply(Lasts::UntilRestart, Some(TRIAL_S))),
                 ("Apply", apply(Lasts::UntilRestart, None)),
+                ("Apply for a time", apply(Lasts::Seconds(APPLY_FOR_S), None)),
                 ("Apply and save", apply(Lasts::Saved, None)),
             ];
-            open(model, Dialog::question("What would change", lines, buttons));
+            let lasts = Field::new(FOR_LABEL, Kind::Time, APPLY_FOR.into());
+            open(model, at, Dialog::question("What would change", lines, buttons).with_fields(vec![lasts]));
         }
         Verb::Reload { dry_run: true } => {
-            if differences.is_empty() {
+            if answer.differences.is_empty() {
                 model.say(format!("reload: {text}"), false);
                 return;
             }
-            let lines = preview_lines(&differences, foreseen);
+            let lines = preview_lines(&answer.differences, answer.foreseen);
             let buttons = vec![("Reload", Verb::Reload { dry_run: false })];
-            open(model, Dialog::question("Reload: what would change", lines, buttons));
+            open(model, at, Dialog::question("Reload: what would change", lines, buttons));
         }
         Verb::Show { .. }
         | Verb::Why { .. }
@@ -398,42 +445,43 @@ pub(super) fn done(model: &mut Model, verb: Verb, text: &str) {
         | Verb::Diff
         | Verb::Foresee { .. }
         | Verb::Reload { .. } => {
+            node.refresh.instances.clear();
+            node.refresh.all_at_us = model.now_us;
+            node.refresh.changes = screen == Screen::Changes;
             model.say(text, false);
-            model.refresh.instances.clear();
-            model.refresh.all_at_us = model.now_us;
-            model.refresh.changes = model.screen == Screen::Changes;
         }
     }
 }
 
 /// Opens a dialog, unless the user meanwhile does something else or may not.
-fn open(model: &mut Model, dialog: Dialog) {
-    if let Some(reason) = model.forbidden() {
+fn open(model: &mut Model, at: usize, dialog: Dialog) {
+    if let Some(reason) = model.forbidden_at(at) {
         model.say(reason, true);
     } else if model.dialog.is_none() && model.prompt.is_none() {
         model.message = None;
-        model.dialog = Some(dialog);
+        let title = titled(model, at, &dialog.title);
+        model.dialog = Some(Dialog { node: at, title, ..dialog });
     }
 }
 
-/// An order was refused.
-pub(super) fn refused(model: &mut Model, verb: Verb, refusal: &Refusal) {
-    model.differences.clear();
-    model.foreseen.clear();
-    model.changes_coming.clear();
-    model.say(clean(&refusal.message, TEXT_CHARS_MAX), true);
+/// An order to service `at` was refused.
+pub(super) fn refused(model: &mut Model, at: usize, verb: Verb, refusal: &Refusal) {
+    let of = if model.nodes.are_several() { format!("{}: ", model.nodes.name(at)) } else { String::new() };
+    model.say(of + &clean(&refusal.message, TEXT_CHARS_MAX), true);
+    let now_us = model.now_us;
+    let Some(node) = model.nodes.get_mut(at) else { return };
+    node.answer = Answer::default();
     let Verb::Change { edits, dry_run, .. } = verb else { return };
     if refusal.code == ErrorCode::Stale {
         // Asked again on what holds now, and shown; it is not applied unseen.
-        model.retry = Some(Retry { edits, is_ready: false });
-        model.refresh.all_at_us = model.now_us;
+        node.retry = Some(Retry { edits, is_ready: false });
+        node.refresh.all_at_us = now_us;
     } else if dry_run && model.dialog.is_none() {
-        model.was_stale = false;
-        model.dialog = model.form.take();
+        node.was_stale = false;
+        model.dialog = node.form.take();
     }
 }
 
-/// What changes, and then what follows from it.
 fn preview_lines(differences: &[Difference], foreseen: Vec<String>) -> Vec<String> {
     let mut lines = Vec::new();
     for difference in differences {

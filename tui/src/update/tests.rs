@@ -1,8 +1,9 @@
+mod routers;
 mod steer;
 
 use std::time::Duration as StdDuration;
 
-use locum_control::{Cause, Event as Happening, MarkKind, Refusal, Role, State};
+use locum_control::{Cause, ErrorCode, Event as Happening, MarkKind, Refusal, Role, State};
 use ratatui::layout::Size;
 
 use super::*;
@@ -10,6 +11,8 @@ use crate::fixture::statuses::{self, BOOT_US, PEER};
 use crate::fixture::{
     adverts, answer, attach, attached, happens, link, press, router, screen, transition, type_text, wait_until,
 };
+use crate::link::Report;
+use crate::model::Connection;
 use crate::options::ExtraAction;
 
 fn four() -> Model {
@@ -57,7 +60,7 @@ fn the_mark_stays_on_its_instance_when_lines_change_places() {
     let mut model = four();
     type_text(&mut model, "j");
     transition(&mut model, statuses::record("VI_2", 0, State::Master, State::Fault, Cause::Shutdown));
-    assert_eq!(model.list.names, ["VI_2", "VI_4", "VI_1", "VI_3"]);
+    assert_eq!(model.list.names(), ["VI_2", "VI_4", "VI_1", "VI_3"]);
     assert_eq!(model.selected.as_deref(), Some("VI_1"));
 }
 
@@ -110,14 +113,14 @@ fn resume_asks_first_and_cancels_by_default() {
 
     type_text(&mut model, "r");
     press(&mut model, Key::Tab);
-    assert_eq!(press(&mut model, Key::Enter), [Command::Ask(resume_vi_3())]);
+    assert_eq!(press(&mut model, Key::Enter), [Command::Ask(0, resume_vi_3())]);
     type_text(&mut model, "r");
-    assert_eq!(type_text(&mut model, "y"), [Command::Ask(resume_vi_3())]);
+    assert_eq!(type_text(&mut model, "y"), [Command::Ask(0, resume_vi_3())]);
 
     let commands = link(&mut model, Report::Done(resume_vi_3(), "VI_3: delay ended".into()));
     assert_eq!(message(&model), "VI_3: delay ended");
     assert_eq!(commands, []);
-    assert_eq!(wait_until(&mut model, 1), [Command::Ask(Purpose::All)], "and looks what came of it");
+    assert_eq!(wait_until(&mut model, 1), [Command::Ask(0, Purpose::All)], "and looks what came of it");
 }
 
 #[test]
@@ -193,37 +196,37 @@ fn after_an_event_the_instance_is_asked_for_one_at_a_time() {
     let mut model = four();
     model.now_us = 1_000_000;
     let record = statuses::record("VI_1", 0, State::Backup, State::Master, Cause::PriorityZero { from: PEER });
-    assert_eq!(transition(&mut model, record.clone()), [Command::Ask(Purpose::One("VI_1".into()))]);
-    assert_eq!(model.replica.instances["VI_1"].status.state, State::Master, "what the event says holds at once");
+    assert_eq!(transition(&mut model, record.clone()), [Command::Ask(0, Purpose::One("VI_1".into()))]);
+    assert_eq!(model.replica().instances["VI_1"].status.state, State::Master, "what the event says holds at once");
     let other = statuses::record("VI_2", 0, State::Master, State::Backup, Cause::Shutdown);
     assert_eq!(transition(&mut model, other), [], "one question at a time");
     let commands = answer(&mut model, &Purpose::One("VI_1".into()), vec![statuses::master("VI_1", 45)]);
     assert_eq!(commands, [], "and not faster than ten a second");
-    assert_eq!(wait_until(&mut model, 2), [Command::Ask(Purpose::One("VI_2".into()))]);
+    assert_eq!(wait_until(&mut model, 2), [Command::Ask(0, Purpose::One("VI_2".into()))]);
 }
 
 #[test]
 fn a_storm_of_events_is_one_question() {
     let names: Vec<String> = (0..40).map(|n| format!("V{n:02}")).collect();
     let mut model = attached(80, 24, names.iter().map(|name| statuses::backup(name, 1)).collect());
-    model.refresh.asking = true;
+    model.nodes.current_mut().refresh.asking = true;
     for name in &names {
         let record = statuses::record(name, 0, State::Backup, State::Master, Cause::PriorityZero { from: PEER });
         assert_eq!(transition(&mut model, record), []);
     }
-    model.refresh.asking = false;
-    assert_eq!(wait_until(&mut model, 1), [Command::Ask(Purpose::All)]);
-    assert!(model.refresh.instances.len() <= 8);
+    model.nodes.current_mut().refresh.asking = false;
+    assert_eq!(wait_until(&mut model, 1), [Command::Ask(0, Purpose::All)]);
+    assert!(model.nodes.current_mut().refresh.instances.len() <= 8);
 }
 
 #[test]
 fn counters_are_fetched_again_every_few_seconds() {
     let mut model = four();
     assert_eq!(wait_until(&mut model, 4), []);
-    assert_eq!(wait_until(&mut model, 6), [Command::Ask(Purpose::All)]);
+    assert_eq!(wait_until(&mut model, 6), [Command::Ask(0, Purpose::All)]);
     assert_eq!(wait_until(&mut model, 7), [], "not again before the answer");
     answer(&mut model, &Purpose::All, vec![statuses::backup("VI_1", 45)]);
-    assert_eq!(model.list.names, ["VI_1"], "what is no longer there goes");
+    assert_eq!(model.list.names(), ["VI_1"], "what is no longer there goes");
     assert_eq!(model.selected.as_deref(), Some("VI_1"));
 }
 
@@ -231,10 +234,10 @@ fn counters_are_fetched_again_every_few_seconds() {
 fn lost_notices_lead_to_a_fresh_start() {
     let mut model = four();
     model.now_us = 1_000_000;
-    assert_eq!(link(&mut model, Report::Gap), [Command::Ask(Purpose::Watch)]);
+    assert_eq!(link(&mut model, Report::Gap), [Command::Ask(0, Purpose::Watch)]);
     answer(&mut model, &Purpose::Watch, vec![statuses::backup("VI_1", 45)]);
     model.now_us = 2_000_000;
-    assert_eq!(happens(&mut model, Happening::Lagged { missed: 7 }), [Command::Ask(Purpose::Watch)]);
+    assert_eq!(happens(&mut model, Happening::Lagged { missed: 7 }), [Command::Ask(0, Purpose::Watch)]);
 }
 
 #[test]
@@ -252,11 +255,11 @@ fn adverts_move_the_takeover_away() {
     let mut model = four();
     let mark = statuses::advert(1.0, PEER, 100, MarkKind::Received);
     adverts(&mut model, "VI_1", vec![mark, mark]);
-    let status = &model.replica.instances["VI_1"].status;
+    let status = &model.replica().instances["VI_1"].status;
     assert_eq!(status.timers.master_down_at_us, Some(BOOT_US + 4_687_500));
     assert_eq!(status.senders[0].received, 601, "counted once");
     adverts(&mut model, "VI_1", vec![statuses::advert(2.0, PEER, 0, MarkKind::Received)]);
-    let status = &model.replica.instances["VI_1"].status;
+    let status = &model.replica().instances["VI_1"].status;
     assert_eq!(status.timers.master_down_at_us, Some(BOOT_US + 2_687_500), "after priority 0 only the skew is waited");
 }
 
@@ -264,7 +267,7 @@ fn adverts_move_the_takeover_away() {
 fn a_weaker_router_does_not_move_the_takeover() {
     let mut model = four();
     adverts(&mut model, "VI_1", vec![statuses::advert(1.0, [172, 20, 45, 133].into(), 70, MarkKind::Received)]);
-    let status = &model.replica.instances["VI_1"].status;
+    let status = &model.replica().instances["VI_1"].status;
     assert_eq!(status.timers.master_down_at_us, Some(BOOT_US + 3_687_500));
     assert_eq!(status.master.as_ref().unwrap().address, PEER);
 }
@@ -295,32 +298,19 @@ fn freezing_holds_the_timeline_and_panning_freezes() {
 }
 
 #[test]
-fn the_next_router_is_a_new_start() {
-    let mut model = Model::new(vec![router("a"), router("b")], Size::new(80, 24));
-    attach(&mut model, Role::Admin, vec![statuses::backup("VI_1", 45)]);
-    assert_eq!(type_text(&mut model, "n"), [Command::Attach(1)]);
-    link(&mut model, Report::Connecting(1));
-    assert!(model.list.names.is_empty());
-    assert_eq!(model.connection, Connection::Connecting);
-    assert_eq!(press(&mut model, Key::Tab), [Command::Attach(0)]);
-    let mut alone = four();
-    assert_eq!(type_text(&mut alone, "n"), []);
-}
-
-#[test]
 fn a_lost_service_is_said_and_what_was_known_stays() {
     let mut model = four();
     happens(&mut model, Happening::Stopping);
     assert_eq!(message(&model), "the service stops");
     link(&mut model, Report::Lost { reason: "it\x07 broke".into(), retry_in: StdDuration::from_secs(2) });
-    assert!(matches!(&model.connection, Connection::Lost { reason, .. } if reason == "it? broke"));
-    assert_eq!(model.list.names.len(), 4);
+    assert!(matches!(&model.connection(), Connection::Lost { reason, .. } if reason == "it? broke"));
+    assert_eq!(model.list.names().len(), 4);
     assert!(screen(&model).contains("as of 0 s ago: it? broke"));
     assert_eq!(wait_until(&mut model, 60), [], "nothing is asked without a connection");
-    link(&mut model, Report::Connecting(0));
-    assert_eq!(model.list.names.len(), 4, "the same router: its last data stay until there are new ones");
+    link(&mut model, Report::Connecting);
+    assert_eq!(model.list.names().len(), 4, "the same router: its last data stay until there are new ones");
     attach(&mut model, Role::Admin, vec![statuses::backup("VI_9", 1)]);
-    assert_eq!(model.list.names, ["VI_9"]);
+    assert_eq!(model.list.names(), ["VI_9"]);
 }
 
 #[test]
@@ -348,28 +338,28 @@ fn the_charset_can_be_changed_at_run_time() {
 fn a_filter_holds_while_it_is_typed_and_escape_ends_it() {
     let mut model = four();
     type_text(&mut model, "/back");
-    assert_eq!(model.list.names, ["VI_1", "VI_3"]);
+    assert_eq!(model.list.names(), ["VI_1", "VI_3"]);
     assert_eq!(model.selected.as_deref(), Some("VI_1"), "the marked line is one that is shown");
     press(&mut model, Key::Down);
     assert_eq!(model.selected.as_deref(), Some("VI_3"));
     type_text(&mut model, " !vi_1q");
     assert_eq!(model.prompt.as_ref().unwrap().text, "back !vi_1q", "letters are letters here");
     press(&mut model, Key::Backspace);
-    assert_eq!(model.list.names, ["VI_3"]);
+    assert_eq!(model.list.names(), ["VI_3"]);
     press(&mut model, Key::Enter);
-    assert_eq!((model.prompt.as_ref(), model.list.names.len()), (None, 1));
+    assert_eq!((model.prompt.as_ref(), model.list.names().len()), (None, 1));
     // What is hidden is not reached by moving about, and stays hidden when it changes.
     type_text(&mut model, "jjoq");
     assert_eq!(model.selected.as_deref(), Some("VI_3"));
     press(&mut model, Key::Esc);
-    assert_eq!((model.screen, model.list.names.len()), (Screen::Overview, 1), "the way back keeps the filter");
+    assert_eq!((model.screen, model.list.names().len()), (Screen::Overview, 1), "the way back keeps the filter");
     press(&mut model, Key::Esc);
-    assert_eq!(model.list.names.len(), 4);
+    assert_eq!(model.list.names().len(), 4);
     assert_eq!(model.selected.as_deref(), Some("VI_3"));
 
     type_text(&mut model, "/fault");
     press(&mut model, Key::Esc);
-    assert_eq!(model.list.names.len(), 4, "Esc while typing drops the filter");
+    assert_eq!(model.list.names().len(), 4, "Esc while typing drops the filter");
     type_text(&mut model, "/x");
     press(&mut model, Key::Backspace);
     press(&mut model, Key::Backspace);
@@ -382,7 +372,7 @@ fn what_no_longer_has_the_words_goes_and_the_mark_stays_near() {
     type_text(&mut model, "/backup");
     press(&mut model, Key::Enter);
     transition(&mut model, statuses::record("VI_1", 0, State::Backup, State::Master, Cause::Shutdown));
-    assert_eq!(model.list.names, ["VI_3"]);
+    assert_eq!(model.list.names(), ["VI_3"]);
     assert_eq!(model.selected.as_deref(), Some("VI_3"));
     press(&mut model, Key::Enter);
     transition(&mut model, statuses::record("VI_3", 0, State::Backup, State::Master, Cause::Shutdown));
@@ -398,13 +388,13 @@ fn what_no_longer_has_the_words_goes_and_the_mark_stays_near() {
 fn the_order_changes_and_the_mark_stays() {
     let mut model = four();
     type_text(&mut model, "j>");
-    assert_eq!(model.list.names, ["VI_1", "VI_2", "VI_3", "VI_4"]);
+    assert_eq!(model.list.names(), ["VI_1", "VI_2", "VI_3", "VI_4"]);
     assert!(message(&model).contains("by name"), "{}", message(&model));
     assert_eq!(model.selected.as_deref(), Some("VI_1"));
     type_text(&mut model, ">");
-    assert_eq!(model.list.names, ["VI_1", "VI_3", "VI_4", "VI_2"]);
+    assert_eq!(model.list.names(), ["VI_1", "VI_3", "VI_4", "VI_2"]);
     type_text(&mut model, ">>");
-    assert_eq!(model.list.names, ["VI_4", "VI_1", "VI_2", "VI_3"]);
+    assert_eq!(model.list.names(), ["VI_4", "VI_1", "VI_2", "VI_3"]);
 }
 
 #[test]
@@ -416,7 +406,7 @@ fn the_history_has_a_filter_of_its_own() {
     type_text(&mut model, "t/vi_2");
     press(&mut model, Key::Enter);
     assert_eq!(model.matches(), (1, 2));
-    assert_eq!(model.list.names.len(), 4);
+    assert_eq!(model.list.names().len(), 4);
     press(&mut model, Key::Esc);
     assert_eq!(model.matches(), (2, 2));
     assert_eq!(model.screen, Screen::History);
@@ -450,7 +440,7 @@ fn a_command_does_what_its_key_does() {
     assert!(message(&model).contains("no command \"frob\""), "{}", message(&model));
     type_text(&mut model, ":filter fault");
     press(&mut model, Key::Enter);
-    assert_eq!(model.list.names, ["VI_4"]);
+    assert_eq!(model.list.names(), ["VI_4"]);
     type_text(&mut model, ":q");
     assert_eq!(press(&mut model, Key::Enter), [Command::Quit]);
     type_text(&mut model, &format!(":{}", "x".repeat(500)));

@@ -13,7 +13,7 @@ use crate::view::{Extent, below_head};
 /// The changes, newest first.
 pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) {
     Pen::new(buf, model.look, area, 0).put("Changes of the configuration, newest first (UTC)", Tone::Heading);
-    if model.changes.is_empty() {
+    if model.nodes.current().changes.is_empty() {
         Pen::new(buf, model.look, area, 2).skip(2).put("none yet", Tone::Text);
     }
     draw_lines(&lines(model, area.width), model.scroll, model.look, below_head(area), buf);
@@ -24,8 +24,8 @@ pub(super) fn extent(model: &Model, area: Rect) -> Extent {
 }
 
 fn lines(model: &Model, width: u16) -> Vec<Line> {
-    let now_ms = model.replica.clock.unix_ms(model.server_us());
-    model.changes.iter().flat_map(|record| entry(record, now_ms, width)).collect()
+    let now_ms = model.replica().clock.unix_ms(model.server_us());
+    model.nodes.current().changes.iter().flat_map(|record| entry(record, now_ms, width)).collect()
 }
 
 fn entry(record: &ChangeRecord, now_ms: u64, width: u16) -> Vec<Line> {

@@ -57,7 +57,7 @@ pub(super) fn render(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffe
 /// The fields, a line each with what is wrong below it, and the buttons in as many lines as they need.
 fn controls(dialog: &Dialog, room: usize) -> Vec<Line> {
     let mut lines = Vec::new();
-    let labels = dialog.fields.iter().map(|field| width(field.label)).max().unwrap_or(0);
+    let labels = dialog.fields.iter().map(|field| width(&field.label)).max().unwrap_or(0);
     for (index, field) in dialog.fields.iter().enumerate() {
         let marked = index == dialog.at;
         let changed = if field.text.trim() == field.before.trim() { Tone::Text } else { Tone::Key };

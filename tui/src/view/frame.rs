@@ -55,33 +55,43 @@ pub(super) fn bar(model: &Model, area: Rect, full: bool, buf: &mut Buffer) {
 
 /// Whose console it is and how many instances are in which state, from the most to the least wordy.
 fn titles(model: &Model, full: bool) -> Vec<String> {
-    let label = model.routers.get(model.router).filter(|_| model.routers.len() > 1).map(|router| router.label.as_str());
-    let label = label.filter(|label| !label.is_empty()).map_or_else(String::new, |label| format!("{label}: "));
-    let Some(hello) = &model.replica.hello else { return vec![format!(" {label}locum")] };
-    let Some(service) = &model.replica.service else { return vec![format!(" {label}{}", hello.host)] };
+    if model.nodes.are_several() {
+        let names: Vec<String> = (0..model.nodes.len()).map(|at| model.nodes.name(at)).collect();
+        let (long, short) = (counts(model, true), counts(model, false));
+        let count = names.len();
+        let some = format!(" {count} routers | {short}");
+        if !full {
+            return vec![some];
+        }
+        let names = names.join(", ");
+        return vec![format!(" {names} | {long}"), format!(" {count} routers | {long}"), some];
+    }
+    let node = model.nodes.current();
+    let Some(hello) = &node.replica.hello else { return vec![format!(" locum")] };
+    let Some(service) = &node.replica.service else { return vec![format!(" {}", hello.host)] };
     let since_answer_us = model.server_us().saturating_sub(service.now_us);
     let up = span(service.uptime_us.saturating_add(since_answer_us));
-    let short = format!(" {label}{} | {}", hello.host, counts(model, false));
+    let short = format!(" {} | {}", hello.host, counts(model, false));
     if !full {
         return vec![short];
     }
     let counts = counts(model, true);
     vec![
-        format!(" {label}locum {} on {}, up {up} | {counts}", hello.version, hello.host),
-        format!(" {label}locum {} on {} | {counts}", hello.version, hello.host),
-        format!(" {label}{} | {counts}", hello.host),
+        format!(" locum {} on {}, up {up} | {counts}", hello.version, hello.host),
+        format!(" locum {} on {} | {counts}", hello.version, hello.host),
+        format!(" {} | {counts}", hello.host),
         short,
     ]
 }
 
 /// How many instances are in which state; those in FAULT first, and never left out.
 fn counts(model: &Model, full: bool) -> String {
-    let of = |state: State| model.replica.instances.values().filter(|instance| instance.status.state == state).count();
-    let second = model.replica.instances.values().filter(|instance| instance.status.second_master.is_some()).count();
+    let statuses = || model.instances().map(|(_, instance)| &instance.status);
+    let second = statuses().filter(|status| status.second_master.is_some()).count();
     let mut parts = Vec::new();
     for state in [State::Fault, State::Init, State::Master, State::Backup] {
-        let count = of(state);
-        let always = matches!(state, State::Master | State::Backup) && full && !model.replica.instances.is_empty();
+        let count = statuses().filter(|status| status.state == state).count();
+        let always = matches!(state, State::Master | State::Backup) && full && statuses().next().is_some();
         if count > 0 || always {
             parts.push(if full { format!("{count} {state}") } else { format!("{count}{:.1}", state.to_string()) });
         }
@@ -93,13 +103,24 @@ fn counts(model: &Model, full: bool) -> String {
 }
 
 fn connection(model: &Model, full: bool) -> (String, bool) {
-    match &model.connection {
+    let node = model.nodes.current();
+    if node.play.is_some() {
+        return (if full { "recording " } else { "rec " }.into(), false);
+    }
+    let lost = model.nodes.iter().filter(|node| matches!(node.connection, Connection::Lost { .. })).count();
+    if lost > 0 && model.nodes.are_several() {
+        let all = model.nodes.len();
+        let text =
+            if full { format!(" {lost} of {all} disconnected – retrying ") } else { format!(" {lost}/{all} lost ") };
+        return (text, true);
+    }
+    match &node.connection {
         Connection::Connecting => ("connecting".into(), false),
         Connection::Syncing => ("reading".into(), false),
         Connection::Lost { .. } if full => (" disconnected – retrying ".into(), true),
         Connection::Lost { .. } => (" disconnected ".into(), true),
         Connection::Attached => {
-            let role = match model.replica.role() {
+            let role = match node.replica.role() {
                 Some(Role::Admin) if model.readonly => "read-only",
                 Some(Role::Admin) if model.locked => "locked",
                 Some(Role::Admin) => "admin",
@@ -120,12 +141,13 @@ fn footer(model: &Model, area: Rect, buf: &mut Buffer) {
         pen.put(&message.text, if message.alert { Tone::Warning } else { Tone::Text });
         return;
     }
-    if let Connection::Lost { reason, since_us, .. } = &model.connection
-        && model.replica.hello.is_some()
+    if let Connection::Lost { reason, since_us, .. } = &model.connection()
+        && model.replica().hello.is_some()
     {
         // That the screen shows old data, and why, matters more than the keys.
         let age = span(model.now_us.saturating_sub(*since_us));
-        pen.put(&format!("as of {age} ago: {reason}"), Tone::Warning);
+        let of = if model.nodes.are_several() { model.nodes.name(model.nodes.at) + " " } else { String::new() };
+        pen.put(&format!("{of}as of {age} ago: {reason}"), Tone::Warning);
         return;
     }
     if let Some(filter) = model.filter().filter(|filter| !filter.is_empty() && !model.help && model.dialog.is_none()) {
@@ -159,7 +181,10 @@ pub(super) fn prompt(model: &Model, prompt: &Prompt, pen: &mut Pen<'_>) {
         }
         Typing::Filter => {
             let (shown, all) = model.matches();
-            ('/', format!("{shown} of {all}"), if shown == 0 { Tone::Alert } else { Tone::Text })
+            match model.filter().and_then(Filter::odd) {
+                Some(word) => ('/', format!("{word}: 10m, 16:30, 16:30:05"), Tone::Alert),
+                None => ('/', format!("{shown} of {all}"), if shown == 0 { Tone::Alert } else { Tone::Text }),
+            }
         }
         Typing::Command => (':', command::completions(model, &prompt.text).1.join(" "), Tone::Subdued),
     };
@@ -172,15 +197,17 @@ pub(super) fn prompt(model: &Model, prompt: &Prompt, pen: &mut Pen<'_>) {
 /// The keys to name in the footer, the most useful first; help and quit are never crowded out by the program around.
 fn keys(model: &Model) -> Vec<(String, String)> {
     let context = model.context();
-    let shown: Vec<&action::Binding> =
+    let shown: Vec<&'static action::Binding> =
         action::in_context(context).filter(|binding| binding.footer && is_useful(model, binding.action)).collect();
-    let named = |binding: &&action::Binding| Some((binding.keys.first().map(Key::to_string)?, binding.name.to_owned()));
+    let named = |binding: &&'static action::Binding| {
+        Some((model.keymap.keys(binding).first().map(Key::to_string)?, binding.name.to_owned()))
+    };
     let mut keys: Vec<(String, String)> = shown.iter().filter_map(named).collect();
     if model.dialog.is_none() && !model.help {
         let extra = model.extra_actions.iter().map(|extra| (extra.key.to_string(), extra.name.clone()));
         // What the program around is for matters more than the comforts of a list.
         let comfort =
-            |binding: &&action::Binding| matches!(binding.action, Action::Filter | Action::Sort | Action::Help);
+            |binding: &&'static action::Binding| matches!(binding.action, Action::Filter | Action::Sort | Action::Help);
         let at = shown.iter().position(comfort).unwrap_or(keys.len());
         keys.splice(at..at, extra);
     }
@@ -191,12 +218,16 @@ fn keys(model: &Model) -> Vec<(String, String)> {
 fn is_useful(model: &Model, action: Action) -> bool {
     let selected = model.selected();
     if action == Action::NextRouter {
-        model.routers.len() > 1
+        model.nodes.are_several()
+    } else if matches!(action, Action::Play(_)) {
+        model.nodes.current().play.is_some()
+    } else if action == Action::Explain {
+        model.replica().history.len() + model.replica().happened.len() > 0
     } else if action == Action::Back {
         // What Esc ends first is the filter, and that stands there already.
         model.help || model.filter().is_none_or(Filter::is_empty)
     } else if action == Action::NextInstance {
-        model.list.names.len() > 1
+        model.list.spots.len() > 1
     } else if action == Action::Resume {
         let waits = selected.map(|instance| &instance.status).is_some_and(|status| {
             let timers = &status.timers;
@@ -204,7 +235,7 @@ fn is_useful(model: &Model, action: Action) -> bool {
         });
         waits && model.forbidden().is_none()
     } else if matches!(action, Action::Keep | Action::TakeBack) {
-        let service = model.replica.service.as_ref().filter(|_| model.forbidden().is_none());
+        let service = model.replica().service.as_ref().filter(|_| model.forbidden().is_none());
         service.is_some_and(|service| {
             service.on_trial.is_some() || action == Action::TakeBack && service.unsaved_changes > 0
         })

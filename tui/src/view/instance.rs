@@ -6,8 +6,8 @@ use locum_control::{Duration, InstanceStatus, Mode, State, headline, outlook};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::{Instance, Model};
-use crate::text::{date_time, span};
+use crate::model::{Instance, Lane, Model};
+use crate::text::{date_time, span, time_of_day};
 use crate::theme::Tone;
 use crate::view::overview::{priority, state_tone};
 use crate::view::pen::{Line, Pen, draw_lines, line, wrap};
@@ -15,6 +15,8 @@ use crate::view::{Extent, Room, timeline};
 
 /// Transitions shown below; the history screen has them all.
 const TRANSITIONS_SHOWN: usize = 5;
+/// Routers of which it is said what they did before something happened.
+const BEFORE_MAX: usize = 6;
 /// The labels at the left.
 const LABEL_CELLS: usize = 10;
 
@@ -23,9 +25,14 @@ pub(crate) fn zoom(model: &Model) -> usize {
     model.selected().map_or(0, |instance| timeline::zoom(model, &instance.status))
 }
 
+/// So much time behind a moment makes it stand near the right end of the timeline.
+pub(crate) fn after_us(model: &Model) -> u64 {
+    model.selected().map_or(0, |instance| u64::from(instance.status.advert_interval_cs).saturating_mul(2 * 10_000))
+}
+
 /// How far a key moves the timeline.
 pub(crate) fn pan_columns(model: &Model) -> u64 {
-    let columns = model.selected().map_or(0, |instance| timeline::columns(instance, model.size.width));
+    let columns = model.selected().map_or(0, |instance| timeline::columns(model, instance, model.size.width));
     u64::try_from(columns / 4).unwrap_or(1).max(1)
 }
 
@@ -61,7 +68,7 @@ impl Parts {
         let full = Room::of(Rect::new(0, 0, model.size.width, model.size.height)) == Room::Full;
         let head_rows = if full { 3 } else { 2 }.min(area.height);
         let left = area.height - head_rows;
-        let timeline_rows = timeline::height(instance, if full { left / 2 } else { left.saturating_sub(1) });
+        let timeline_rows = timeline::height(model, instance, if full { left / 2 } else { left.saturating_sub(1) });
         let head = Rect { height: head_rows, ..area };
         let timeline = Rect { y: head.bottom(), height: timeline_rows, ..area };
         let details = Rect { y: timeline.bottom(), height: left - timeline_rows, ..area };
@@ -152,6 +159,7 @@ fn details(model: &Model, instance: &Instance, width: u16) -> Vec<Line> {
     let ago = |at_us: u64| span(now_us.saturating_sub(at_us));
     let room = usize::from(width).saturating_sub(LABEL_CELLS);
     let mut lines: Vec<Line> = Vec::new();
+    explained(model, instance, room, &mut lines);
     for block in &status.blocks {
         lines.push(vec![
             (format!("{:<LABEL_CELLS$}", "blocked"), Tone::Subdued),
@@ -185,6 +193,42 @@ fn details(model: &Model, instance: &Instance, width: u16) -> Vec<Line> {
     lines
 }
 
+/// What of the history is looked at, and what was heard before it.
+fn explained(model: &Model, instance: &Instance, room: usize, lines: &mut Vec<Line>) {
+    let Some(moment) = &model.timeline.explained else { return };
+    let unix_ms = model.replica().clock.unix_ms(moment.at_us);
+    let text = if moment.is_of_this_boot {
+        format!("{}: {}", time_of_day(unix_ms), moment.text)
+    } else {
+        format!("{}; that was before this boot: nothing else is known of it", moment.text)
+    };
+    labelled("then", wrap(&text, room), Tone::Key, lines);
+    if !moment.is_of_this_boot {
+        return;
+    }
+    let before =
+        |lane: &Lane| Some((lane.last_before(moment.at_us)?, if lane.ours { None } else { Some(lane.source) }));
+    let mut heard: Vec<_> = instance.lanes.iter().filter_map(before).collect();
+    heard.sort_by_key(|(mark, _)| std::cmp::Reverse(mark.at_us));
+    if heard.is_empty() {
+        labelled("before it", vec!["no adverts of that time are kept".to_owned()], Tone::Subdued, lines);
+    }
+    for (index, (mark, source)) in heard.into_iter().take(BEFORE_MAX).enumerate() {
+        let ago = Duration::from_us(moment.at_us.saturating_sub(mark.at_us));
+        let (who, did) = match source {
+            Some(source) => (source.to_string(), "last heard"),
+            None => ("this router".to_owned(), "last sent"),
+        };
+        let what = match (mark.reject, mark.priority) {
+            (Some(reason), _) => format!("rejected: {reason}"),
+            (None, 0) => "priority 0: it left".to_owned(),
+            (None, priority) => format!("priority {priority}"),
+        };
+        let text = format!("{who} {did} {ago} before, {what}");
+        labelled(if index == 0 { "before it" } else { "" }, wrap(&text, room), Tone::Text, lines);
+    }
+}
+
 /// Lines of which the first has a label.
 fn labelled(label: &str, texts: Vec<String>, tone: Tone, lines: &mut Vec<Line>) {
     for (index, text) in texts.into_iter().enumerate() {
@@ -214,8 +258,8 @@ fn addresses(status: &InstanceStatus, lines: &mut Vec<Line>) {
 }
 
 fn transitions(model: &Model, status: &InstanceStatus, room: usize, lines: &mut Vec<Line>) {
-    let now_ms = model.replica.clock.unix_ms(model.server_us());
-    let records = model.replica.history.iter().rev().filter(|record| record.instance == status.name);
+    let now_ms = model.replica().clock.unix_ms(model.server_us());
+    let records = model.replica().history.iter().rev().filter(|record| record.instance == status.name);
     for (index, record) in records.take(TRANSITIONS_SHOWN).enumerate() {
         let when = format!("{} ", date_time(record.at_unix_ms, now_ms));
         let state = format!("{:<6} ", record.to.to_string());

@@ -1,56 +1,17 @@
-//! The history and the help.
+//! The help.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::action::{self, Context};
 use crate::key::Key;
-use crate::model::{Entry, Model};
-use crate::text::date_time;
+use crate::model::Model;
 use crate::theme::Tone;
-use crate::view::overview::state_tone;
-use crate::view::pen::{Line, Pen, draw_lines, line, wrap};
-use crate::view::{Extent, below_head};
+use crate::view::Extent;
+use crate::view::pen::{Line, draw_lines, line, wrap};
 
 /// The keys at the left of the help.
 const KEY_CELLS: usize = 16;
-
-/// The changes of state of all instances, newest first.
-pub(super) fn history(model: &Model, area: Rect, buf: &mut Buffer) {
-    Pen::new(buf, model.look, area, 0).put("Changes of state and orders, newest first (UTC)", Tone::Heading);
-    let entries = model.history();
-    if model.replica.history.is_empty() && model.replica.operator.is_empty() {
-        Pen::new(buf, model.look, area, 2).skip(2).put("none yet", Tone::Text);
-    } else if entries.is_empty() {
-        Pen::new(buf, model.look, area, 2).skip(2).put("none with these words; Esc shows all", Tone::Text);
-    }
-    draw_lines(&history_lines(model, &entries), model.scroll, model.look, below_head(area), buf);
-}
-
-pub(super) fn history_extent(model: &Model, area: Rect) -> Extent {
-    Extent { lines: model.history().len(), page: below_head(area).height.into() }
-}
-
-fn history_lines(model: &Model, entries: &[Entry<'_>]) -> Vec<Line> {
-    let now_ms = model.replica.clock.unix_ms(model.server_us());
-    let name_cells =
-        model.replica.history.iter().map(|record| record.instance.chars().count()).max().unwrap_or(0).min(20);
-    let entry_line = |entry: &Entry<'_>| {
-        let when = (format!("{} ", date_time(entry.at_unix_ms(), now_ms)), Tone::Subdued);
-        match entry {
-            Entry::Transition(record) => vec![
-                when,
-                (format!("{:<name_cells$.name_cells$} ", record.instance), Tone::Text),
-                (format!("{:<6} ", record.to.to_string()), state_tone(record.to)),
-                (record.text.clone(), Tone::Text),
-            ],
-            Entry::Operator(record) => {
-                vec![when, (format!("{}: ", record.who), Tone::Key), (record.text.clone(), Tone::Text)]
-            }
-        }
-    };
-    entries.iter().map(entry_line).collect()
-}
 
 /// The keys, those of the screen below the help first.
 pub(super) fn help(model: &Model, area: Rect, buf: &mut Buffer) {
@@ -64,7 +25,7 @@ pub(super) fn help_extent(model: &Model, area: Rect) -> Extent {
 fn help_lines(model: &Model, width: u16) -> Vec<Line> {
     let here = model.screen.context();
     let mut lines = vec![line(format!("Keys: {}", here.name()), Tone::Heading)];
-    lines.extend(action::in_context(here).flat_map(|binding| binding_lines(binding, width)));
+    lines.extend(action::in_context(here).flat_map(|binding| binding_lines(model, binding, width)));
     if !model.extra_actions.is_empty() {
         lines.push(Line::new());
         lines.push(line("Keys of this program", Tone::Heading));
@@ -82,12 +43,12 @@ fn help_lines(model: &Model, width: u16) -> Vec<Line> {
         }
     }
     for context in Context::ALL.into_iter().filter(|context| *context != here) {
-        let shared = |binding: &&action::Binding| !binding.contexts.contains(&here);
+        let shared = |binding: &&'static action::Binding| !binding.contexts.contains(&here);
         let mut bindings = action::in_context(context).filter(shared).peekable();
         if bindings.peek().is_some() {
             lines.push(Line::new());
             lines.push(line(format!("Keys: {}", context.name()), Tone::Heading));
-            lines.extend(bindings.flat_map(|binding| binding_lines(binding, width)));
+            lines.extend(bindings.flat_map(|binding| binding_lines(model, binding, width)));
         }
     }
     lines
@@ -121,14 +82,18 @@ fn legend(context: Context, unicode: bool) -> Vec<(&'static str, &'static str)> 
             ("not accepted", "all that it sent was discarded; the reason and what to do stand below it"),
             ("not ours", "another group, whose VRID no instance on this interface has"),
         ],
-        Context::History | Context::Changes | Context::Help | Context::Prompt | Context::Form | Context::Dialog => {
-            Vec::new()
-        }
+        Context::History
+        | Context::Changes
+        | Context::Service
+        | Context::Help
+        | Context::Prompt
+        | Context::Form
+        | Context::Dialog => Vec::new(),
     }
 }
 
-fn binding_lines(binding: &action::Binding, width: u16) -> Vec<Line> {
-    let keys: Vec<String> = binding.keys.iter().map(Key::to_string).collect();
+fn binding_lines(model: &Model, binding: &'static action::Binding, width: u16) -> Vec<Line> {
+    let keys: Vec<String> = model.keymap.keys(binding).iter().map(Key::to_string).collect();
     explained(&keys.join(" "), &format!("{}: {}", binding.name, binding.help), width)
 }
 

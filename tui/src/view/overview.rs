@@ -1,11 +1,13 @@
 //! A line for each instance, the worst first.
 
-use locum_control::{InstanceStatus, State, headline, priority_sum};
+use locum_control::{InstanceStatus, SenderStatus, State, headline, priority_sum};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::{Connection, Instance, Model, Sort};
-use crate::text::{count, fit_end, span, width};
+use crate::columns::Column;
+use crate::model::{Connection, Instance, Model, Sort, Spot};
+use crate::options::Endpoint;
+use crate::text::{clean, count, fit_end, span, width};
 use crate::theme::Tone;
 use crate::view::pen::{Pen, wrap};
 use crate::view::{Extent, Room};
@@ -13,16 +15,18 @@ use crate::view::{Extent, Room};
 /// Below the list: a rule, who is master, the addresses, the last change.
 const DETAIL_ROWS: u16 = 4;
 const COMPACT_DETAIL_ROWS: u16 = 1;
+/// The bar of the adverts that came in time.
+const HEALTH_CELLS: usize = 5;
 
 pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) {
-    if model.replica.instances.is_empty() {
+    if model.instances().next().is_none() {
         let lines = nothing(model).into_iter().flat_map(|text| wrap(&text, usize::from(area.width.saturating_sub(4))));
         for (row, text) in (1..area.height).zip(lines) {
             Pen::new(buf, model.look, area, row).skip(2).put(&text, Tone::Text);
         }
         return;
     }
-    if model.list.names.is_empty() {
+    if model.list.spots.is_empty() {
         let text = "no instance has these words; Esc shows all";
         Pen::new(buf, model.look, area, 1).skip(2).put(text, Tone::Text);
         return;
@@ -35,10 +39,9 @@ pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) {
     let page = usize::from(list.height).max(1);
     let selected = model.selected_index();
     let first = selected / page * page;
-    let names = model.list.names.iter().enumerate().skip(first);
-    for (row, (index, name)) in (0..list.height).zip(names) {
-        let Some(instance) = model.replica.instances.get(name) else { continue };
-        widths.row(model, instance, index == selected, &mut Pen::new(buf, model.look, list, row));
+    let spots = model.list.spots.iter().enumerate().skip(first);
+    for (row, (index, spot)) in (0..list.height).zip(spots) {
+        widths.row(model, spot, index == selected, &mut Pen::new(buf, model.look, list, row));
     }
     let detail = Rect { y: list.bottom(), height: area.bottom().saturating_sub(list.bottom()), ..area };
     if full {
@@ -50,7 +53,7 @@ pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) {
 }
 
 pub(super) fn extent(model: &Model, area: Rect) -> Extent {
-    Extent { lines: model.list.names.len(), page: list_area(model, area).height.into() }
+    Extent { lines: model.list.spots.len(), page: list_area(model, area).height.into() }
 }
 
 pub(super) fn is_full(model: &Model) -> bool {
@@ -64,114 +67,86 @@ fn list_area(model: &Model, area: Rect) -> Rect {
     list.intersection(area)
 }
 
-/// How wide each column is; 0 leaves it out.
+/// The columns that there is room for, and how wide each is.
 pub(super) struct Widths {
-    name: usize,
-    vrid: usize,
-    interface: usize,
-    state: usize,
-    since: usize,
-    priority: usize,
-    master: usize,
-    health: usize,
-    group: usize,
-    vips: usize,
-    cause: usize,
+    columns: Vec<(Column, usize)>,
 }
+
+/// What is left out where there is little room.
+const LATER: [Column; 5] = [Column::Group, Column::Vips, Column::Cause, Column::Health, Column::Family];
+const COMPACT: [Column; 5] = [Column::Node, Column::Name, Column::State, Column::Since, Column::Master];
 
 impl Widths {
     pub(super) fn choose(model: &Model, room: usize, full: bool) -> Self {
-        let statuses = || model.replica.instances.values().map(|instance| &instance.status);
-        let widest = |text: fn(&InstanceStatus) -> String, least: usize, most: usize| {
-            statuses().map(|status| width(&text(status))).max().unwrap_or(0).clamp(least, most)
+        let are_several = model.nodes.are_several() && model.list.only().is_none();
+        let mut columns: Vec<(Column, usize)> = match model.columns.chosen() {
+            Some(chosen) => chosen.iter().map(|column| (*column, widest(model, *column, full))).collect(),
+            None => {
+                let shown = |column: &Column| {
+                    !LATER.contains(column)
+                        && (full || COMPACT.contains(column))
+                        && (are_several || *column != Column::Node)
+                };
+                Column::ALL.into_iter().filter(shown).map(|column| (column, widest(model, column, full))).collect()
+            }
         };
-        let mut widths = Self {
-            name: widest(|status| status.name.clone(), 4, 20),
-            vrid: 4,
-            interface: widest(|status| status.interface.clone(), 5, 15),
-            state: 6,
-            since: 6,
-            priority: widest(priority, 4, 8),
-            master: widest(master, 6, 24),
-            health: widest(health, 12, 17),
-            group: 0,
-            vips: 0,
-            cause: 0,
-        };
-        if !full {
-            widths = Self { vrid: 0, interface: 0, priority: 0, health: 0, name: widths.name.min(12), ..widths };
-        }
         // What is cut first still tells things apart.
-        let least = |width: &mut usize, least: usize, over: usize| *width -= over.min(width.saturating_sub(least));
-        for step in 0..4 {
-            let over = widths.total().saturating_sub(room);
-            match step {
-                0 => least(&mut widths.interface, 6, over),
-                1 => least(&mut widths.name, 10, over),
-                2 => least(&mut widths.master, 10, over),
-                _ => least(&mut widths.health, 9, over),
+        let cuts = [
+            (Column::Interface, 6),
+            (Column::Name, 10),
+            (Column::Node, 6),
+            (Column::Master, 10),
+            (Column::Adverts, 9),
+            (Column::Cause, 8),
+            (Column::Vips, 8),
+            (Column::Name, 4),
+        ];
+        for (column, least) in cuts {
+            let over = total(&columns).saturating_sub(room);
+            if let Some((_, width)) = columns.iter_mut().find(|(other, _)| *other == column) {
+                *width -= over.min(width.saturating_sub(least));
             }
         }
-        if full {
-            let group = widest(|status| status.group.clone().unwrap_or_default(), 0, 12);
-            if group > 0 && widths.total() + 1 + group.max(5) <= room {
-                widths.group = group.max(5);
-            }
-            let vips = widest(vips, 4, 36);
-            if widths.total() + 1 + vips <= room {
-                widths.vips = vips;
-            }
-            let rest = room.saturating_sub(widths.total() + 1);
-            if widths.vips > 0 && rest >= 16 {
-                widths.cause = rest;
-            }
+        while total(&columns) > room && columns.len() > 1 {
+            columns.pop();
         }
-        widths
+        if model.columns.chosen().is_none() && full {
+            columns = Self::with_more(model, columns, room);
+        }
+        Self { columns }
     }
 
-    fn total(&self) -> usize {
-        let all = [
-            self.name,
-            self.vrid,
-            self.interface,
-            self.state,
-            self.since,
-            self.priority,
-            self.master,
-            self.health,
-            self.group,
-            self.vips,
-            self.cause,
-        ];
-        let shown = all.iter().filter(|width| **width > 0);
-        2 + shown.map(|width| width + 1).sum::<usize>() - 1
+    /// Adds what there is room for.
+    fn with_more(model: &Model, mut columns: Vec<(Column, usize)>, room: usize) -> Vec<(Column, usize)> {
+        let has_groups = model.instances().any(|(_, instance)| instance.status.group.is_some());
+        let left = |columns: &[(Column, usize)]| room.saturating_sub(total(columns) + 1);
+        if has_groups && widest(model, Column::Group, true) <= left(&columns) {
+            columns.push((Column::Group, widest(model, Column::Group, true)));
+        }
+        if widest(model, Column::Vips, true) <= left(&columns) {
+            columns.push((Column::Vips, widest(model, Column::Vips, true)));
+            // The last one takes what is left; a bar beside the numbers only where that is plenty.
+            if left(&columns) >= 40 {
+                let at = columns.iter().position(|(column, _)| *column == Column::Adverts);
+                columns.insert(at.map_or(0, |at| at + 1), (Column::Health, HEALTH_CELLS));
+            }
+            if left(&columns) >= 16 {
+                columns.push((Column::Cause, left(&columns)));
+            }
+        }
+        columns
     }
 
     pub(super) fn head(&self, pen: &mut Pen<'_>) {
         pen.skip(2);
-        let columns = [
-            ("NAME", self.name),
-            ("VRID", self.vrid),
-            ("IFACE", self.interface),
-            ("STATE", self.state),
-            ("SINCE", self.since),
-            ("PRIO", self.priority),
-            ("MASTER", self.master),
-            ("RX/LATE/MISS", self.health),
-            ("GROUP", self.group),
-            ("ADDRESSES", self.vips),
-            ("LAST CHANGE", self.cause),
-        ];
-        for (title, width) in columns {
-            if width > 0 {
-                pen.column(title, width, Tone::Heading);
-            }
+        for (column, width) in &self.columns {
+            pen.column(column.title(), *width, Tone::Heading);
         }
     }
 
-    pub(super) fn row(&self, model: &Model, instance: &Instance, selected: bool, pen: &mut Pen<'_>) {
+    pub(super) fn row(&self, model: &Model, spot: &Spot, selected: bool, pen: &mut Pen<'_>) {
+        let Some(instance) = model.instance(spot) else { return };
         let status = &instance.status;
-        let plain = if selected { Tone::Selected } else { Tone::Text };
         if selected {
             pen.put("►", Tone::Key);
         } else {
@@ -182,34 +157,99 @@ impl Widths {
         } else {
             pen.skip(1);
         }
-        let since = span(model.server_us().saturating_sub(status.since_us));
-        let cause = status.last_transition.as_ref().map_or("", |last| last.text.as_str());
-        let troubled = status.senders.iter().any(|sender| sender.late > 0 || sender.missed > 0);
-        pen.column(&status.name, self.name, plain);
-        if self.vrid > 0 {
-            pen.number(&status.vrid.to_string(), self.vrid, Tone::Text);
-            pen.column(&status.interface, self.interface, Tone::Text);
-        }
-        pen.column(&status.state.to_string(), self.state, state_tone(status.state));
-        pen.column(&since, self.since, Tone::Text);
-        if self.priority > 0 {
-            pen.column(&priority(status), self.priority, Tone::Text);
-        }
-        let master_tone = if status.second_master.is_some() { Tone::Alert } else { Tone::Text };
-        pen.column(&fit_end(&master(status), self.master), self.master, master_tone);
-        if self.health > 0 {
-            pen.column(&health(status), self.health, if troubled { Tone::Warning } else { Tone::Text });
-        }
-        if self.group > 0 {
-            pen.column(status.group.as_deref().unwrap_or("-"), self.group, Tone::Text);
-        }
-        if self.vips > 0 {
-            pen.column(&vips(status), self.vips, Tone::Text);
-        }
-        if self.cause > 0 {
-            pen.column(cause, self.cause, Tone::Subdued);
+        for (column, width) in &self.columns {
+            let text = cell(model, spot.node, instance, *column);
+            let tone = match column {
+                Column::Name if selected => Tone::Selected,
+                Column::State => state_tone(status.state),
+                Column::Master if status.second_master.is_some() => Tone::Alert,
+                Column::Adverts | Column::Health if is_troubled(status) => Tone::Warning,
+                Column::Health => Tone::Mark,
+                Column::Node if !is_attached(model, spot.node) => Tone::Warning,
+                Column::Cause => Tone::Subdued,
+                Column::Node
+                | Column::Name
+                | Column::Vrid
+                | Column::Family
+                | Column::Interface
+                | Column::Since
+                | Column::Priority
+                | Column::Master
+                | Column::Adverts
+                | Column::Group
+                | Column::Vips => Tone::Text,
+            };
+            if *column == Column::Vrid {
+                pen.number(&text, *width, tone);
+            } else if *column == Column::Master {
+                // Addresses differ at their end.
+                pen.column(&fit_end(&text, *width), *width, tone);
+            } else {
+                pen.column(&text, *width, tone);
+            }
         }
     }
+}
+
+/// The cells that a row takes, with its marks and the blanks between.
+fn total(columns: &[(Column, usize)]) -> usize {
+    2 + columns.iter().map(|(_, width)| width + 1).sum::<usize>().saturating_sub(1)
+}
+
+/// How wide a column would like to be.
+fn widest(model: &Model, column: Column, full: bool) -> usize {
+    let (least, most) = match column {
+        Column::Node => (if full { 6 } else { 2 }, 12),
+        Column::Name => (4, if full { 20 } else { 12 }),
+        Column::Vrid => (4, 4),
+        Column::Family => (4, 4),
+        Column::Interface => (5, 15),
+        Column::State | Column::Since => (6, 6),
+        Column::Priority => (4, 8),
+        Column::Master => (6, 24),
+        Column::Adverts => (12, 17),
+        Column::Health => (HEALTH_CELLS, HEALTH_CELLS),
+        Column::Group => (5, 12),
+        Column::Vips => (4, 36),
+        Column::Cause => (11, 60),
+    };
+    if least == most {
+        return least;
+    }
+    let cells = model.instances().map(|(node, instance)| width(&cell(model, node, instance, column)));
+    cells.max().unwrap_or(0).clamp(least, most)
+}
+
+/// What stands in a column of an instance's line.
+fn cell(model: &Model, node: usize, instance: &Instance, column: Column) -> String {
+    let status = &instance.status;
+    match column {
+        Column::Node => model.nodes.name(node),
+        Column::Name => status.name.clone(),
+        Column::Vrid => status.vrid.to_string(),
+        Column::Family => status.family.to_string(),
+        Column::Interface => status.interface.clone(),
+        Column::State => status.state.to_string(),
+        Column::Since => {
+            let now_us = model.nodes.get(node).map_or(0, |node| node.server_us(model.now_us));
+            span(now_us.saturating_sub(status.since_us))
+        }
+        Column::Priority => priority(status),
+        Column::Master => master(status),
+        Column::Adverts => health(status),
+        Column::Health => health_bar(status),
+        Column::Group => status.group.clone().unwrap_or_else(|| "-".into()),
+        Column::Vips => vips(status),
+        Column::Cause => status.last_transition.as_ref().map_or_else(String::new, |last| last.text.clone()),
+    }
+}
+
+fn is_attached(model: &Model, node: usize) -> bool {
+    model.nodes.get(node).is_some_and(|node| matches!(node.connection, Connection::Attached))
+}
+
+fn is_troubled(status: &InstanceStatus) -> bool {
+    status.senders.iter().any(|sender| sender.late > 0 || sender.missed > 0)
 }
 
 /// The tone of a state.
@@ -244,11 +284,22 @@ fn master(status: &InstanceStatus) -> String {
     }
 }
 
+/// The share of the adverts that came, and came in time, as a bar. One that is lost is never rounded away.
+fn health_bar(status: &InstanceStatus) -> String {
+    let sum = |number: fn(&SenderStatus) -> u32| status.senders.iter().map(number).map(u64::from).sum::<u64>();
+    let (received, late, missed) = (sum(|it| it.received), sum(|it| it.late), sum(|it| it.missed));
+    let all = received.saturating_add(missed);
+    if all == 0 {
+        return String::new();
+    }
+    let good = received.saturating_sub(late);
+    let cells = usize::try_from(good * HEALTH_CELLS as u64 / all).unwrap_or(HEALTH_CELLS);
+    format!("{}{}", "█".repeat(cells), "░".repeat(HEALTH_CELLS.saturating_sub(cells)))
+}
+
 /// Adverts received, late and missed, of all senders together.
 fn health(status: &InstanceStatus) -> String {
-    let sum = |number: fn(&locum_control::SenderStatus) -> u32| {
-        count(status.senders.iter().map(number).fold(0, u32::saturating_add))
-    };
+    let sum = |number: fn(&SenderStatus) -> u32| count(status.senders.iter().map(number).fold(0, u32::saturating_add));
     format!("{}/{}/{}", sum(|sender| sender.received), sum(|sender| sender.late), sum(|sender| sender.missed))
 }
 
@@ -273,7 +324,9 @@ fn detail_full(model: &Model, area: Rect, buf: &mut Buffer) {
     }
     let Some(instance) = model.selected() else { return };
     let status = &instance.status;
-    Pen::new(buf, model.look, area, 0).skip(2).put(&format!(" {} ", status.name), Tone::Key);
+    let of =
+        if model.nodes.are_several() { format!(" on {}", model.nodes.name(model.nodes.at)) } else { String::new() };
+    Pen::new(buf, model.look, area, 0).skip(2).put(&format!(" {}{of} ", status.name), Tone::Key);
     let alarming = status.state == State::Fault || status.second_master.is_some();
     Pen::new(buf, model.look, area, 1)
         .put(&format!("{} ", status.state), state_tone(status.state))
@@ -289,7 +342,7 @@ fn detail_full(model: &Model, area: Rect, buf: &mut Buffer) {
     let addresses: Vec<String> = status.vips.iter().map(|vip| vip.address.clone()).collect();
     pen.put(&if addresses.is_empty() { "none".to_owned() } else { addresses.join(" ") }, Tone::Text);
     if let Some(last) = &status.last_transition {
-        let now_ms = model.replica.clock.unix_ms(model.server_us());
+        let now_ms = model.replica().clock.unix_ms(model.server_us());
         let ago = span(now_ms.saturating_sub(last.at_unix_ms).saturating_mul(1_000));
         Pen::new(buf, model.look, area, 3)
             .put("last change ", Tone::Subdued)
@@ -299,12 +352,13 @@ fn detail_full(model: &Model, area: Rect, buf: &mut Buffer) {
 
 /// What to say where there is no instance to show.
 pub(super) fn nothing(model: &Model) -> Vec<String> {
-    let socket = model.routers.get(model.router).map(|router| router.socket.display().to_string()).unwrap_or_default();
-    match &model.connection {
-        Connection::Connecting => vec![format!("attaching to {socket} ...")],
+    let node = model.nodes.current();
+    let endpoint = clean(&node.router.endpoint.to_string(), 200);
+    match &node.connection {
+        Connection::Connecting => vec![format!("attaching to {endpoint} ...")],
         Connection::Syncing => vec!["reading what the service knows ...".to_owned()],
         Connection::Attached => {
-            let file = model.replica.service.as_ref().map_or("", |service| service.configuration.as_str());
+            let file = node.replica.service.as_ref().map_or("", |service| service.configuration.as_str());
             vec![
                 "There is no instance.".to_owned(),
                 format!("The service runs, but {file} configures no vrrp_instance."),
@@ -312,19 +366,24 @@ pub(super) fn nothing(model: &Model) -> Vec<String> {
         }
         Connection::Lost { reason, retry_at_us, .. } => {
             let left_s = retry_at_us.saturating_sub(model.now_us).div_ceil(1_000_000);
-            vec![
-                reason.clone(),
-                format!("Next attempt in {left_s} s. Is the service running (locum run), and is this its socket?"),
-            ]
+            let advice = match &node.router.endpoint {
+                Endpoint::Socket(_) => {
+                    format!("Next attempt in {left_s} s. Is the service running (locum run), and is this its socket?")
+                }
+                Endpoint::Command(_) => format!("Next attempt in {left_s} s."),
+                Endpoint::Recording(_) => return vec![reason.clone()],
+            };
+            vec![reason.clone(), advice]
         }
     }
 }
 
 /// For a window of a few cells: state and name of as many instances as there are rows, the worst first.
 pub(super) fn tiny(model: &Model, area: Rect, buf: &mut Buffer) {
-    if !matches!(model.connection, Connection::Attached) || model.list.names.is_empty() {
-        let text = match model.connection {
-            Connection::Attached if !model.replica.instances.is_empty() => "none with these words",
+    let is_any_attached = model.nodes.iter().any(|node| matches!(node.connection, Connection::Attached));
+    if !is_any_attached || model.list.spots.is_empty() {
+        let text = match model.connection() {
+            Connection::Attached if model.instances().next().is_some() => "none with these words",
             Connection::Lost { .. } => "disconnected",
             Connection::Connecting => "connecting",
             Connection::Syncing => "reading",
@@ -335,14 +394,17 @@ pub(super) fn tiny(model: &Model, area: Rect, buf: &mut Buffer) {
     }
     let first = model.selected_index();
     // With the marked instance on the top row, j and k reach all of them.
-    let names = model.list.names.iter().skip(first).chain(model.list.names.iter().take(first));
-    for (row, name) in (0..area.height).zip(names) {
-        let Some(instance) = model.replica.instances.get(name) else { continue };
+    let spots = model.list.spots.iter().skip(first).chain(model.list.spots.iter().take(first));
+    for (row, spot) in (0..area.height).zip(spots) {
+        let Some(instance) = model.instance(spot) else { continue };
         let status = &instance.status;
         let mut pen = Pen::new(buf, model.look, area, row);
         if status.second_master.is_some() {
             pen.put("!", Tone::Alert);
         }
-        pen.column(&status.state.to_string(), 6, state_tone(status.state)).put(name, Tone::Text);
+        pen.column(&status.state.to_string(), 6, state_tone(status.state)).put(&spot.name, Tone::Text);
+        if model.nodes.are_several() {
+            pen.skip(1).put(&model.nodes.name(spot.node), Tone::Subdued);
+        }
     }
 }

@@ -40,14 +40,14 @@ pub(super) fn extent(model: &Model, area: Rect) -> Extent {
 /// at are worth their time.
 fn lines(model: &Model, columns: u16, enough: usize) -> (Vec<Line>, bool) {
     let mut by_interface: BTreeMap<&str, Vec<&InstanceStatus>> =
-        model.replica.interfaces.keys().map(|name| (name.as_str(), Vec::new())).collect();
-    for instance in model.replica.instances.values() {
+        model.replica().interfaces.keys().map(|name| (name.as_str(), Vec::new())).collect();
+    for instance in model.replica().instances.values() {
         by_interface.entry(&instance.status.interface).or_default().push(&instance.status);
     }
     let mut lines = Vec::new();
     for (name, mut groups) in by_interface {
         groups.sort_by_key(|status| (status.vrid, status.family.to_string()));
-        let interface = model.replica.interfaces.get(name).map(|interface| &interface.status);
+        let interface = model.replica().interfaces.get(name).map(|interface| &interface.status);
         if !lines.is_empty() {
             lines.push(Line::new());
         }

@@ -4,8 +4,8 @@ use locum_control::headline;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::Model;
 use crate::model::replica::severity;
+use crate::model::{Connection, Model};
 use crate::theme::Tone;
 use crate::view::pen::{Pen, wrap};
 use crate::view::{frame, only_ascii, overview};
@@ -15,20 +15,29 @@ pub(crate) fn plain(model: &Model) -> String {
     let columns = model.size.width;
     let widths = overview::Widths::choose(model, columns.into(), overview::is_full(model));
     let mut lines = vec![row(model, |area, buf| frame::bar(model, area, overview::is_full(model), buf))];
-    if model.replica.instances.is_empty() {
+    if model.instances().next().is_none() {
         let texts = overview::nothing(model).into_iter().flat_map(|text| wrap(&text, columns.into()));
         lines.extend(texts.map(|text| row(model, |area, buf| put(model, &text, area, buf))));
     } else {
         lines.push(row(model, |area, buf| widths.head(&mut Pen::new(buf, model.look, area, 0))));
     }
-    let instances = || model.list.names.iter().filter_map(|name| model.replica.instances.get(name));
-    for instance in instances() {
-        lines.push(row(model, |area, buf| widths.row(model, instance, false, &mut Pen::new(buf, model.look, area, 0))));
+    for spot in &model.list.spots {
+        lines.push(row(model, |area, buf| widths.row(model, spot, false, &mut Pen::new(buf, model.look, area, 0))));
     }
-    for status in instances().map(|instance| &instance.status).filter(|status| severity(status) < 2) {
-        let text = format!("! {}: {}", status.name, headline(status));
+    for spot in &model.list.spots {
+        let Some(status) = model.instance(spot).map(|instance| &instance.status).filter(|it| severity(it) < 2) else {
+            continue;
+        };
+        let of = if model.nodes.are_several() { format!(" on {}", model.nodes.name(spot.node)) } else { String::new() };
+        let text = format!("! {}{of}: {}", status.name, headline(status));
         let texts = wrap(&text, columns.into()).into_iter();
         lines.extend(texts.map(|text| row(model, |area, buf| put(model, &text, area, buf))));
+    }
+    for (at, node) in model.nodes.iter().enumerate().filter(|_| model.nodes.are_several()) {
+        if let Connection::Lost { reason, .. } = &node.connection {
+            let texts = wrap(&format!("! {}: {reason}", model.nodes.name(at)), columns.into()).into_iter();
+            lines.extend(texts.map(|text| row(model, |area, buf| put(model, &text, area, buf))));
+        }
     }
     lines.concat()
 }

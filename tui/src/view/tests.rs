@@ -19,7 +19,7 @@ use crate::link::Report;
 use crate::model::Connection;
 use crate::options::ExtraAction;
 
-const SIZES: [(u16, u16); 3] = [(80, 24), (40, 12), (120, 40)];
+const SIZES: [(u16, u16); 3] = [(80, 24), (40, 12), (160, 50)];
 
 /// A master that fell silent, we take over, it returns and takes its place again.
 fn failover() -> Model {
@@ -149,9 +149,9 @@ fn peers() {
     let text = screen(&model);
     assert!(text.contains("free VRIDs, as far as heard: 1-6, 8-44, 46-49, 51-143, 145-255"), "{text}");
     // A service that says nothing of interfaces, and one that has no instance.
-    model.replica.interfaces.clear();
+    model.nodes.current_mut().replica.interfaces.clear();
     assert!(screen(&model).contains("free VRIDs, as far as heard: 1-44, 46-49"), "{}", screen(&model));
-    model.replica.instances.clear();
+    model.nodes.current_mut().replica.instances.clear();
     assert!(screen(&model).contains("There is no instance"));
 }
 
@@ -210,7 +210,7 @@ fn the_history_can_be_filtered() {
     let text = screen(&model);
     assert!(text.contains("/preempted: 1 of 2") && text.contains("preempted by") && !text.contains("silent"), "{text}");
     type_text(&mut model, "/ nowhere");
-    assert!(screen(&model).contains("none with these words; Esc shows all"), "{}", screen(&model));
+    assert!(screen(&model).contains("nothing with these words; Esc shows all"), "{}", screen(&model));
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn the_overview_as_text() {
         model.size = Size::new(columns, 500);
         assert_snapshot!(format!("plain-{columns}"), plain(&model));
     }
-    model.replica.instances.clear();
+    model.nodes.current_mut().replica.instances.clear();
     assert!(plain(&model).contains("There is no instance."), "{}", plain(&model));
 }
 
@@ -272,7 +272,7 @@ fn a_window_of_a_few_cells_still_says_the_state() {
         let text = screen(&model);
         assert!(text.starts_with(first), "{columns}x{rows}: {text}");
     }
-    model.connection = Connection::Lost { reason: "x".into(), retry_at_us: 0, since_us: 0 };
+    model.nodes.current_mut().connection = Connection::Lost { reason: "x".into(), retry_at_us: 0, since_us: 0 };
     model.size = Size::new(20, 1);
     assert_eq!(screen(&model), "disconnected");
 }
@@ -286,7 +286,7 @@ fn no_size_is_too_small_or_too_large() {
     wide.interface = "interface-of-many-letters".into();
     let mut models = vec![failover(), attached(80, 24, Vec::new()), attached(80, 24, vec![wide])];
     let long: std::net::IpAddr = "2001:db8:1234:5678:9abc:def0:1234:5678".parse().unwrap();
-    let name = models[2].list.names[0].clone();
+    let name = models[2].list.names()[0].to_owned();
     adverts(&mut models[2], &name, vec![statuses::advert(0.5, long, 255, MarkKind::Received)]);
     models[0].extra_status = vec!["one".into(), "two".into(), "three".into()];
     for model in &mut models {
@@ -386,7 +386,7 @@ fn bytes_per_s(model: &mut Model, term: &str, baud: Option<u32>) -> u64 {
     let profile = Profile::choose(&environment, Line::Pseudo, &Options { baud, ..Options::new("/x".into()) });
     let mut backend = TerminalBackend::new(Vec::new(), &profile, model.size);
     let (mut painter, mut pace) = (Painter::new(model.size), Pace::new(profile.bytes_per_s, profile.is_slow()));
-    let names = model.list.names.clone();
+    let names: Vec<String> = model.list.names().into_iter().map(str::to_owned).collect();
     let mut first_frames = 0;
     for tenth in 0..(MINUTE_S + 5) * 10 {
         model.now_us = tenth * 100_000;

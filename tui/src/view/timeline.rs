@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::model::lane::{COLUMN_US, Column, Lane, Window};
-use crate::model::{Instance, Model};
+use crate::model::{Instance, Model, Node};
 use crate::text::{fit_end, span, time_of_day, width};
 use crate::theme::Tone;
 use crate::view::overview::state_tone;
@@ -13,11 +13,11 @@ use crate::view::pen::Pen;
 
 /// A title, and the axis below the lanes.
 const FRAME_ROWS: u16 = 2;
-const LANES_SHOWN_MAX: usize = 8;
+const LANES_SHOWN_MAX: usize = 12;
 
 /// How many rows it takes.
-pub(super) fn height(instance: &Instance, most: u16) -> u16 {
-    let lanes = u16::try_from(lanes(instance).len()).unwrap_or(u16::MAX);
+pub(super) fn height(model: &Model, instance: &Instance, most: u16) -> u16 {
+    let lanes = u16::try_from(rows(model, instance).len()).unwrap_or(u16::MAX);
     lanes.saturating_add(FRAME_ROWS).min(most)
 }
 
@@ -30,84 +30,110 @@ pub(super) fn zoom(model: &Model, status: &InstanceStatus) -> usize {
 }
 
 /// How many columns of time there are at this width.
-pub(super) fn columns(instance: &Instance, width: u16) -> usize {
-    usize::from(width).saturating_sub(label_width(instance, width) + 1)
+pub(super) fn columns(model: &Model, instance: &Instance, width: u16) -> usize {
+    usize::from(width).saturating_sub(label_width(&rows(model, instance), width) + 1)
 }
 
 pub(super) fn render(model: &Model, instance: &Instance, area: Rect, buf: &mut Buffer) {
-    let status = &instance.status;
-    let label_cells = label_width(instance, area.width);
+    let all = rows(model, instance);
+    let label_cells = label_width(&all, area.width);
     let window = window(model, instance, area.width);
     title(model, &window, area, buf);
-    let all = lanes(instance);
-    let rows = usize::from(area.height.saturating_sub(FRAME_ROWS));
-    let interval_us = u64::from(status.advert_interval_cs).max(1) * 10_000;
-    let moves: Vec<&TransitionRecord> = model
-        .replica
-        .history
-        .iter()
-        .filter(|record| record.instance == status.name && is_of_this_boot(model, record))
-        .collect();
-    for (row, lane) in (1..).zip(all.iter().take(rows)) {
+    let shown = usize::from(area.height.saturating_sub(FRAME_ROWS));
+    for (row, lane) in (1..).zip(all.iter().take(shown)) {
         let mut pen = Pen::new(buf, model.look, area, row);
-        let (name, tone) = label(lane, status);
-        pen.column(&fit_end(&name, label_cells), label_cells, tone);
-        match lane {
-            Row::Silent => {}
-            Row::Heard(lane) => {
-                let others: Vec<&Lane> = instance.lanes.iter().filter(|other| !std::ptr::eq(*other, *lane)).collect();
-                // A sender of another interval is measured by its own, if it is known.
-                let sender = status.senders.iter().find(|sender| !lane.ours && sender.address == lane.source);
-                let its_us = sender.map_or(0, |sender| u64::from(sender.advert_interval_cs) * 10_000);
-                let interval_us = if its_us > 0 { its_us } else { interval_us };
-                for column in lane.columns(&window, interval_us, &others) {
-                    let (letter, tone) = mark(column, model.unicode);
-                    pen.put(letter, tone);
-                }
-            }
-        }
-        if lane.is_ours() {
+        pen.column(&fit_end(&lane.label, label_cells), label_cells, lane.tone);
+        let window = window.shifted(lane.shift_us);
+        lane_columns(model, lane, &window, &mut pen);
+        if lane.is_ours {
             let mut pen = Pen::new(buf, model.look, area, row);
             pen.skip(label_cells + 1);
+            let Some(node) = model.nodes.get(lane.node) else { continue };
+            let is_its = |record: &&TransitionRecord| {
+                record.instance == lane.instance.status.name && is_of_this_boot(node, record)
+            };
+            let moves: Vec<&TransitionRecord> = node.replica.history.iter().filter(is_its).collect();
             state_letters(&moves, &window, pen);
         }
     }
     axis(model, &window, label_cells, area, buf);
 }
 
-/// A row of the timeline.
-#[derive(Clone, Copy)]
-enum Row<'a> {
-    Heard(&'a Lane),
-    /// Ours, while we have sent nothing.
-    Silent,
-}
-
-impl Row<'_> {
-    const fn is_ours(&self) -> bool {
-        match self {
-            Self::Heard(lane) => lane.ours,
-            Self::Silent => true,
-        }
+fn lane_columns(model: &Model, row: &Row<'_>, window: &Window, pen: &mut Pen<'_>) {
+    let Some(lane) = row.lane else { return };
+    let status = &row.instance.status;
+    let others: Vec<&Lane> = row.instance.lanes.iter().filter(|other| !std::ptr::eq(*other, lane)).collect();
+    // A sender of another interval is measured by its own, if it is known.
+    let sender = status.senders.iter().find(|sender| !lane.ours && sender.address == lane.source);
+    let its_us = sender.map_or(0, |sender| u64::from(sender.advert_interval_cs) * 10_000);
+    let own_us = u64::from(status.advert_interval_cs).max(1) * 10_000;
+    for column in lane.columns(window, if its_us > 0 { its_us } else { own_us }, &others) {
+        let (letter, tone) = mark(column, model.unicode);
+        pen.put(letter, tone);
     }
 }
 
-/// Ours first, in every case; then the others, those that advertise with the higher priority first.
-fn lanes(instance: &Instance) -> Vec<Row<'_>> {
-    let mut others: Vec<&Lane> = instance.lanes.iter().filter(|lane| !lane.ours).collect();
-    others.sort_by_key(|lane| std::cmp::Reverse(lane.last_accepted().map(|mark| mark.priority)));
-    let ours = instance.lanes.iter().find(|lane| lane.ours).map_or(Row::Silent, Row::Heard);
-    std::iter::once(ours).chain(others.into_iter().map(Row::Heard)).take(LANES_SHOWN_MAX).collect()
+/// A row of the timeline: what a router sends, or what it hears of another one.
+struct Row<'a> {
+    /// Who sends it or hears it: a number of a service.
+    node: usize,
+    instance: &'a Instance,
+    /// `None` as long as nothing was sent.
+    lane: Option<&'a Lane>,
+    is_ours: bool,
+    /// Brings its times to the present service's clock.
+    shift_us: i64,
+    label: String,
+    tone: Tone,
 }
 
-/// Who it is, in words, and how it looks.
-fn label(row: &Row<'_>, status: &InstanceStatus) -> (String, Tone) {
-    let lane = match row {
-        Row::Heard(lane) if !lane.ours => lane,
-        Row::Heard(_) | Row::Silent => {
-            return (format!("this router p{}", status.effective_priority), state_tone(status.state));
-        }
+/// What this router sends first, in every case, then what the other routers of the group send that the console is
+/// attached to; below that, what each of them hears, those that advertise with the higher priority first.
+fn rows<'a>(model: &'a Model, instance: &'a Instance) -> Vec<Row<'a>> {
+    let mut group = vec![(model.nodes.at, instance)];
+    let is_same = |other: &InstanceStatus| {
+        other.vrid == instance.status.vrid && other.family == instance.status.family && shares_network(other, instance)
     };
+    group.extend(model.instances().filter(|(node, other)| *node != model.nodes.at && is_same(&other.status)));
+    let are_several = group.len() > 1;
+    let mut rows = Vec::new();
+    for (node, member) in &group {
+        let who = if are_several { model.nodes.name(*node) } else { "this router".to_owned() };
+        rows.push(Row {
+            node: *node,
+            instance: member,
+            lane: member.lanes.iter().find(|lane| lane.ours),
+            is_ours: true,
+            shift_us: model.nodes.shift_us(*node, model.now_us),
+            label: format!("{who} p{}", member.status.effective_priority),
+            tone: state_tone(member.status.state),
+        });
+    }
+    for (node, member) in &group {
+        let mut heard: Vec<&Lane> = member.lanes.iter().filter(|lane| !lane.ours).collect();
+        heard.sort_by_key(|lane| std::cmp::Reverse(lane.last_accepted().map(|mark| mark.priority)));
+        for lane in heard {
+            let (label, tone) = label(lane, &member.status);
+            let label = if are_several { format!("{} < {label}", model.nodes.name(*node)) } else { label };
+            let shift_us = model.nodes.shift_us(*node, model.now_us);
+            rows.push(Row { node: *node, instance: member, lane: Some(lane), is_ours: false, shift_us, label, tone });
+        }
+    }
+    rows.truncate(LANES_SHOWN_MAX);
+    rows
+}
+
+/// Whether two instances of the same VRID belong to one group: they have an address in common, or hear each other.
+fn shares_network(status: &InstanceStatus, instance: &Instance) -> bool {
+    let own = &instance.status;
+    let bare = |address: &str| address.split('/').next().unwrap_or_default().to_owned();
+    let has = |address: &str| own.vips.iter().any(|vip| bare(&vip.address) == bare(address));
+    status.vips.iter().any(|vip| has(&vip.address))
+        || status.source.is_some_and(|source| own.senders.iter().any(|sender| sender.address == source))
+}
+
+/// Who is heard, in words, and how it looks.
+fn label(lane: &Lane, status: &InstanceStatus) -> (String, Tone) {
     let is_master = status.state != State::Master
         && status.master.as_ref().is_some_and(|master| !master.is_self && master.address == lane.source);
     let is_second = status.second_master.as_ref().is_some_and(|second| second.address == lane.source);
@@ -125,8 +151,8 @@ fn label(row: &Row<'_>, status: &InstanceStatus) -> (String, Tone) {
     }
 }
 
-fn label_width(instance: &Instance, room: u16) -> usize {
-    let widest = lanes(instance).iter().map(|lane| width(&label(lane, &instance.status).0)).max().unwrap_or(0);
+fn label_width(rows: &[Row<'_>], room: u16) -> usize {
+    let widest = rows.iter().map(|row| width(&row.label)).max().unwrap_or(0);
     widest.clamp(16, (usize::from(room) * 2 / 5).max(16))
 }
 
@@ -134,7 +160,7 @@ fn window(model: &Model, instance: &Instance, width: u16) -> Window {
     let zoom = zoom(model, &instance.status);
     let column_us = COLUMN_US.get(zoom).copied().unwrap_or(1_000_000);
     let until_us = model.timeline.frozen_at_us.unwrap_or_else(|| model.server_us());
-    let columns = u64::try_from(columns(instance, width)).unwrap_or(0);
+    let columns = u64::try_from(columns(model, instance, width)).unwrap_or(0);
     Window::at(until_us, columns, column_us, model.timeline.panned)
 }
 
@@ -152,9 +178,9 @@ const fn mark(column: Column, unicode: bool) -> (&'static str, Tone) {
 }
 
 /// Whether a record's boot-time clock is the present one: then both of its times say the same.
-fn is_of_this_boot(model: &Model, record: &TransitionRecord) -> bool {
+fn is_of_this_boot(node: &Node, record: &TransitionRecord) -> bool {
     const TOLERANCE_MS: u64 = 60_000;
-    model.replica.clock.unix_ms(record.at_us).abs_diff(record.at_unix_ms) < TOLERANCE_MS
+    node.replica.clock.unix_ms(record.at_us).abs_diff(record.at_unix_ms) < TOLERANCE_MS
 }
 
 /// The first letter of the new state where this router changed it.
@@ -213,7 +239,7 @@ fn axis(model: &Model, window: &Window, label_cells: usize, area: Rect, buf: &mu
     pen.column("time (UTC)", label_cells, Tone::Subdued);
     let least_us = window.column_us.saturating_mul(LABEL_CELLS + 1);
     let step_ms = STEPS_US.iter().find(|step_us| **step_us >= least_us).copied().unwrap_or(least_us).div_ceil(1_000);
-    let clock = &model.replica.clock;
+    let clock = &model.replica().clock;
     let mut next = clock.unix_ms(window.start_us(0)).div_ceil(step_ms) * step_ms;
     let mut used = 0;
     let now = window.column(window.until_us);

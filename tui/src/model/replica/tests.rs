@@ -7,7 +7,7 @@ fn replica(statuses: Vec<InstanceStatus>) -> Replica {
     let mut replica = Replica::default();
     replica.begin(&Purpose::Watch);
     for status in statuses {
-        replica.item(0, Item::Instance(Box::new(status)));
+        replica.item(0, 0, Item::Instance(Box::new(status)));
     }
     replica.done(&Purpose::Watch);
     replica
@@ -23,7 +23,7 @@ fn an_interface_that_is_no_longer_used_goes() {
     let mut answer = |names: &[&str], purpose: &Purpose| {
         replica.begin(purpose);
         for name in names {
-            replica.item(0, Item::Interface(statuses::interface(name)));
+            replica.item(0, 0, Item::Interface(statuses::interface(name)));
         }
         replica.done(purpose);
         replica.interfaces.keys().cloned().collect::<Vec<String>>()
@@ -38,13 +38,13 @@ fn strangers_have_a_bound() {
     let mut replica = Replica::default();
     let mut status = statuses::interface("eth0\x1b");
     status.foreign = vec![status.foreign[0].clone(); 10_000];
-    replica.item(0, Item::Interface(status.clone()));
+    replica.item(0, 0, Item::Interface(status.clone()));
     assert_eq!(replica.interfaces["eth0?"].status.foreign.len(), FOREIGN_MAX);
     for n in 0..1_000 {
-        replica.item(0, Item::Interface(InterfaceStatus { name: format!("eth{n}"), ..statuses::interface("x") }));
+        replica.item(0, 0, Item::Interface(InterfaceStatus { name: format!("eth{n}"), ..statuses::interface("x") }));
     }
     assert_eq!(replica.interfaces.len(), INTERFACES_MAX);
-    replica.item(0, Item::Interface(InterfaceStatus { up: false, ..status }));
+    replica.item(0, 0, Item::Interface(InterfaceStatus { up: false, ..status }));
     assert!(!replica.interfaces["eth0?"].status.up, "one that is known is still kept up to date");
 }
 
@@ -54,6 +54,7 @@ fn a_hostile_service_cannot_fill_the_memory() {
     assert_eq!(replica.instances.len(), INSTANCES_MAX);
     for n in 0..5_000 {
         replica.item(
+            0,
             0,
             Item::Transition(statuses::record(
                 &format!("VI_{n}"),
@@ -118,7 +119,7 @@ fn our_lane_comes_first_and_follows_a_change_of_address() {
 fn adverts_of_the_past_are_drawn_but_not_counted() {
     let mut replica = replica(vec![statuses::backup("VI_1", 1)]);
     let mark = statuses::advert(5.0, PEER, 100, MarkKind::Received);
-    replica.item(0, Item::Notice(adverts("VI_1", vec![mark])));
+    replica.item(0, 0, Item::Notice(adverts("VI_1", vec![mark])));
     assert_eq!(replica.instances["VI_1"].status.senders[0].received, 600);
     assert_eq!(replica.instances["VI_1"].lanes.len(), 1);
     replica.begin(&Purpose::Watch);
@@ -148,7 +149,7 @@ fn the_history_is_in_order_of_time_whatever_boot_it_was() {
     for (name, ago_s) in [("VI_1", 50), ("VI_1", 10), ("VI_2", 40), ("VI_2", 20)] {
         let mut record = statuses::record(name, ago_s, State::Init, State::Backup, locum_control::Cause::Start);
         record.at_us = u64::from(name == "VI_1") * 5;
-        replica.item(0, Item::Transition(record));
+        replica.item(0, 0, Item::Transition(record));
     }
     replica.done(&Purpose::Watch);
     let names: Vec<&str> = replica.history.iter().map(|record| record.instance.as_str()).collect();

@@ -4,10 +4,12 @@ use locum_control::{ChangeRecord, ChangeStanding, Difference, DifferenceKind, Ed
 
 use super::*;
 use crate::fixture::statuses::UNIX_MS;
+use crate::link::Report;
 
 /// Edits, and whether it is only asked what they would do.
 fn change(commands: &[Command]) -> (Vec<Edit>, bool, Option<u64>, Lasts, Option<u64>) {
-    let [Command::Ask(Purpose::Order(Verb::Change { edits, dry_run, revision, lasts, confirm_within_s }))] = commands
+    let [Command::Ask(0, Purpose::Order(Verb::Change { edits, dry_run, revision, lasts, confirm_within_s }))] =
+        commands
     else {
         panic!("{commands:?}")
     };
@@ -15,7 +17,7 @@ fn change(commands: &[Command]) -> (Vec<Edit>, bool, Option<u64>, Lasts, Option<
 }
 
 fn order(commands: Vec<Command>) -> Purpose {
-    let [Command::Ask(purpose @ Purpose::Order(_))] = commands.as_slice() else { panic!("{commands:?}") };
+    let [Command::Ask(0, purpose @ Purpose::Order(_))] = commands.as_slice() else { panic!("{commands:?}") };
     purpose.clone()
 }
 
@@ -50,9 +52,12 @@ fn a_priority_is_previewed_and_only_then_applied() {
     assert_eq!(press(&mut model, Key::Enter), [], "Cancel is marked");
     assert_eq!(model.dialog, None);
 
-    for (tabs, lasts, confirm) in
-        [(1, Lasts::UntilRestart, Some(300)), (2, Lasts::UntilRestart, None), (3, Lasts::Saved, None)]
-    {
+    for (tabs, lasts, confirm) in [
+        (1, Lasts::UntilRestart, Some(300)),
+        (2, Lasts::UntilRestart, None),
+        (3, Lasts::Seconds(1_800), None),
+        (4, Lasts::Saved, None),
+    ] {
         model.dialog = Some(dialog.clone());
         for _ in 0..tabs {
             press(&mut model, Key::Tab);
@@ -60,6 +65,25 @@ fn a_priority_is_previewed_and_only_then_applied() {
         let commands = press(&mut model, Key::Enter);
         assert_eq!(change(&commands), (set_priority("120"), false, Some(1), lasts, confirm));
     }
+    model.dialog = Some(dialog.clone());
+    press(&mut model, Key::BackTab);
+    press(&mut model, Key::Ctrl('u'));
+    type_text(&mut model, "1x");
+    for _ in 0..4 {
+        press(&mut model, Key::Tab);
+    }
+    assert_eq!(press(&mut model, Key::Enter), []);
+    assert!(message(&model).contains("30m, 2h"), "{}", message(&model));
+    press(&mut model, Key::BackTab);
+    press(&mut model, Key::BackTab);
+    press(&mut model, Key::BackTab);
+    press(&mut model, Key::BackTab);
+    press(&mut model, Key::Ctrl('u'));
+    type_text(&mut model, "45m");
+    for _ in 0..4 {
+        press(&mut model, Key::Tab);
+    }
+    assert_eq!(change(&press(&mut model, Key::Enter)).3, Lasts::Seconds(2_700));
     model.dialog = Some(dialog);
     assert_eq!(type_text(&mut model, "y"), [], "with several ways to say yes, it is only marked");
 }
@@ -88,7 +112,7 @@ fn a_stale_change_is_shown_anew_and_never_applied_unseen() {
     let purpose = order(press(&mut model, Key::Enter));
     let refusal = Refusal { code: ErrorCode::Stale, message: "look again".into() };
     link(&mut model, Report::Refused(purpose, refusal));
-    assert_eq!(wait_until(&mut model, 1), [Command::Ask(Purpose::All)]);
+    assert_eq!(wait_until(&mut model, 1), [Command::Ask(0, Purpose::All)]);
     assert_eq!(message(&model), "look again");
     link(&mut model, Report::Begin(Purpose::All));
     let service = ServiceStatus { revision: 5, ..statuses::service(Role::Admin, BOOT_US + 1_000_000, 0) };
@@ -152,7 +176,7 @@ fn a_change_on_trial_is_confirmed_or_taken_back() {
         what: vec!["VI_1 priority 120".into()],
         standing: ChangeStanding::OnTrial { until_unix_ms: UNIX_MS + 60_000 },
     };
-    model.replica.service.as_mut().unwrap().on_trial = Some(record.clone());
+    model.nodes.current_mut().replica.service.as_mut().unwrap().on_trial = Some(record.clone());
     type_text(&mut model, "K");
     assert!(model.dialog.as_ref().unwrap().lines[0].contains("change 7 of anna"), "{:?}", model.dialog);
     assert_eq!(order(type_text(&mut model, "y")), Purpose::Order(Verb::Confirm));
@@ -163,7 +187,7 @@ fn a_change_on_trial_is_confirmed_or_taken_back() {
     link(&mut model, Report::Begin(purpose.clone()));
     link(&mut model, Report::Item(Box::new(Item::Change(record))));
     link(&mut model, Report::Done(purpose, "1 changes".into()));
-    assert_eq!((model.changes.len(), model.screen), (1, Screen::Changes));
+    assert_eq!((model.nodes.current().changes.len(), model.screen), (1, Screen::Changes));
 }
 
 #[test]

@@ -15,7 +15,7 @@ const NOTIFIED_SHOWN: usize = 4;
 pub(super) fn standing(model: &Model, status: &InstanceStatus, room: usize, lines: &mut Vec<Line>) {
     let Some(back) = &status.standing_back else { return };
     let server_us = model.server_us();
-    let now_ms = model.replica.clock.unix_ms(server_us);
+    let now_ms = model.replica().clock.unix_ms(server_us);
     let since = span(server_us.saturating_sub(back.since_us));
     let end = match back.until_unix_ms {
         Some(until_ms) => {

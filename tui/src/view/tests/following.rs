@@ -114,7 +114,7 @@ fn what_waits_for_a_person_is_said_on_every_screen() {
     // Nothing to say, no row for it.
     let mut calm = attached(80, 24, vec![statuses::backup("VI_1", 45)]);
     assert!(screen(&calm).lines().nth(1).unwrap().contains("NAME"), "{}", screen(&calm));
-    calm.replica.service = None;
+    calm.nodes.current_mut().replica.service = None;
     let _ = screen(&calm);
 }
 
@@ -186,7 +186,7 @@ fn dialogs_with_fields_and_many_buttons() {
         for (columns, rows) in [(40, 12), (32, 6), (20, 3), (10, 1)] {
             model.size = Size::new(columns, rows);
             let dialog = model.dialog.as_ref().unwrap();
-            let label: String = dialog.field().map_or("Cancel", |field| field.label).chars().take(6).collect();
+            let label: String = dialog.field().map_or("Cancel", |field| &field.label).chars().take(6).collect();
             assert!(screen(&model).contains(&label), "{label} {columns}x{rows}\n{}", screen(&model));
         }
         press(&mut model, Key::Tab);
