@@ -22,30 +22,30 @@
 
 mod deadlines;
 mod groups;
+mod output;
 mod tables;
+mod work;
 mod writing;
 
 use core::net::IpAddr;
 
+pub use output::{Output, PACKET_BYTES_MAX, Stray, Transmit};
 pub use tables::{Interface, Link, Slot};
 
 use deadlines::Deadlines;
 use groups::{Standing, Walk};
-use writing::{destination, write};
+use work::Work;
+use writing::Sending;
 
 use crate::priority::{Reading, Track, Tracker, TrackerId};
 use crate::reject::Reject;
 use crate::router::{
-    Action, Command, CommandError, Config, ConfigError, Effect, Effects, Event, InterfaceId, REJECT_REPORT_EVERY,
-    Received, Storage, VirtualRouter,
+    Command, CommandError, Config, ConfigError, Effect, Effects, InterfaceId, REJECT_REPORT_EVERY, Received, Storage,
+    VirtualRouter,
 };
 use crate::time::Instant;
 use crate::vocabulary::{Block, Cause, Family};
-use crate::wire::ipv6;
-use crate::wire::vrrp::{self, Message};
-
-/// The longest packet that [`RouterSet::poll_output`] writes.
-pub const PACKET_BYTES_MAX: usize = ipv6::HEADER_BYTES + vrrp::MESSAGE_BYTES_MAX;
+use crate::wire::vrrp::Message;
 
 /// A router of a set: its place in the table of slots. Stays the same until the router is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,109 +56,6 @@ impl RouterId {
     pub const fn index(self) -> usize {
         self.0 as usize
     }
-}
-
-/// A packet to be sent, as it lies in the buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "the packet is not sent otherwise"]
-pub struct Transmit {
-    /// Whose it is.
-    pub router: RouterId,
-    /// Where to send it.
-    pub interface: InterfaceId,
-    /// From which address.
-    pub source: IpAddr,
-    /// To which address.
-    pub destination: IpAddr,
-    /// The TTL or hop limit.
-    pub ttl: u8,
-    /// Bytes in the buffer: the whole packet with its IP header.
-    pub len: usize,
-}
-
-/// What the caller is to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "an output that is dropped is not done"]
-pub enum Output {
-    /// Send a packet.
-    Transmit(Transmit),
-    /// Change or announce the addresses of a router.
-    Action {
-        /// Whose.
-        router: RouterId,
-        /// What.
-        action: Action,
-    },
-    /// Take note of what happened to a router.
-    Event {
-        /// Whose.
-        router: RouterId,
-        /// What.
-        event: Event,
-    },
-    /// Take note of a packet that is for no router.
-    Stray {
-        /// Where.
-        interface: InterfaceId,
-        /// Whose and why.
-        stray: Stray,
-    },
-    /// Nothing more to do before this time; never, if it is `None`.
-    Timeout(Option<Instant>),
-}
-
-/// A packet that is for no router.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stray {
-    /// A group that is not ours was heard, for the first time on this interface.
-    ForeignVrid {
-        /// Its family.
-        family: Family,
-        /// Its virtual router ID.
-        vrid: u8,
-        /// Who was heard.
-        source: IpAddr,
-    },
-    /// A packet was too short to say what it is. Reported at most every [`REJECT_REPORT_EVERY`] for an interface.
-    Malformed {
-        /// Who sent it, if as much can be read.
-        source: Option<IpAddr>,
-        /// How many since the last report, this one included.
-        count: u32,
-    },
-}
-
-/// An advert that is being sent, to one destination after the other.
-#[derive(Clone, Copy, Debug)]
-struct Sending {
-    router: RouterId,
-    priority: u8,
-    next_destination: usize,
-}
-
-/// What is still to be done about the last input.
-#[derive(Clone, Copy, Debug)]
-enum Work {
-    None,
-    /// Expired timers, up to and including this time.
-    Timers(Instant),
-    /// The link of an interface changed; from this slot on.
-    Link {
-        now: Instant,
-        interface: InterfaceId,
-        next: usize,
-    },
-    /// A tracker says something else; from this slot on.
-    Reading {
-        now: Instant,
-        tracker: TrackerId,
-        next: usize,
-    },
-    /// Everything stops; from this slot on.
-    Shutdown {
-        now: Instant,
-        next: usize,
-    },
 }
 
 /// A set of virtual routers, in tables that the caller provides: their sizes are the most routers, interfaces and trackers
@@ -484,77 +381,6 @@ where
         }
     }
 
-    /// Does the next piece of work. Returns whether there was one.
-    fn advance(&mut self) -> bool {
-        if let Some(walk) = self.walk {
-            self.step(walk);
-            return true;
-        }
-        match self.work {
-            Work::None => false,
-            Work::Timers(now) => {
-                let due = Deadlines::new(self.slots.as_ref(), self.heap_len).earliest().filter(|(at, _)| *at <= now);
-                match due {
-                    Some((_, index)) => {
-                        self.ask_group(now, RouterId(index));
-                        self.with_router(now, RouterId(index), |router, _, out| router.handle_timer(now, out));
-                    }
-                    None => self.work = Work::None,
-                }
-                true
-            }
-            Work::Link { now, interface, next } => {
-                let link = self.interface(interface).map_or(Link::Missing, Interface::link);
-                let found = self.next_router(next, |router| router.config().interface == interface);
-                match found {
-                    Some(id) => {
-                        self.work = Work::Link { now, interface, next: id.index() + 1 };
-                        self.with_router(now, id, |router, _, out| {
-                            // First what begins to hold, so that an exchange of the two never looks like recovery.
-                            let missing = (Block::InterfaceMissing, link == Link::Missing);
-                            let down = (Block::LinkDown, link == Link::Down);
-                            let order = if down.1 { [down, missing] } else { [missing, down] };
-                            for (block, holds) in order {
-                                router.handle_block(now, block, holds, out);
-                            }
-                        });
-                    }
-                    None => self.work = Work::None,
-                }
-                true
-            }
-            Work::Reading { now, tracker, next } => {
-                let follows = |router: &VirtualRouter<S>| {
-                    router.config().tracks.as_ref().iter().any(|track| track.tracker == tracker)
-                };
-                match self.next_router(next, follows) {
-                    Some(id) => {
-                        self.work = Work::Reading { now, tracker, next: id.index() + 1 };
-                        self.with_router(now, id, |router, trackers, out| {
-                            router.handle_reading(now, trackers, tracker, out);
-                        });
-                    }
-                    None => self.work = Work::None,
-                }
-                true
-            }
-            Work::Shutdown { now, next } => {
-                match self.next_router(next, |_| true) {
-                    Some(id) => {
-                        self.work = Work::Shutdown { now, next: id.index() + 1 };
-                        self.with_router(now, id, |router, _, out| router.shutdown(now, Cause::Shutdown, out));
-                    }
-                    None => self.work = Work::None,
-                }
-                true
-            }
-        }
-    }
-
-    fn next_router(&self, from: usize, wanted: impl Fn(&VirtualRouter<S>) -> bool) -> Option<RouterId> {
-        self.routers().skip_while(|(id, _)| id.index() < from).find(|(_, router)| wanted(router)).map(|(id, _)| id)
-    }
-
     /// Lets a router act.
     fn with_router<A>(
         &mut self,
@@ -593,32 +419,6 @@ where
     fn reschedule(&mut self, id: RouterId) {
         let at = self.router(id).and_then(VirtualRouter::deadline);
         Deadlines::new(self.slots.as_mut(), self.heap_len).set(id.0, at, &mut self.heap_len);
-    }
-
-    /// Writes the advert under way for its next destination.
-    fn next_transmit(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
-        while let Some(sending) = self.sending {
-            let router = self.slots.as_mut().get_mut(sending.router.index()).and_then(|slot| slot.router.as_mut());
-            let next = router.and_then(|router| {
-                let (destination, ttl) = destination(&router.config().transport, sending.next_destination)?;
-                Some((router, destination, ttl))
-            });
-            let Some((router, destination, ttl)) = next else {
-                self.sending = None;
-                return None;
-            };
-            self.sending = Some(Sending { next_destination: sending.next_destination + 1, ..sending });
-            let written = router
-                .source()
-                .and_then(|source| Some((source, write(router, sending.priority, source, destination, ttl, buffer)?)));
-            debug_assert!(written.is_some(), "the buffer is large enough and the families agree");
-            if let Some((source, len)) = written {
-                router.count_sent(sending.priority);
-                let interface = router.config().interface;
-                return Some(Transmit { router: sending.router, interface, source, destination, ttl, len });
-            }
-        }
-        None
     }
 
     fn assert_drained(&self) {

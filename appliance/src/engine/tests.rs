@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration as StdDuration, Instant as StdInstant};
 
-use locum_core::router::{AnnounceConfig, Config, Peer, Preempt, Transport};
+use locum_core::router::{AnnounceConfig, Config, Peer, Transport};
 use locum_core::set::Link;
 use locum_core::vocabulary::State;
 use locum_core::wire::ipv4;
@@ -70,27 +70,12 @@ const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 100));
 
 fn config(vrid: u8, priority: u8) -> Config<Owned> {
     Config {
-        interface: ETH,
-        vrid: NonZeroU8::new(vrid).unwrap(),
-        family: Family::Ipv4,
-        version: Version::V3,
         priority: NonZeroU8::new(priority).unwrap(),
         advert_interval_cs: 1,
         down_timer_adverts: NonZeroU8::new(100).unwrap(),
-        preempt: Preempt::AtOnce,
         transport: Transport::Unicast { peers: Box::new([Peer::new(PEER.into())]), ttl: 255, check_source: true },
-        password: None,
-        addresses: Box::new([VIP]),
         announce: AnnounceConfig { delay: Duration::ZERO, ..AnnounceConfig::default() },
-        checksum: Checksum::PseudoHeader,
-        skips_address_check: false,
-        answers_lower: true,
-        ignores_link: false,
-        owner_ignores_adverts: false,
-        resigns_when_overdue: false,
-        start_delay: Duration::ZERO,
-        tracks: Box::default(),
-        group: None,
+        ..Config::new(NonZeroU8::new(vrid).unwrap(), Family::Ipv4, [VIP].into())
     }
 }
 

@@ -8,7 +8,7 @@ use super::announce::AnnounceConfig;
 use crate::priority::Track;
 use crate::time::Duration;
 use crate::vocabulary::Family;
-use crate::wire::vrrp::{Checksum, Password, Version};
+use crate::wire::vrrp::{Checksum, GROUP_V4, GROUP_V6, Password, Version};
 
 /// Where the lists of a set of routers are kept: in the caller's memory, since their worst case is long.
 ///
@@ -138,6 +138,11 @@ pub struct Config<S: Storage> {
     pub group: Option<GroupId>,
 }
 
+/// The priority of a router that does not own the addresses, where nothing is said: 100 (RFC 9568 §6.1).
+const PRIORITY: NonZeroU8 = NonZeroU8::MIN.saturating_add(99);
+/// After how many adverts missed a master counts as down: 3 (RFC 9568 §6.1).
+const DOWN_TIMER_ADVERTS: NonZeroU8 = NonZeroU8::MIN.saturating_add(2);
+
 /// Why a configuration cannot be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigError {
@@ -181,6 +186,43 @@ impl fmt::Display for ConfigError {
 }
 
 impl core::error::Error for ConfigError {}
+
+impl<S: Storage> Config<S>
+where
+    S::Tracks: Default,
+{
+    /// A router as RFC 9568 has it where nothing is said: version 3, priority 100, an advert a second to the group of the
+    /// family, on the first interface.
+    pub fn new(vrid: NonZeroU8, family: Family, addresses: S::Addresses) -> Self {
+        let group = match family {
+            Family::Ipv4 => IpAddr::V4(GROUP_V4),
+            Family::Ipv6 => IpAddr::V6(GROUP_V6),
+        };
+        Self {
+            interface: InterfaceId(0),
+            vrid,
+            family,
+            version: Version::V3,
+            priority: PRIORITY,
+            advert_interval_cs: 100,
+            down_timer_adverts: DOWN_TIMER_ADVERTS,
+            preempt: Preempt::AtOnce,
+            transport: Transport::Multicast { group },
+            password: None,
+            addresses,
+            announce: AnnounceConfig::default(),
+            checksum: Checksum::PseudoHeader,
+            skips_address_check: false,
+            answers_lower: true,
+            ignores_link: false,
+            owner_ignores_adverts: false,
+            resigns_when_overdue: false,
+            start_delay: Duration::ZERO,
+            tracks: S::Tracks::default(),
+            group: None,
+        }
+    }
+}
 
 impl<S: Storage> Config<S> {
     /// Whether this router owns the addresses (RFC 3768 §5.3.4).

@@ -6,11 +6,11 @@ use std::num::NonZeroU8;
 
 use libfuzzer_sys::fuzz_target;
 use locum_core::priority::Tracker;
-use locum_core::router::{AnnounceConfig, Borrowed, Config, InterfaceId, Preempt, Received, Transport};
+use locum_core::router::{Borrowed, Config, InterfaceId, Received};
 use locum_core::set::{Interface, Link, Output, PACKET_BYTES_MAX, RouterSet, Slot};
-use locum_core::time::{Duration, Instant};
+use locum_core::time::Instant;
 use locum_core::vocabulary::Family;
-use locum_core::wire::vrrp::{Checksum, GROUP_V4, Version};
+use locum_core::wire::vrrp::{GROUP_V4, Version};
 
 const VIPS: &[IpAddr] = &[IpAddr::V4(Ipv4Addr::new(172, 20, 45, 248))];
 const ETH0: InterfaceId = InterfaceId(0);
@@ -32,29 +32,7 @@ fuzz_target!(|packets: Vec<(u8, u8, &[u8])>| {
     let one = |number| NonZeroU8::new(number).unwrap_or(NonZeroU8::MIN);
     for version in [Version::V2, Version::V3] {
         let mut set = Set::new(vec![Slot::default(); 1], vec![Interface::default(); 1], Vec::new());
-        let config: Config<Borrowed<'static>> = Config {
-            interface: ETH0,
-            vrid: one(45),
-            family: Family::Ipv4,
-            version,
-            priority: one(100),
-            advert_interval_cs: 100,
-            down_timer_adverts: one(3),
-            preempt: Preempt::AtOnce,
-            transport: Transport::Multicast { group: GROUP_V4.into() },
-            password: None,
-            addresses: VIPS,
-            announce: AnnounceConfig::default(),
-            checksum: Checksum::PseudoHeader,
-            skips_address_check: false,
-            answers_lower: true,
-            ignores_link: false,
-            owner_ignores_adverts: false,
-            resigns_when_overdue: false,
-            start_delay: Duration::ZERO,
-            tracks: &[],
-            group: None,
-        };
+        let config: Config<Borrowed<'static>> = Config { version, ..Config::new(one(45), Family::Ipv4, VIPS) };
         let mut now_us = 0;
         set.handle_link(Instant::ZERO, ETH0, Link::Up);
         drain(&mut set);

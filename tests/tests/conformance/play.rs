@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::net::IpAddr;
-use std::num::NonZeroU8;
 
 use locum_core::priority::Tracker;
 use locum_core::reject::Reject;
 use locum_core::router::{
-    Action, AnnounceConfig, Borrowed, Config, Event, InterfaceId, Preempt, Received, Sender, Transport, VirtualRouter,
+    Action, AnnounceConfig, Borrowed, Config, Event, InterfaceId, Preempt, Received, Sender, VirtualRouter,
 };
 use locum_core::set::{Interface, Link, Output, PACKET_BYTES_MAX, RouterId, RouterSet, Slot};
 use locum_core::time::{Duration, Instant};
@@ -239,17 +238,11 @@ fn config(options: &Options<'_>, source: IpAddr) -> Config<Borrowed<'static>> {
         assert!(known.split(' ').any(|it| it == *word), "{word}: no such part of a router");
     }
     Config {
-        interface: ETH0,
-        vrid: value(options, "vrid", "1"),
-        family,
         version,
         priority: value(options, "priority", "100"),
         advert_interval_cs: value(options, "interval", "100"),
-        down_timer_adverts: NonZeroU8::new(3).expect("not zero"),
         preempt: if preempt == "on" { Preempt::AtOnce } else { Preempt::Never },
-        transport: Transport::Multicast { group: group(source) },
         password,
-        addresses: Vec::leak(parse_addresses(&addresses)),
         // One announcement, so that a case is short: the rest is keepalived's business, not the RFC's.
         announce: AnnounceConfig {
             repeat: 1,
@@ -259,14 +252,7 @@ fn config(options: &Options<'_>, source: IpAddr) -> Config<Borrowed<'static>> {
             ..AnnounceConfig::default()
         },
         checksum: if checksum == "pseudo" { vrrp::Checksum::PseudoHeader } else { vrrp::Checksum::Plain },
-        skips_address_check: false,
-        answers_lower: true,
-        ignores_link: false,
-        owner_ignores_adverts: false,
-        resigns_when_overdue: false,
-        start_delay: Duration::ZERO,
-        tracks: &[],
-        group: None,
+        ..Config::new(value(options, "vrid", "1"), family, &*Vec::leak(parse_addresses(&addresses)))
     }
 }
 

@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
 
 use locum_core::priority::{Track, Tracker, TrackerId, Weight};
-use locum_core::router::{AnnounceConfig, Borrowed, Config, GroupId, InterfaceId, Preempt, Transport};
+use locum_core::router::{AnnounceConfig, Borrowed, Config, GroupId, InterfaceId, Preempt};
 use locum_core::set::{Interface, RouterId, RouterSet, Slot};
 use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::{Family, State};
-use locum_core::wire::vrrp::{Checksum, GROUP_V4, Version};
+use locum_core::wire::vrrp::Version;
 
 const VIPS: [&[IpAddr]; 2] = [&[IpAddr::V4(Ipv4Addr::new(10, 0, 0, 248))], &[IpAddr::V4(Ipv4Addr::new(10, 0, 1, 248))]];
 
@@ -60,26 +60,14 @@ impl Member {
     pub(crate) fn config(self, segment: usize, version: Version) -> Config<Borrowed<'static>> {
         Config {
             interface: interface(segment),
-            vrid: NonZeroU8::new(45).expect("not zero"),
-            family: Family::Ipv4,
             version,
             priority: NonZeroU8::new(self.priority).expect("not zero"),
             advert_interval_cs: self.interval_cs,
-            down_timer_adverts: NonZeroU8::new(3).expect("not zero"),
             preempt: if self.nopreempt { Preempt::Never } else { Preempt::AtOnce },
-            transport: Transport::Multicast { group: IpAddr::V4(GROUP_V4) },
-            password: None,
-            addresses: VIPS[segment],
             announce: AnnounceConfig { repeat: 1, delay: Duration::ZERO, heal_repeat: 1, ..AnnounceConfig::default() },
-            checksum: Checksum::PseudoHeader,
-            skips_address_check: false,
-            answers_lower: true,
-            ignores_link: false,
-            owner_ignores_adverts: false,
-            resigns_when_overdue: false,
-            start_delay: Duration::ZERO,
             tracks: self.tracks,
             group: Some(GroupId(1)),
+            ..Config::new(NonZeroU8::new(45).expect("not zero"), Family::Ipv4, VIPS[segment])
         }
     }
 }

@@ -10,15 +10,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
 
 use locum_core::priority::Tracker;
-use locum_core::router::{
-    Action, AnnounceConfig, Borrowed, Config, Event, InterfaceId, Preempt, Received, Transition, Transport,
-    VirtualRouter,
-};
+use locum_core::router::{Action, Borrowed, Config, Event, InterfaceId, Preempt, Received, Transition, VirtualRouter};
 use locum_core::set::{Interface, Link, Output, PACKET_BYTES_MAX, RouterId, RouterSet, Slot};
 use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::{Family, State};
 use locum_core::wire::ipv4;
-use locum_core::wire::vrrp::{Checksum, GROUP_V4, Version};
+use locum_core::wire::vrrp::Version;
 
 use super::random::Random;
 
@@ -251,27 +248,11 @@ impl Segment {
 
     fn config(&self, priority: u8, nopreempt: bool) -> Config<Borrowed<'static>> {
         Config {
-            interface: ETH0,
-            vrid: NonZeroU8::new(45).expect("not zero"),
-            family: Family::Ipv4,
             version: self.version,
             priority: NonZeroU8::new(priority).expect("not zero"),
             advert_interval_cs: self.interval_cs,
-            down_timer_adverts: NonZeroU8::new(3).expect("not zero"),
             preempt: if nopreempt { Preempt::Never } else { Preempt::AtOnce },
-            transport: Transport::Multicast { group: IpAddr::V4(GROUP_V4) },
-            password: None,
-            addresses: VIPS,
-            announce: AnnounceConfig::default(),
-            checksum: Checksum::PseudoHeader,
-            skips_address_check: false,
-            answers_lower: true,
-            ignores_link: false,
-            owner_ignores_adverts: false,
-            resigns_when_overdue: false,
-            start_delay: Duration::ZERO,
-            tracks: &[],
-            group: None,
+            ..Config::new(NonZeroU8::new(45).expect("not zero"), Family::Ipv4, VIPS)
         }
     }
 

@@ -9,8 +9,7 @@ use core::net::Ipv4Addr;
 use core::num::NonZeroU8;
 
 use super::super::*;
-use crate::router::{AnnounceConfig, Borrowed, Preempt, Transition, Transport};
-use crate::time::Duration;
+use crate::router::{Borrowed, Event, Transition};
 use crate::vocabulary::State;
 use crate::wire::vrrp::{Advertisement, Checksum, GROUP_V4, Password, Version};
 
@@ -29,27 +28,10 @@ pub(super) const SKEW_US: u64 = 609_375;
 
 pub(super) fn config(priority: u8) -> Config<Borrowed<'static>> {
     Config {
-        interface: ETH0,
-        vrid: NonZeroU8::new(45).unwrap(),
-        family: Family::Ipv4,
         version: Version::V2,
         priority: NonZeroU8::new(priority).unwrap(),
-        advert_interval_cs: 100,
-        down_timer_adverts: NonZeroU8::new(3).unwrap(),
-        preempt: Preempt::AtOnce,
-        transport: Transport::Multicast { group: GROUP },
         password: Some(Password::new(b"admin123")),
-        addresses: VIPS,
-        announce: AnnounceConfig::default(),
-        checksum: Checksum::PseudoHeader,
-        skips_address_check: false,
-        answers_lower: true,
-        ignores_link: false,
-        owner_ignores_adverts: false,
-        resigns_when_overdue: false,
-        start_delay: Duration::ZERO,
-        tracks: &[],
-        group: None,
+        ..Config::new(NonZeroU8::new(45).unwrap(), Family::Ipv4, VIPS)
     }
 }
 
