@@ -8,6 +8,7 @@
 //! - `engine`: the thread that owns the virtual routers.
 //! - `demo`: a virtual LAN to try it all on.
 //! - `machine`: its name, and a configuration as it is read on it.
+//! - `netlink`: what is said to the kernel, and what it says.
 //! - `readiness`: waiting for descriptors that tokio has no type for.
 //! - `clock`: the only place that reads one.
 
@@ -17,6 +18,7 @@ mod clock;
 mod demo;
 mod engine;
 mod machine;
+mod netlink;
 mod notify;
 mod readiness;
 mod script;

@@ -13,6 +13,7 @@ pub(crate) trait Owner: AsFd {}
 
 impl Owner for Inotify {}
 impl Owner for Socket {}
+impl Owner for netlink_sys::Socket {}
 
 /// What tokio takes.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl<T: Owner> AsRawFd for Owned<T> {
 /// So that one can wait until there is something to read. Must be called on the runtime.
 #[allow(unsafe_code, reason = "tokio has no safe way to wait for a descriptor that it does not know the type of")]
 pub(crate) fn readable<T: Owner>(owner: T) -> io::Result<AsyncFd<Owned<T>>> {
-    // SAFETY: an `Owner`, which is one of two types above, keeps its descriptor open and the same until it is dropped, and
+    // SAFETY: an `Owner`, which is one of the types above, keeps its descriptor open and the same until it is dropped, and
     // nothing takes it out of the `AsyncFd` before that.
     let registered = unsafe { AsyncFd::register_with_interest(Owned(owner), Interest::READABLE) };
     registered.map_err(io::Error::from)

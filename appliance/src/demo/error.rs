@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::group::RouterId;
+use crate::engine::link::Refusal;
 
 /// Why the demo cannot be shown, in words that say what to do about it.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub(crate) enum DemoError {
     /// A part of the virtual LAN cannot be made.
     Lan(&'static str, io::Error),
     /// The kernel refuses a change of the virtual LAN.
-    Netlink(&'static str, rtnetlink::Error),
+    Netlink(&'static str, Refusal),
     /// A service cannot be started or reached.
     Router(RouterId, io::Error),
     /// It does not run.
@@ -90,11 +91,15 @@ impl std::error::Error for DemoError {
             | Self::Lan(_, error)
             | Self::Router(_, error)
             | Self::System(error) => Some(error),
-            Self::Netlink(_, error) => Some(error),
             Self::Namespaces(errno) => Some(errno),
             #[cfg(feature = "console")]
             Self::Console(error) => Some(error),
-            Self::TooShort { .. } | Self::NotRunning(_) | Self::Running(_) | Self::Killed(_) | Self::NotInside => None,
+            Self::Netlink(..)
+            | Self::TooShort { .. }
+            | Self::NotRunning(_)
+            | Self::Running(_)
+            | Self::Killed(_)
+            | Self::NotInside => None,
         }
     }
 }
@@ -125,13 +130,11 @@ fn is_refusal(error: &io::Error) -> bool {
     matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EPERM | Errno::EACCES))
 }
 
-fn netlink_help(error: &rtnetlink::Error) -> Option<String> {
-    let rtnetlink::Error::NetlinkError(message) = error else { return None };
-    let error = message.to_io();
-    if error.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) {
+fn netlink_help(refusal: &Refusal) -> Option<String> {
+    if refusal.errno == Errno::EOPNOTSUPP {
         return Some(
             "the kernel lacks CONFIG_BRIDGE or CONFIG_VETH (as root: `modprobe bridge; modprobe veth`)".into(),
         );
     }
-    is_refusal(&error).then(advice)
+    matches!(refusal.errno, Errno::EPERM | Errno::EACCES).then(advice)
 }

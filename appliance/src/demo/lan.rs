@@ -13,29 +13,44 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 use std::panic::resume_unwind;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::sethostname;
-use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkMessage};
-use rtnetlink::{Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, new_connection};
-use tokio::runtime::{Builder, Runtime};
 
 use super::DemoError;
 use super::group::{CLIENT, PREFIX_LEN, RouterId, mac_for};
+use crate::netlink::NETLINK_ROUTE;
+use crate::netlink::link::{
+    IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, RTM_NEWLINK, header, set_down,
+    set_up,
+};
+use crate::netlink::message::{CREATE, EXCLUSIVE, Message};
+use crate::netlink::requests::Requests;
+
+// linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/if.h, linux/veth.h
+const RTM_NEWADDR: u16 = 20;
+const IFLA_MASTER: u16 = 10;
+const IFLA_NET_NS_FD: u16 = 28;
+const VETH_INFO_PEER: u16 = 1;
+const AF_INET: u8 = 2;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
 
 /// The bridge's interface index, given so that nobody has to look it up.
 const BRIDGE: u32 = 100;
 
-/// The index of every machine's eth0; 1 is the loopback.
+/// The indexes of every machine's interfaces.
+const LOOPBACK: u32 = 1;
 const ETH0: u32 = 2;
 
 /// The switch.
 pub(super) struct Lan {
-    netlink: Netlink,
+    netlink: Mutex<Netlink>,
 }
 
 /// What is on the LAN.
@@ -49,37 +64,33 @@ pub(super) struct Machines {
 impl Lan {
     /// Makes the switch and the machines, and plugs them in.
     pub(super) fn build() -> Result<(Self, Machines), DemoError> {
-        let lan = Self { netlink: Netlink::open()? };
-        lan.netlink.run("making the switch", |netlink| {
-            netlink.link().add(LinkBridge::new("br0").index(BRIDGE).build()).execute()
-        })?;
-        let machine = |id: RouterId| Ok((id, lan.machine(id.name(), id.address())?));
+        let mut netlink = Netlink::open()?;
+        let mut switch = Message::new(RTM_NEWLINK, CREATE | EXCLUSIVE, &header(BRIDGE, IFF_UP, IFF_UP));
+        switch.put_text(IFLA_IFNAME, "br0");
+        let info = switch.open(IFLA_LINKINFO);
+        switch.put_text(IFLA_INFO_KIND, "bridge").close(info);
+        netlink.run("making the switch", &switch.finish())?;
+        let mut machine = |id: RouterId| Ok((id, machine_on(&mut netlink, id.name(), id.address())?));
         let [a, b, c] = RouterId::ALL;
         let routers = [machine(a)?, machine(b)?, machine(c)?];
-        let client = lan.machine("client", CLIENT)?;
-        Ok((lan, Machines { routers, client }))
+        let client = machine_on(&mut netlink, "client", CLIENT)?;
+        Ok((Self { netlink: Mutex::new(netlink) }, Machines { routers, client }))
     }
 
     /// Cuts a router's cable, or plugs it in.
     pub(super) fn set_cable(&self, id: RouterId, is_plugged: bool) -> Result<(), DemoError> {
-        let port = LinkUnspec::new_with_index(port_of(id.address()));
-        let port = if is_plugged { port.up() } else { port.down() };
-        self.netlink.run("setting a port of the switch", |netlink| netlink.link().set(port.build()).execute())
+        let port = port_of(id.address());
+        let mut netlink = self.netlink.lock().unwrap_or_else(PoisonError::into_inner);
+        netlink.run("setting a port of the switch", &if is_plugged { set_up(port) } else { set_down(port) })
     }
+}
 
-    fn machine(&self, name: &'static str, address: Ipv4Addr) -> Result<Machine, DemoError> {
-        let machine = Machine::new(name)?;
-        let eth0 = LinkMessageBuilder::<LinkUnspec>::new()
-            .name("eth0")
-            .index(ETH0)
-            .address(mac_for(address).to_vec())
-            .setns_by_fd(machine.network.as_raw_fd())
-            .build();
-        let cable = cable(&format!("port-{name}"), port_of(address), eth0);
-        self.netlink.run("making a cable", |netlink| netlink.link().add(cable).execute())?;
-        machine.enter(|| configure(address))??;
-        Ok(machine)
-    }
+/// Makes a machine, and plugs it in.
+fn machine_on(netlink: &mut Netlink, name: &'static str, address: Ipv4Addr) -> Result<Machine, DemoError> {
+    let machine = Machine::new(name)?;
+    netlink.run("making a cable", &cable(&machine, name, address).finish())?;
+    machine.enter(|| configure(address))??;
+    Ok(machine)
 }
 
 /// The interface index of a machine's port on the switch.
@@ -88,44 +99,43 @@ fn port_of(address: Ipv4Addr) -> u32 {
     BRIDGE + u32::from(last)
 }
 
-/// A cable from the switch's port `name` to `other_end`.
-fn cable(name: &str, index: u32, other_end: LinkMessage) -> LinkMessage {
-    let port = LinkVeth::new(name, "eth0").index(index).controller(BRIDGE).up();
-    port.set_info_data(InfoData::Veth(InfoVeth::Peer(other_end))).build()
+/// A cable from the switch to the machine's eth0.
+fn cable(machine: &Machine, name: &str, address: Ipv4Addr) -> Message {
+    let mut cable = Message::new(RTM_NEWLINK, CREATE | EXCLUSIVE, &header(port_of(address), IFF_UP, IFF_UP));
+    cable.put_text(IFLA_IFNAME, &format!("port-{name}")).put_u32(IFLA_MASTER, BRIDGE);
+    let info = cable.open(IFLA_LINKINFO);
+    cable.put_text(IFLA_INFO_KIND, "veth");
+    let data = cable.open(IFLA_INFO_DATA);
+    let other_end = cable.open(VETH_INFO_PEER);
+    cable.put_raw(&header(ETH0, 0, 0)).put_text(IFLA_IFNAME, "eth0").put(IFLA_ADDRESS, &mac_for(address));
+    cable.put(IFLA_NET_NS_FD, &machine.network.as_raw_fd().to_ne_bytes());
+    cable.close(other_end).close(data).close(info);
+    cable
 }
 
 /// Inside a machine: gives eth0 its address and sets it up.
 fn configure(address: Ipv4Addr) -> Result<(), DemoError> {
-    let netlink = Netlink::open()?;
-    let up = |index| LinkUnspec::new_with_index(index).up().build();
-    netlink.run("setting up a loopback", |netlink| netlink.link().set(up(1)).execute())?;
-    netlink.run("giving a machine its address", |netlink| {
-        netlink.address().add(ETH0, IpAddr::V4(address), PREFIX_LEN).execute()
-    })?;
-    netlink.run("setting up a machine's interface", |netlink| netlink.link().set(up(ETH0)).execute())
+    let mut netlink = Netlink::open()?;
+    netlink.run("setting up a loopback", &set_up(LOOPBACK))?;
+    let mut on_eth0 = [AF_INET, PREFIX_LEN, 0, 0, 0, 0, 0, 0];
+    let (_, index) = on_eth0.split_at_mut(4);
+    index.copy_from_slice(&ETH0.to_ne_bytes());
+    let mut its_address = Message::new(RTM_NEWADDR, CREATE | EXCLUSIVE, &on_eth0);
+    its_address.put_address(IFA_LOCAL, address.into()).put_address(IFA_ADDRESS, address.into());
+    netlink.run("giving a machine its address", &its_address.finish())?;
+    netlink.run("setting up a machine's interface", &set_up(ETH0))
 }
 
 /// A conversation with the kernel about the network namespace in which it was opened.
-struct Netlink {
-    runtime: Runtime,
-    handle: Handle,
-}
+struct Netlink(Requests);
 
 impl Netlink {
     fn open() -> Result<Self, DemoError> {
-        let runtime = Builder::new_current_thread().enable_io().build().map_err(DemoError::System)?;
-        let _inside = runtime.enter();
-        let (connection, handle, _) = new_connection().map_err(|error| DemoError::Lan("no netlink socket", error))?;
-        runtime.spawn(connection);
-        drop(_inside);
-        Ok(Self { runtime, handle })
+        Requests::open(NETLINK_ROUTE).map(Self).map_err(|error| DemoError::Lan("no netlink socket", error))
     }
 
-    fn run<F>(&self, what: &'static str, request: impl FnOnce(&Handle) -> F) -> Result<(), DemoError>
-    where
-        F: Future<Output = Result<(), rtnetlink::Error>>,
-    {
-        self.runtime.block_on(request(&self.handle)).map_err(|error| DemoError::Netlink(what, error))
+    fn run(&mut self, what: &'static str, request: &[u8]) -> Result<(), DemoError> {
+        self.0.request(&[request]).map_err(|refusal| DemoError::Netlink(what, refusal))
     }
 }
 

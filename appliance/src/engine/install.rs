@@ -12,13 +12,13 @@ use std::net::IpAddr;
 use locum_core::router::InterfaceId;
 use locum_core::set::RouterId;
 use locum_core::time::Instant;
+use netlink_sys::Socket;
 use nix::errno::Errno;
-use rtnetlink::sys::Socket;
-use rtnetlink::sys::constants::NETLINK_ROUTE;
 
 use super::batch::Framed;
 use super::link::{ItemOutcome, Refusal};
 use super::pace::Paces;
+use crate::netlink::NETLINK_ROUTE;
 
 /// Items handled before the engine looks for other work.
 const PIECE: usize = 32;

@@ -19,6 +19,9 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::link::{InstanceKey, Order};
 use super::*;
+use crate::netlink::NETLINK_ROUTE;
+use crate::netlink::link::set_up;
+use crate::netlink::requests::Requests;
 
 /// Counts what the thread under test allocates, and passes everything on.
 struct Counting;
@@ -81,12 +84,8 @@ fn config(vrid: u8, priority: u8) -> Config<Owned> {
 
 /// Sets the loopback interface of this thread's namespace up.
 fn loopback_up() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
-    runtime.block_on(async {
-        let (connection, handle, _) = rtnetlink::new_connection().unwrap();
-        tokio::spawn(connection);
-        handle.link().set(rtnetlink::LinkUnspec::new_with_index(1).up().build()).execute().await.unwrap();
-    });
+    const LOOPBACK: u32 = 1;
+    Requests::open(NETLINK_ROUTE).unwrap().request(&[&set_up(LOOPBACK)]).unwrap();
 }
 
 /// A peer that advertises VRID 2 to us every 10 ms until `done`.

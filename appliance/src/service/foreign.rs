@@ -13,12 +13,7 @@ const KEEPALIVED: u8 = 18;
 
 /// Asks the kernel, for who runs no service. `None` where it cannot be asked, or where nobody can tell.
 pub(crate) fn look(run_directory: &Path) -> Option<Vec<InterfaceAddress>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
-    let network = runtime.block_on(async {
-        let (connection, handle, _) = rtnetlink::new_connection().ok()?;
-        tokio::spawn(connection);
-        Network::read(&handle).await.ok()
-    })?;
+    let network = Network::read().ok()?;
     let ours = Journal::in_directory(run_directory).read().ok()?.addresses;
     among(&network, &ours)
 }
@@ -67,26 +62,19 @@ fn keepalived_runs() -> bool {
 mod tests {
     use std::net::IpAddr;
 
-    use rtnetlink::packet_route::RouteNetlinkMessage;
-    use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressProtocol};
-    use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
-
+    use super::super::network::{Address, Interface};
     use super::*;
 
     fn network(addresses: &[(&str, Option<u8>)]) -> Network {
-        let mut network = Network::default();
-        let mut link = LinkMessage::default();
-        link.header.index = 2;
-        link.attributes = vec![LinkAttribute::IfName("eth0".into())];
-        network.apply(&RouteNetlinkMessage::NewLink(link));
-        for (address, protocol) in addresses {
-            let mut message = AddressMessage::default();
-            (message.header.index, message.header.prefix_len) = (2, 24);
-            message.attributes = vec![AddressAttribute::Local(address.parse().unwrap())];
-            message.attributes.extend(protocol.map(|it| AddressAttribute::Protocol(AddressProtocol::Other(it))));
-            network.apply(&RouteNetlinkMessage::NewAddress(message));
-        }
-        network
+        let address = |(text, protocol): &(&str, Option<u8>)| Address {
+            address: text.parse().unwrap(),
+            prefix_len: 24,
+            is_secondary: false,
+            is_tentative: false,
+            protocol: *protocol,
+        };
+        let addresses = addresses.iter().map(address).collect();
+        Network::of([(2, Interface { name: "eth0".into(), addresses, ..Interface::default() })])
     }
 
     fn names(found: &[InterfaceAddress]) -> Vec<String> {

@@ -61,7 +61,7 @@ use self::instance::Instance;
 use self::journal::{Entry, Journal, RouteEntry};
 use self::kernel::Kernel;
 use self::kernel::recovery::remove_left_behind;
-use self::network::{Monitor, Network};
+use self::network::Network;
 use self::operator::Handovers;
 use self::plan::Placements;
 pub(crate) use self::plan::{Ties, core_config, ties};
@@ -72,6 +72,7 @@ use crate::clock;
 use crate::engine::Set;
 use crate::engine::lateness::Lateness;
 use crate::engine::link::{Order, OrderError, RouterView, ServiceEnd};
+use crate::netlink::monitor::Monitor;
 use crate::notify::{Notifier, RunResult};
 use crate::track::{Links, Reports, Trackers};
 
@@ -188,10 +189,10 @@ pub(crate) fn run(options: Options) -> Result<(), StartError> {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
-            monitor: Monitor::open()?,
+            monitor: network::monitor()?,
             incoming,
         };
-        let (mut service, listener) = start::start(options, Clients::new(incoming_sender), &sources.monitor).await?;
+        let (mut service, listener) = start::start(options, Clients::new(incoming_sender)).await?;
         service.serve(sources, listener).await
     })
 }
@@ -228,14 +229,17 @@ impl Service {
                 report = tracker_reports.next() => self.tracker_says(&report),
                 () = links_due => self.network_changed(),
                 () = sleep_until(own_deadline), if own_deadline.is_some() => self.time_has_passed().await,
-                Some(message) = sources.monitor.messages.recv() => {
+                ready = sources.monitor.readable() => {
+                    ready?;
                     // Everything that is there, then one look at what follows from it.
-                    let mut changed = self.network.apply(&message);
-                    while let Ok(message) = sources.monitor.messages.try_recv() {
-                        changed |= self.network.apply(&message);
-                    }
-                    if changed {
-                        self.network_changed();
+                    match self.network.hear(&mut sources.monitor) {
+                        Ok(true) => self.network_changed(),
+                        Ok(false) => {}
+                        Err(error) => {
+                            log::error!("the kernel's network cannot be followed: {error}");
+                            // Out of memory, most likely; trying again at once would only spin.
+                            tokio::time::sleep(Duration::from_millis(100)).await;
+                        }
                     }
                 }
                 () = self.kernel.route_deleted() => {
@@ -263,7 +267,7 @@ impl Service {
                 () = tokio::time::sleep(Duration::from_millis(2)), if waiting => self.send_waiting_orders(),
             }
         }
-        self.end(&sources.monitor).await
+        self.end().await
     }
 
     /// When something ends by itself: a yield, a change, the wait for handovers.
@@ -300,16 +304,16 @@ impl Service {
         self.order(Order::Shutdown);
     }
 
-    async fn end(&mut self, monitor: &Monitor) -> Result<(), StartError> {
+    async fn end(&mut self) -> Result<(), StartError> {
         self.take_reports();
         if let Some(thread) = self.engine_thread.take() {
             let _ = thread.join(); // a panic of the engine has been reported by itself
         }
         if self.failed {
             // Its routers cannot have left in order; what they had installed must go all the same.
-            let network = Network::read(&monitor.handle).await.map_err(StartError::Netlink)?;
+            let network = Network::read().map_err(StartError::Netlink)?;
             let left = self.journal.read()?;
-            remove_left_behind(&left, network, monitor).await?;
+            remove_left_behind(&left, network)?;
         }
         let all_gone = self.kernel.end();
         // Everything has been handed over; now the last words about it may take their time.

@@ -5,23 +5,45 @@ use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use futures_util::TryStreamExt;
 use locum_core::set::Link;
 use locum_core::vocabulary::Family;
 use locum_core::wire::arp::Mac;
-use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
-use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressProtocol};
-use rtnetlink::packet_route::link::{
-    InfoData, InfoKind, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
-};
-use rtnetlink::{Handle, MulticastGroup, new_multicast_connection};
-use tokio::sync::mpsc;
 
 use super::plan::route::Machine;
+use crate::netlink::NETLINK_ROUTE;
+use crate::netlink::link::{
+    IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, RTM_DELLINK, RTM_NEWLINK,
+};
+use crate::netlink::message::Message;
+use crate::netlink::monitor::{Heard, Monitor};
+use crate::netlink::read::{self, Attributes, Received};
+use crate::netlink::requests::Requests;
 
-/// Messages of the kernel that can wait.
-const MESSAGES: usize = 1024;
+// linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/if.h, linux/if_arp.h
+const RTM_GETLINK: u16 = 18;
+const RTM_NEWADDR: u16 = 20;
+const RTM_DELADDR: u16 = 21;
+const RTM_GETADDR: u16 = 22;
+const RTNLGRP_LINK: u32 = 1;
+const RTNLGRP_IPV4_IFADDR: u32 = 5;
+const RTNLGRP_IPV6_IFADDR: u32 = 9;
+const IFLA_VRF_TABLE: u16 = 1;
+const IFF_RUNNING: u32 = 0x40;
+const ARPHRD_ETHER: u16 = 1;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_PROTO: u16 = 11;
+const IFA_F_SECONDARY: u8 = 0x01;
+const IFA_F_OPTIMISTIC: u8 = 0x04;
+const IFA_F_DADFAILED: u8 = 0x08;
+const IFA_F_TENTATIVE: u8 = 0x40;
+
+/// `struct ifinfomsg`, `struct ifaddrmsg`
+const LINK_BYTES: usize = 16;
+const ADDRESS_BYTES: usize = 8;
+
+/// The kernel is asked so often when what it tells changes meanwhile.
+const READINGS: usize = 3;
 
 /// An interface as the kernel describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,36 +94,12 @@ pub(crate) struct Network {
     disturbed: bool,
 }
 
-/// A way to ask the kernel, and what it tells by itself.
-pub(crate) struct Monitor {
-    /// For requests.
-    pub(crate) handle: Handle,
-    /// What it tells.
-    pub(crate) messages: mpsc::Receiver<RouteNetlinkMessage>,
-}
-
-impl Monitor {
-    /// Subscribes to links and addresses. Must be called on the runtime.
-    ///
-    /// # Errors
-    /// When the kernel gives no netlink socket.
-    pub(crate) fn open() -> io::Result<Self> {
-        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
-        let (connection, handle, mut incoming) = new_multicast_connection(&groups)?;
-        tokio::spawn(connection);
-        let (sender, messages) = mpsc::channel(MESSAGES);
-        tokio::spawn(async move {
-            use futures_util::StreamExt;
-            while let Some((message, _)) = incoming.next().await {
-                if let NetlinkMessage { payload: NetlinkPayload::InnerMessage(message), .. } = message
-                    && sender.send(message).await.is_err()
-                {
-                    return;
-                }
-            }
-        });
-        Ok(Self { handle, messages })
-    }
+/// Subscribes to what changes of links and addresses. Must be called on the runtime.
+///
+/// # Errors
+/// When the kernel gives no netlink socket.
+pub(crate) fn monitor() -> io::Result<Monitor> {
+    Monitor::open(&[RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR])
 }
 
 impl Network {
@@ -109,32 +107,53 @@ impl Network {
     ///
     /// # Errors
     /// What the kernel says.
-    pub(crate) async fn read(handle: &Handle) -> Result<Self, rtnetlink::Error> {
+    pub(crate) fn read() -> io::Result<Self> {
+        let mut requests = Requests::open(NETLINK_ROUTE)?;
         let mut network = Self::default();
-        let mut links = handle.link().get().execute();
-        while let Some(link) = links.try_next().await? {
-            network.link_is(&link);
-        }
-        let mut addresses = handle.address().get().execute();
-        while let Some(address) = addresses.try_next().await? {
-            network.address_is(&address);
+        for _ in 0..READINGS {
+            network = Self::default();
+            let mut note = |message: Received<'_>| {
+                network.apply(message);
+            };
+            let links = Message::question(RTM_GETLINK, &[0; LINK_BYTES]);
+            let addresses = Message::question(RTM_GETADDR, &[0; ADDRESS_BYTES]);
+            if requests.read_all(links, &mut note)? && requests.read_all(addresses, &mut note)? {
+                break;
+            }
         }
         Ok(network)
     }
 
-    /// Takes note of what the kernel tells. Returns whether anything changed.
-    pub(crate) fn apply(&mut self, message: &RouteNetlinkMessage) -> bool {
-        #[allow(clippy::wildcard_enum_match_arm, reason = "dozens of kinds of message, of which four concern us")]
-        match message {
-            RouteNetlinkMessage::NewLink(link) => self.link_is(link),
-            RouteNetlinkMessage::DelLink(link) => {
-                self.disturbed = true;
-                self.interfaces.remove(&link.header.index).is_some()
-            }
-            RouteNetlinkMessage::NewAddress(address) => self.address_is(address),
-            RouteNetlinkMessage::DelAddress(address) => self.address_is_gone(address),
-            _ => false,
+    /// A network of these interfaces, by their indexes.
+    #[cfg(test)]
+    pub(crate) fn of<const COUNT: usize>(interfaces: [(u32, Interface); COUNT]) -> Self {
+        Self { interfaces: interfaces.into(), disturbed: false }
+    }
+
+    /// Takes note of what the kernel has told so far; does not wait. Returns whether anything changed.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(crate) fn hear(&mut self, monitor: &mut Monitor) -> io::Result<bool> {
+        let mut changed = false;
+        if monitor.hear(|message| changed |= self.apply(message))? == Heard::Part {
+            log::warn!("more of the network has changed at once than could be followed: it is looked at as a whole");
+            let now = Self::read()?;
+            changed |= self.interfaces != now.interfaces;
+            *self = now;
+            self.disturbed = true;
         }
+        Ok(changed)
+    }
+
+    /// Takes note of a message. Returns whether anything changed.
+    pub(crate) fn apply(&mut self, message: Received<'_>) -> bool {
+        match message.kind {
+            RTM_NEWLINK | RTM_DELLINK => self.link(message),
+            RTM_NEWADDR | RTM_DELADDR => self.address(message),
+            _ => None,
+        }
+        .unwrap_or(false)
     }
 
     /// Notes that something was taken away that is not among what is known here.
@@ -193,54 +212,54 @@ impl Network {
         fitting.min_by_key(|known| known.is_secondary).map(|known| known.address)
     }
 
-    fn link_is(&mut self, link: &LinkMessage) -> bool {
-        let entry = self.interfaces.entry(link.header.index).or_default();
+    /// `None` for a message that makes no sense or does not concern us.
+    fn link(&mut self, message: Received<'_>) -> Option<bool> {
+        let (fixed, attributes) = message.split::<LINK_BYTES>()?;
+        let [family, ..] = *fixed;
+        if family != 0 {
+            // A bridge tells of its ports in messages that look like those about interfaces.
+            return None;
+        }
+        let (hardware, index, flags) = (read::u16_at(fixed, 2)?, read::u32_at(fixed, 4)?, read::u32_at(fixed, 8)?);
+        if message.kind == RTM_DELLINK {
+            self.disturbed = true;
+            return Some(self.interfaces.remove(&index).is_some());
+        }
+        let entry = self.interfaces.entry(index).or_default();
         let before = entry.clone();
-        for attribute in &link.attributes {
-            #[allow(clippy::wildcard_enum_match_arm, reason = "dozens of attributes, of which three concern us")]
-            match attribute {
-                LinkAttribute::IfName(name) => entry.name.clone_from(name),
-                LinkAttribute::Address(bytes) => {
-                    let is_ethernet = link.header.link_layer_type == LinkLayerType::Ether;
-                    entry.mac = Mac::try_from(bytes.as_slice()).ok().filter(|_| is_ethernet);
-                }
-                LinkAttribute::LinkInfo(infos) => {
-                    entry.is_macvlan = infos.contains(&LinkInfo::Kind(InfoKind::MacVlan));
-                    entry.vrf_table = infos.iter().find_map(vrf_table);
-                }
+        for (kind, value) in attributes {
+            match kind {
+                IFLA_IFNAME => entry.name = read::text(value),
+                IFLA_ADDRESS => entry.mac = Mac::try_from(value).ok().filter(|_| hardware == ARPHRD_ETHER),
+                IFLA_LINKINFO => (entry.is_macvlan, entry.vrf_table) = link_info(value),
                 _ => {}
             }
         }
-        entry.is_up = link.header.flags.contains(LinkFlags::Up);
-        entry.has_carrier = link.header.flags.contains(LinkFlags::Running);
+        entry.is_up = flags & IFF_UP != 0;
+        entry.has_carrier = flags & IFF_RUNNING != 0;
         self.disturbed |= (entry.is_up, entry.has_carrier) != (before.is_up, before.has_carrier);
-        *entry != before
+        Some(*entry != before)
     }
 
-    fn address_is(&mut self, message: &AddressMessage) -> bool {
-        let (Some(address), Some(interface)) = (read_address(message), self.interfaces.get_mut(&message.header.index))
-        else {
-            return false;
-        };
+    /// `None` for a message that makes no sense or does not concern us.
+    fn address(&mut self, message: Received<'_>) -> Option<bool> {
+        let (fixed, attributes) = message.split::<ADDRESS_BYTES>()?;
+        let interface = self.interfaces.get_mut(&read::u32_at(fixed, 4)?)?;
+        let address = read_address(fixed, attributes)?;
+        if message.kind == RTM_DELADDR {
+            let before = interface.addresses.len();
+            interface.addresses.retain(|known| !same(known, &address));
+            let is_gone = interface.addresses.len() != before;
+            self.disturbed |= is_gone;
+            return Some(is_gone);
+        }
         match interface.addresses.iter_mut().find(|known| same(known, &address)) {
-            Some(known) => std::mem::replace(known, address) != address,
+            Some(known) => Some(std::mem::replace(known, address) != address),
             None => {
                 interface.addresses.push(address);
-                true
+                Some(true)
             }
         }
-    }
-
-    fn address_is_gone(&mut self, message: &AddressMessage) -> bool {
-        let (Some(address), Some(interface)) = (read_address(message), self.interfaces.get_mut(&message.header.index))
-        else {
-            return false;
-        };
-        let before = interface.addresses.len();
-        interface.addresses.retain(|known| !same(known, &address));
-        let is_gone = interface.addresses.len() != before;
-        self.disturbed |= is_gone;
-        is_gone
     }
 }
 
@@ -254,37 +273,146 @@ impl Machine for Network {
     }
 }
 
-fn vrf_table(info: &LinkInfo) -> Option<u32> {
-    let LinkInfo::Data(InfoData::Vrf(settings)) = info else { return None };
-    settings.iter().find_map(|setting| if let InfoVrf::TableId(table) = setting { Some(*table) } else { None })
+/// Whether an interface is a macvlan, and the routing table of the VRF that it is.
+fn link_info(value: &[u8]) -> (bool, Option<u32>) {
+    let mut kind = String::new();
+    let mut data = Attributes(&[]);
+    for (attribute, value) in Attributes(value) {
+        match attribute {
+            IFLA_INFO_KIND => kind = read::text(value),
+            IFLA_INFO_DATA => data = Attributes(value),
+            _ => {}
+        }
+    }
+    let mut table = data.filter(|(attribute, _)| kind == "vrf" && *attribute == IFLA_VRF_TABLE);
+    (kind == "macvlan", table.find_map(|(_, value)| read::u32_at(value, 0)))
 }
 
 fn same(one: &Address, other: &Address) -> bool {
     (one.address, one.prefix_len) == (other.address, other.prefix_len)
 }
 
-fn read_address(message: &AddressMessage) -> Option<Address> {
+fn read_address(fixed: &[u8; ADDRESS_BYTES], attributes: Attributes<'_>) -> Option<Address> {
+    let [_, prefix_len, flags, ..] = *fixed;
     let mut local = None;
     let mut peer = None;
     let mut protocol = None;
-    for attribute in &message.attributes {
-        #[allow(clippy::wildcard_enum_match_arm, reason = "a dozen attributes, of which three concern us")]
-        match attribute {
-            AddressAttribute::Local(address) => local = Some(*address),
+    for (kind, value) in attributes {
+        match kind {
+            IFA_LOCAL => local = read::address(value),
             // Where both are there, this one is the other end of a point-to-point link.
-            AddressAttribute::Address(address) => peer = Some(*address),
-            AddressAttribute::Protocol(AddressProtocol::Other(number)) => protocol = Some(*number),
-            AddressAttribute::Protocol(_) => protocol = Some(0),
+            IFA_ADDRESS => peer = read::address(value),
+            IFA_PROTO => protocol = value.first().copied(),
             _ => {}
         }
     }
-    let flags = message.header.flags;
     Some(Address {
         address: local.or(peer)?,
-        prefix_len: message.header.prefix_len,
-        is_secondary: flags.contains(AddressHeaderFlags::Secondary),
-        is_tentative: flags.intersects(AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed)
-            && !flags.contains(AddressHeaderFlags::Optimistic),
+        prefix_len,
+        is_secondary: flags & IFA_F_SECONDARY != 0,
+        is_tentative: flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) != 0 && flags & IFA_F_OPTIMISTIC == 0,
         protocol,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::read::messages;
+
+    const AF_BRIDGE: u8 = 7;
+
+    fn link(kind: u16, family: u8, flags: u32) -> Message {
+        let mut fixed = [0; LINK_BYTES];
+        fixed[0] = family;
+        fixed[2..4].copy_from_slice(&ARPHRD_ETHER.to_ne_bytes());
+        fixed[4..8].copy_from_slice(&7_u32.to_ne_bytes());
+        fixed[8..12].copy_from_slice(&flags.to_ne_bytes());
+        let mut message = Message::new(kind, 0, &fixed);
+        message.put_text(IFLA_IFNAME, "eth0").put(IFLA_ADDRESS, &[2, 0, 0, 0, 0, 9]);
+        message
+    }
+
+    fn address(kind: u16, flags: u8, last: u8) -> Message {
+        let mut fixed = [2, 24, flags, 0, 0, 0, 0, 0];
+        fixed[4..].copy_from_slice(&7_u32.to_ne_bytes());
+        let mut message = Message::new(kind, 0, &fixed);
+        message.put(IFA_LOCAL, &[10, 0, 0, last]).put(IFA_ADDRESS, &[10, 0, 0, 99]).put(IFA_PROTO, &[18]);
+        message
+    }
+
+    fn tell(network: &mut Network, message: Message) -> bool {
+        messages(&message.finish()).map(|message| network.apply(message)).fold(false, |one, other| one | other)
+    }
+
+    #[test]
+    fn an_interface_comes_changes_and_goes() {
+        let mut network = Network::default();
+        assert!(tell(&mut network, link(RTM_NEWLINK, 0, IFF_UP)));
+        assert!(!tell(&mut network, link(RTM_NEWLINK, 0, IFF_UP)));
+        let (index, interface) = network.by_name("eth0").unwrap();
+        assert_eq!((index.get(), interface.link(), interface.is_macvlan), (7, Link::Down, false));
+        assert_eq!(interface.mac, Some([2, 0, 0, 0, 0, 9]));
+        assert!(tell(&mut network, link(RTM_NEWLINK, 0, IFF_UP | IFF_RUNNING)));
+        assert_eq!(network.by_name("eth0").unwrap().1.link(), Link::Up);
+        assert!(tell(&mut network, link(RTM_DELLINK, 0, 0)));
+        assert!(network.by_name("eth0").is_none());
+    }
+
+    #[test]
+    fn an_interface_that_leaves_a_bridge_is_still_there() {
+        let mut network = Network::default();
+        tell(&mut network, link(RTM_NEWLINK, 0, IFF_UP | IFF_RUNNING));
+        network.take_disturbed();
+        assert!(!tell(&mut network, link(RTM_DELLINK, AF_BRIDGE, 0)));
+        assert!(!network.take_disturbed());
+        assert_eq!(network.by_name("eth0").unwrap().1.link(), Link::Up);
+    }
+
+    #[test]
+    fn what_an_interface_is_stands_in_its_kind() {
+        let mut network = Network::default();
+        let mut vrf = link(RTM_NEWLINK, 0, IFF_UP);
+        let info = vrf.open(IFLA_LINKINFO);
+        vrf.put_text(IFLA_INFO_KIND, "vrf");
+        let data = vrf.open(IFLA_INFO_DATA);
+        vrf.put_u32(IFLA_VRF_TABLE, 1_000).close(data).close(info);
+        tell(&mut network, vrf);
+        assert_eq!(Machine::vrf_table(&network, "eth0"), Some(1_000));
+        let mut macvlan = link(RTM_NEWLINK, 0, IFF_UP);
+        let info = macvlan.open(IFLA_LINKINFO);
+        macvlan.put_text(IFLA_INFO_KIND, "macvlan");
+        let data = macvlan.open(IFLA_INFO_DATA);
+        macvlan.put_u32(IFLA_VRF_TABLE, 1).close(data).close(info); // there it is the mode
+        tell(&mut network, macvlan);
+        assert_eq!(Machine::vrf_table(&network, "eth0"), None);
+        assert!(network.by_name("eth0").unwrap().1.is_macvlan);
+    }
+
+    #[test]
+    fn an_address_comes_settles_and_goes() {
+        let mut network = Network::default();
+        assert!(!tell(&mut network, address(RTM_NEWADDR, 0, 1)), "of an interface that is not known");
+        tell(&mut network, link(RTM_NEWLINK, 0, IFF_UP));
+        assert!(tell(&mut network, address(RTM_NEWADDR, IFA_F_TENTATIVE, 1)));
+        assert!(!network.has("10.0.0.1".parse().unwrap()));
+        assert!(tell(&mut network, address(RTM_NEWADDR, IFA_F_SECONDARY, 1)));
+        assert!(network.has("10.0.0.1".parse().unwrap()));
+        let known: Vec<_> = network.addresses().map(|(_, _, known)| *known).collect();
+        assert_eq!(known.len(), 1);
+        assert_eq!((known[0].is_secondary, known[0].prefix_len, known[0].protocol), (true, 24, Some(18)));
+        network.take_disturbed();
+        assert!(!tell(&mut network, address(RTM_DELADDR, 0, 2)));
+        assert!(!network.take_disturbed());
+        assert!(tell(&mut network, address(RTM_DELADDR, 0, 1)));
+        assert!(network.take_disturbed());
+        assert!(!network.has("10.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_loopback_of_this_machine_is_found() {
+        let network = Network::read().unwrap();
+        let (index, loopback) = network.by_name("lo").unwrap();
+        assert_eq!((index.get(), loopback.mac), (1, None));
+    }
 }

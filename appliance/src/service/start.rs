@@ -20,7 +20,7 @@ use super::history::{self, History};
 use super::journal::{self, Entry, Journal};
 use super::kernel::Kernel;
 use super::kernel::recovery::remove_left_behind;
-use super::network::{Monitor, Network};
+use super::network::Network;
 use super::plan::Placements;
 use super::repeated::Repeated;
 use super::yields::Yields;
@@ -46,7 +46,7 @@ pub(crate) enum StartError {
     /// There is a journal, but what it says cannot be understood.
     Journal(PathBuf, io::Error),
     /// The kernel's network cannot be asked.
-    Netlink(rtnetlink::Error),
+    Netlink(io::Error),
     /// The engine ended by itself, which is a defect.
     Engine,
 }
@@ -104,20 +104,16 @@ impl StartError {
 pub(super) struct Lock(#[allow(dead_code, reason = "held for as long as the service lives")] Flock<File>);
 
 /// Starts everything. On return the engine runs, and the socket answers as soon as it is served.
-pub(super) async fn start(
-    options: Options,
-    clients: Clients,
-    monitor: &Monitor,
-) -> Result<(Service, UnixListener), StartError> {
+pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service, UnixListener), StartError> {
     history::make_directory(&options.run_directory)
         .map_err(|error| StartError::Io(format!("run directory {}", options.run_directory.display()), error))?;
     let lock = lock(&options)?;
     check_privilege()?;
-    let network = Network::read(&monitor.handle).await.map_err(StartError::Netlink)?;
+    let network = Network::read().map_err(StartError::Netlink)?;
     let journal = Journal::in_directory(&options.run_directory);
     let left = journal.read().map_err(|error| StartError::Journal(options.run_directory.clone(), error))?;
     let configuration = load(&options.configuration, &network, &left.addresses)?;
-    let network = remove_left_behind(&left, network, monitor).await?;
+    let network = remove_left_behind(&left, network)?;
     let placements = Placements::of(configuration.model());
     let journalled_addresses = journal_entries(configuration.model(), &network);
     let kernel = Kernel::new(configuration.model(), &placements)?;
@@ -188,7 +184,7 @@ pub(super) async fn start(
     service.kernel.look(&service.network, false);
     service.write_journal().map_err(|error| StartError::Io("journal".into(), error))?;
     service.kernel.act(&service.network);
-    service.network = Network::read(&monitor.handle).await.map_err(StartError::Netlink)?;
+    service.network = Network::read().map_err(StartError::Netlink)?;
     service.set_paces();
     // Sockets and links first, so that no router begins in FAULT only because it does not know its interface yet.
     service.network_changed();

@@ -11,15 +11,15 @@ use std::net::IpAddr;
 use locum_config::{Instance as Configured, Model};
 use locum_core::vocabulary::State;
 use nix::errno::Errno;
-use rtnetlink::sys::constants::NETLINK_NETFILTER;
 
 use super::super::instance::Instance;
 use super::super::journal;
 use super::super::network::Network;
 use super::super::plan;
 use super::nftables::{self, Element, Link, Table};
-use super::requests::Requests;
 use crate::engine::link::{ItemOutcome, Refusal};
+use crate::netlink::NETLINK_NETFILTER;
+use crate::netlink::requests::Requests;
 
 const NAME: &str = "locum";
 

@@ -2,7 +2,6 @@
 //! address, settings of interfaces, what the configuration calls static, and the table of `no_accept`. Everything is in the
 //! journal before it is there, and is gone at the end.
 //!
-//! - [`requests`]: orders that the kernel answers at once; `message`: how they are written.
 //! - [`settings`]: settings of interfaces, and back.
 //! - [`follow`]: what the service does about it.
 //! - `statics`: static addresses, routes and rules; `watch`: notices when a route or rule is deleted.
@@ -11,10 +10,8 @@
 
 mod firewall;
 pub(crate) mod follow;
-pub(crate) mod message;
 mod nftables;
 pub(crate) mod recovery;
-pub(crate) mod requests;
 pub(crate) mod settings;
 mod statics;
 mod watch;
@@ -23,10 +20,8 @@ use std::io;
 
 use locum_config::Model;
 use locum_control::NoAcceptStatus;
-use rtnetlink::sys::constants::NETLINK_ROUTE;
 
 use self::firewall::Firewall;
-use self::requests::Requests;
 use self::settings::Settings;
 use self::statics::Statics;
 use self::watch::Watch;
@@ -35,6 +30,8 @@ use super::journal::{MadeEntry, Record};
 use super::network::Network;
 use super::plan::{MadeInterface, Placements, link};
 use crate::engine::link::Refusal;
+use crate::netlink::NETLINK_ROUTE;
+use crate::netlink::requests::Requests;
 
 /// What locum has in the kernel whatever the state of its routers.
 pub(super) struct Kernel {

@@ -21,7 +21,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::message::{CREATE, EXCLUSIVE, Message};
+use crate::netlink::message::{CREATE, EXCLUSIVE, Message};
 
 const BATCH_BEGIN: u16 = 16;
 const BATCH_END: u16 = 17;
@@ -33,7 +33,7 @@ const NEW_RULE: u16 = SUBSYSTEM << 8 | 6;
 const NEW_SET: u16 = SUBSYSTEM << 8 | 9;
 const NEW_ELEMENTS: u16 = SUBSYSTEM << 8 | 12;
 const DELETE_ELEMENTS: u16 = SUBSYSTEM << 8 | 14;
-const APPEND: u16 = super::message::APPEND;
+const APPEND: u16 = crate::netlink::message::APPEND;
 
 const FAMILY_INET: u8 = 1;
 const TABLE_OWNED: u32 = 2;
@@ -322,7 +322,7 @@ fn put_u32(message: &mut Message, kind: u16, value: u32) {
 /// A rule in the making: expressions one after the other.
 struct Rule {
     message: Message,
-    expressions: super::message::Nest,
+    expressions: crate::netlink::message::Nest,
 }
 
 impl Rule {

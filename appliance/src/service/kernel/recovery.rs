@@ -2,18 +2,14 @@
 
 use super::super::StartError;
 use super::super::journal::{self, Record};
-use super::super::network::{Monitor, Network};
+use super::super::network::Network;
 use super::super::plan::{items, link};
-use super::requests::Requests;
 use super::{firewall, settings};
-use rtnetlink::sys::constants::NETLINK_ROUTE;
+use crate::netlink::NETLINK_ROUTE;
+use crate::netlink::requests::Requests;
 
 /// Takes out of the kernel what the journal lists and is still there. Gives the network as it is afterwards.
-pub(in super::super) async fn remove_left_behind(
-    left: &Record,
-    network: Network,
-    monitor: &Monitor,
-) -> Result<Network, StartError> {
+pub(in super::super) fn remove_left_behind(left: &Record, network: Network) -> Result<Network, StartError> {
     let mut requests = Requests::open(NETLINK_ROUTE)?;
     let mut removed = false;
     let mut remove = |what: String, message: &[u8]| {
@@ -50,5 +46,5 @@ pub(in super::super) async fn remove_left_behind(
     if !removed {
         return Ok(network);
     }
-    Network::read(&monitor.handle).await.map_err(StartError::Netlink)
+    Network::read().map_err(StartError::Netlink)
 }

@@ -9,8 +9,8 @@ use super::super::journal::{Entry, RouteEntry};
 use super::super::network::Network;
 use super::super::plan::items;
 use super::super::plan::route::{self, AddAndRemove};
-use super::requests::Requests;
 use crate::engine::link::Refusal;
+use crate::netlink::requests::Requests;
 
 /// Where an address goes that names no interface, as in keepalived.
 const DEFAULT_INTERFACE: &str = "eth0";

@@ -5,11 +5,6 @@ use std::net::IpAddr;
 use locum_config::Model;
 use locum_config::model::{Broadcast, Instance, Lifetime, Route, Rule, VirtualAddress};
 use locum_core::router::InterfaceId;
-use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage};
-use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
-};
-use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::super::journal::{ADDRESS_PROTOCOL, Entry, RouteEntry};
 use super::super::network::Network;
@@ -17,6 +12,25 @@ use super::placement::{MadeInterface, Placement, Placements};
 use super::route::{route_name, rule_messages, rule_name};
 use crate::engine::batch::Framed;
 use crate::engine::install::{InstallPlan, Item};
+use crate::netlink::message::{CREATE, EXCLUSIVE, Message};
+
+// linux/rtnetlink.h, linux/if_addr.h
+const RTM_NEWADDR: u16 = 20;
+const RTM_DELADDR: u16 = 21;
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_LABEL: u16 = 3;
+const IFA_BROADCAST: u16 = 4;
+const IFA_CACHEINFO: u16 = 6;
+const IFA_FLAGS: u16 = 8;
+const IFA_PROTO: u16 = 11;
+const IFA_F_NODAD: u32 = 0x02;
+const IFA_F_HOMEADDRESS: u32 = 0x10;
+const IFA_F_MANAGETEMPADDR: u32 = 0x100;
+const IFA_F_NOPREFIXROUTE: u32 = 0x200;
+const IFA_F_MCAUTOJOIN: u32 = 0x400;
 
 /// One thing that a router has in the kernel while it is MASTER, in the order in which it is put there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,23 +172,58 @@ pub(crate) fn route_entries<'a>(
     entries
 }
 
-/// The message that adds an address to an interface.
+/// The message that adds an address to an interface, with all its options (ip-address(8) names them).
 pub(crate) fn add_address(address: &VirtualAddress, index: u32) -> Box<[u8]> {
-    serialize(RouteNetlinkMessage::NewAddress(address_message(address, index)), NLM_F_CREATE | NLM_F_EXCL)
+    let scope = address.scope.map_or(0, |scope| scope.0);
+    let fixed = header(address.address, installed_prefix_len(address), scope, index);
+    let mut message = Message::new(RTM_NEWADDR, CREATE | EXCLUSIVE, &fixed);
+    let other_end = address.peer.map_or(address.address, |(peer, _)| peer);
+    message.put_address(IFA_LOCAL, address.address).put_address(IFA_ADDRESS, other_end);
+    if let Some(label) = &address.label {
+        message.put_text(IFA_LABEL, &label.value);
+    }
+    if let (Some(broadcast), IpAddr::V4(local)) = (address.broadcast, address.address) {
+        let host_bits = u32::MAX.checked_shr(u32::from(address.prefix_len)).unwrap_or(0);
+        let broadcast = match broadcast {
+            Broadcast::Address(broadcast) => broadcast,
+            Broadcast::HostBitsSet => (local.to_bits() | host_bits).into(),
+            Broadcast::HostBitsClear => (local.to_bits() & !host_bits).into(),
+        };
+        message.put_address(IFA_BROADCAST, broadcast.into());
+    }
+    let flags = [
+        (IFA_F_HOMEADDRESS, address.home),
+        // A VIP must answer the moment it is there (RFC 9568 §6.4.2 joins the solicited-node group and leaves it at that).
+        (IFA_F_NODAD, address.address.is_ipv6() && !address.detect_duplicates),
+        (IFA_F_MANAGETEMPADDR, address.manage_temporary),
+        (IFA_F_NOPREFIXROUTE, address.no_prefix_route),
+        (IFA_F_MCAUTOJOIN, address.autojoin),
+    ];
+    let flags = flags.into_iter().filter(|(_, is_set)| *is_set).fold(0, |flags, (flag, _)| flags | flag);
+    if flags != 0 {
+        message.put_u32(IFA_FLAGS, flags);
+    }
+    if let Lifetime::Seconds(preferred) = address.preferred_lifetime {
+        // `struct ifa_cacheinfo`: preferred and valid for so many seconds, and two times that the kernel fills in.
+        let lifetimes = [preferred, u32::MAX, 0, 0].map(u32::to_ne_bytes);
+        message.put(IFA_CACHEINFO, lifetimes.as_flattened());
+    }
+    message.put(IFA_PROTO, &[ADDRESS_PROTOCOL]);
+    message.finish()
 }
 
 /// The message that removes it.
 pub(crate) fn remove_address(address: &VirtualAddress, index: u32) -> Box<[u8]> {
     let mut bare = bare_message(address.address, installed_prefix_len(address), index);
     if let Some((peer, _)) = address.peer {
-        bare.attributes.push(AddressAttribute::Address(peer));
+        bare.put_address(IFA_ADDRESS, peer);
     }
-    serialize(RouteNetlinkMessage::DelAddress(bare), 0)
+    bare.finish()
 }
 
 /// The message that removes whatever has this address.
 pub(crate) fn remove_bare_address(address: IpAddr, prefix_len: u8, index: u32) -> Box<[u8]> {
-    serialize(RouteNetlinkMessage::DelAddress(bare_message(address, prefix_len, index)), 0)
+    bare_message(address, prefix_len, index).finish()
 }
 
 /// The prefix length that the kernel has for an address: that of the other end, where there is one.
@@ -183,65 +232,15 @@ pub(crate) fn installed_prefix_len(address: &VirtualAddress) -> u8 {
 }
 
 /// The message that names an address and no more: for removing it.
-fn bare_message(address: IpAddr, prefix_len: u8, index: u32) -> AddressMessage {
-    let mut message = AddressMessage::default();
-    message.header.family = match address {
-        IpAddr::V4(_) => AddressFamily::Inet,
-        IpAddr::V6(_) => AddressFamily::Inet6,
-    };
-    message.header.prefix_len = prefix_len;
-    message.header.index = index;
-    message.attributes.push(AddressAttribute::Local(address));
+fn bare_message(address: IpAddr, prefix_len: u8, index: u32) -> Message {
+    let mut message = Message::new(RTM_DELADDR, 0, &header(address, prefix_len, 0, index));
+    message.put_address(IFA_LOCAL, address);
     message
 }
 
-/// The message that adds an address with all its options (ip-address(8) names them).
-fn address_message(address: &VirtualAddress, index: u32) -> AddressMessage {
-    let mut message = bare_message(address.address, installed_prefix_len(address), index);
-    let attributes = &mut message.attributes;
-    let other_end = address.peer.map_or(address.address, |(peer, _)| peer);
-    attributes.push(AddressAttribute::Address(other_end));
-    if let Some(scope) = address.scope {
-        message.header.scope = AddressScope::from(scope.0);
-    }
-    if let Some(label) = &address.label {
-        attributes.push(AddressAttribute::Label(label.value.clone()));
-    }
-    if let (Some(broadcast), IpAddr::V4(local)) = (address.broadcast, address.address) {
-        let host_bits = u32::MAX.checked_shr(u32::from(address.prefix_len)).unwrap_or(0);
-        attributes.push(AddressAttribute::Broadcast(match broadcast {
-            Broadcast::Address(broadcast) => broadcast,
-            Broadcast::HostBitsSet => (local.to_bits() | host_bits).into(),
-            Broadcast::HostBitsClear => (local.to_bits() & !host_bits).into(),
-        }));
-    }
-    let mut flags = AddressFlags::empty();
-    flags.set(AddressFlags::Homeaddress, address.home);
-    // A VIP must answer the moment it is there (RFC 9568 §6.4.2 joins the solicited-node group and leaves it at that).
-    flags.set(AddressFlags::Nodad, address.address.is_ipv6() && !address.detect_duplicates);
-    flags.set(AddressFlags::Managetempaddr, address.manage_temporary);
-    flags.set(AddressFlags::Noprefixroute, address.no_prefix_route);
-    flags.set(AddressFlags::Mcautojoin, address.autojoin);
-    if !flags.is_empty() {
-        attributes.push(AddressAttribute::Flags(flags));
-    }
-    if let Lifetime::Seconds(preferred) = address.preferred_lifetime {
-        let mut lifetimes = CacheInfo::default();
-        lifetimes.ifa_preferred = preferred;
-        lifetimes.ifa_valid = u32::MAX;
-        attributes.push(AddressAttribute::CacheInfo(lifetimes));
-    }
-    attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)));
-    message
-}
-
-/// A message as bytes, padded so that another can follow it.
-fn serialize(message: RouteNetlinkMessage, flags: u16) -> Box<[u8]> {
-    let mut message = NetlinkMessage::from(message);
-    message.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes.into()
+/// `struct ifaddrmsg`
+fn header(address: IpAddr, prefix_len: u8, scope: u8, index: u32) -> [u8; 8] {
+    let family = if address.is_ipv4() { AF_INET } else { AF_INET6 };
+    let [a, b, c, d] = index.to_ne_bytes();
+    [family, prefix_len, 0, scope, a, b, c, d]
 }

@@ -1,44 +1,19 @@
 //! Messages about interfaces that locum makes. Read rtnetlink(7) and ip-link(8) before changing it.
 
-use super::super::kernel::message::{CREATE, EXCLUSIVE, Message};
 use super::placement::MadeInterface;
+use crate::netlink::link::{
+    IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, RTM_DELLINK, RTM_NEWLINK, header,
+};
+pub(crate) use crate::netlink::link::{set_down, set_up};
+use crate::netlink::message::{CREATE, EXCLUSIVE, Message};
 
-const RTM_NEWLINK: u16 = 16;
-const RTM_DELLINK: u16 = 17;
-const IFF_UP: u32 = 1;
-
-const IFLA_ADDRESS: u16 = 1;
-const IFLA_IFNAME: u16 = 3;
 const IFLA_LINK: u16 = 5;
-const IFLA_LINKINFO: u16 = 18;
-const IFLA_INFO_KIND: u16 = 1;
-const IFLA_INFO_DATA: u16 = 2;
 const IFLA_MACVLAN_MODE: u16 = 1;
 const MACVLAN_MODE_PRIVATE: u32 = 1;
 const IFLA_AF_SPEC: u16 = 26;
 const AF_INET6: u16 = 10;
 const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 const IN6_ADDR_GEN_MODE_NONE: u8 = 1;
-
-/// `struct ifinfomsg`
-fn header(index: u32, flags: u32, change: u32) -> [u8; 16] {
-    let mut header = [0; 16];
-    let (_, rest) = header.split_at_mut(4);
-    for (field, value) in rest.chunks_exact_mut(4).zip([index, flags, change]) {
-        field.copy_from_slice(&value.to_ne_bytes());
-    }
-    header
-}
-
-/// Sets an interface up.
-pub(crate) fn set_up(index: u32) -> Box<[u8]> {
-    Message::new(RTM_NEWLINK, 0, &header(index, IFF_UP, IFF_UP)).finish()
-}
-
-/// Sets an interface down.
-pub(crate) fn set_down(index: u32) -> Box<[u8]> {
-    Message::new(RTM_NEWLINK, 0, &header(index, 0, IFF_UP)).finish()
-}
 
 /// Makes the interface, set down: a macvlan that exchanges no frames with others on the same base.
 pub(crate) fn make(made: &MadeInterface, base_index: u32) -> Box<[u8]> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use locum_config::model::{Family, NextHop, Placement, Prefix, Route, RouteKind, Rule, RuleAction};
 
 use super::super::journal::ROUTE_PROTOCOL;
-use super::super::kernel::message::{APPEND, CREATE, EXCLUSIVE, Message};
+use crate::netlink::message::{APPEND, CREATE, EXCLUSIVE, Message};
 
 const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;

@@ -1,7 +1,9 @@
 //! Netlink messages as bytes, built piece by piece. Read netlink(7) before changing it.
 
-/// `NLM_F_REQUEST | NLM_F_ACK`
-const REQUEST: u16 = 0x1 | 0x4;
+const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_ACK: u16 = 0x4;
+/// `NLM_F_ROOT | NLM_F_MATCH`: all that there are.
+const NLM_F_DUMP: u16 = 0x300;
 /// Where the length of a message stands in it is at its begin; the header is 16 bytes.
 const HEADER_BYTES: usize = 16;
 /// A nest of attributes.
@@ -28,9 +30,18 @@ pub(crate) struct Nest(usize);
 impl Message {
     /// A request of this kind with these flags, and the fixed part that every message of the kind begins with.
     pub(crate) fn new(kind: u16, flags: u16, fixed: &[u8]) -> Self {
+        Self::begin(kind, NLM_F_REQUEST | NLM_F_ACK | flags, fixed)
+    }
+
+    /// A question for all that there are of something.
+    pub(crate) fn question(kind: u16, fixed: &[u8]) -> Self {
+        Self::begin(kind, NLM_F_REQUEST | NLM_F_DUMP, fixed)
+    }
+
+    fn begin(kind: u16, flags: u16, fixed: &[u8]) -> Self {
         let mut bytes = vec![0; 4];
         bytes.extend(kind.to_ne_bytes());
-        bytes.extend((REQUEST | flags).to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
         bytes.resize(HEADER_BYTES, 0); // sequence and port: when it is sent
         bytes.extend(fixed);
         let mut message = Self { bytes };
