@@ -6,7 +6,8 @@
 //! with its defaults, and checks over all of it (`lint`). What is wrong anywhere is a [`Diagnostic`].
 //!
 //! A file of OpenWrt's UCI is turned into the statements that it stands for (`uci`) and read on in the same way. Changes by
-//! name are made on the text that was read, so that every byte that need not change stays ([`edit`]).
+//! name are made on the text that was read, so that every byte that need not change stays ([`edit`]); what differs between
+//! two texts is shown line by line (`difference`).
 //!
 //! No input makes it panic, and all it takes is bounded by [`source::limits`].
 
@@ -19,6 +20,7 @@ pub mod source;
 pub mod syntax;
 
 mod around;
+mod difference;
 mod glob;
 mod include;
 mod lex;

@@ -214,7 +214,7 @@ fn within(source: &Source, window: &Range<usize>, span: Span) -> Range<usize> {
 
 /// The text of the window with secrets, tabs and control characters replaced byte for byte, so that columns hold and no
 /// escape sequence of the file reaches the terminal.
-fn masked(source: &Source, window: Range<usize>, secrets: &[Span], at: Span) -> String {
+pub(crate) fn masked(source: &Source, window: Range<usize>, secrets: &[Span], at: Span) -> String {
     let text = source.text().get(window.clone()).unwrap_or_default();
     let hidden = |offset: usize| {
         let offset = crate::source::offset(window.start + offset);
