@@ -12,9 +12,9 @@ use super::log::{Facility, LogFormat};
 #[derive(Debug, Parser)]
 #[command(name = "locum", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
-    /// The control socket of the service [default: /run/locum/control.sock, or $LOCUM_SOCKET]
+    /// The control socket of the service [default: /run/locum/control.sock, or $LOCUM_SOCKET]; for the console also several
     #[arg(long, global = true, value_name = "PATH")]
-    pub(crate) socket: Option<PathBuf>,
+    pub(crate) socket: Vec<PathBuf>,
     /// What `@NAME` lines of the configuration compare with [default: the host name up to its first dot]
     #[arg(short = 'i', long, global = true, value_name = "NAME")]
     pub(crate) config_id: Option<String>,
@@ -37,9 +37,9 @@ pub(crate) struct ConsoleArguments {
     /// Draw with Unicode, whatever the locale says
     #[arg(long)]
     pub(crate) unicode: bool,
-    /// Colours; NO_COLOR is respected
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
-    pub(crate) color: ColourArgument,
+    /// Colours [default: auto]; NO_COLOR is respected
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub(crate) color: Option<ColourArgument>,
     /// The size of a terminal that does not know its own
     #[arg(long, value_name = "COLUMNSxROWS", value_parser = parse_size)]
     pub(crate) size: Option<(u16, u16)>,
@@ -55,19 +55,18 @@ pub(crate) struct ConsoleArguments {
     /// Refuse it after so many minutes without a key
     #[arg(long, value_name = "MINUTES")]
     pub(crate) idle_lock: Option<u16>,
-    /// The colours' meaning
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) theme: ThemeArgument,
+    /// The colours' meaning [default: dark]
+    #[arg(long, value_enum)]
+    pub(crate) theme: Option<ThemeArgument>,
     /// Print the overview as text, and end
     #[arg(long)]
     pub(crate) once: bool,
 }
 
 /// Which theme.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ThemeArgument {
     /// For dark screens
-    #[default]
     Dark,
     /// For light screens
     Light,
@@ -78,10 +77,9 @@ pub(crate) enum ThemeArgument {
 }
 
 /// Which colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColourArgument {
     /// What the terminal can do
-    #[default]
     Auto,
     /// None
     Never,
@@ -377,7 +375,7 @@ mod tests {
     #[test]
     fn the_socket_may_stand_before_or_after_the_verb() {
         for line in [["locum", "--socket", "/x", "show"], ["locum", "show", "--socket", "/x"]] {
-            assert_eq!(Arguments::parse_from(line).socket, Some("/x".into()));
+            assert_eq!(Arguments::parse_from(line).socket, [PathBuf::from("/x")]);
         }
     }
 

@@ -63,7 +63,11 @@ const SOCKET: &str = "control.sock";
 /// The program.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse_from(with_name_as_verb(std::env::args_os().collect()));
-    let socket = arguments.socket.clone().or_else(|| std::env::var_os("LOCUM_SOCKET").map(PathBuf::from));
+    let socket = arguments.socket.first().cloned().or_else(|| std::env::var_os("LOCUM_SOCKET").map(PathBuf::from));
+    if arguments.socket.len() > 1 && arguments.command.is_some() {
+        complain("only the console takes several sockets");
+        return ExitCode::from(2);
+    }
     let at = |socket: &Option<PathBuf>| socket.clone().unwrap_or_else(|| Path::new(RUN_DIRECTORY).join(SOCKET));
     if let Some(name) = arguments.config_id.clone() {
         crate::machine::set_config_id(name);
@@ -120,7 +124,7 @@ fn default_configuration() -> PathBuf {
 fn start_looking(socket: &Path, arguments: &Arguments) -> Exit {
     #[cfg(feature = "console")]
     if arguments.console.once || io::IsTerminal::is_terminal(&io::stdout()) {
-        return console::console(socket, &arguments.console);
+        return console::console(socket, &arguments.socket, &arguments.console);
     }
     let _ = arguments;
     show::show(socket, None, false)
