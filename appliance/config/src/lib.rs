@@ -38,6 +38,7 @@ use self::model::{Family, Version};
 pub use self::model::{Instance, Model, Secret};
 pub use self::names::{NameKind, RouteNames};
 use self::reading::Includes;
+pub use self::reading::closest;
 use self::source::{FileId, Source, Sources, Span};
 use self::syntax::SyntaxNode;
 

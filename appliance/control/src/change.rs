@@ -82,7 +82,7 @@ pub enum Lasts {
     Saved,
 }
 
-/// A change that was made, or is on trial.
+/// What somebody has done: a change that was made or is on trial, or an order that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeRecord {
     /// Its number.
@@ -91,7 +91,7 @@ pub struct ChangeRecord {
     pub at_unix_ms: u64,
     /// Who made it, by the credentials of the connection.
     pub who: String,
-    /// What it says, as "VI_1 priority 120".
+    /// What it says, as "VI_1 priority 120" or "VI_1 stands back for 30 min".
     pub what: Vec<String>,
     /// What has become of it.
     pub standing: ChangeStanding,
@@ -123,6 +123,10 @@ pub enum ChangeStanding {
     Over,
     /// The service ended while it was not saved.
     Lost,
+    /// It was an order, as a yield or a reload, and was carried out.
+    Done,
+    /// Whoever asked for it may not.
+    NotAllowed,
 }
 
 /// What would follow from something that was asked for as a dry run, played on the protocol machine from the present state.

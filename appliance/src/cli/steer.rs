@@ -175,6 +175,8 @@ fn standing(standing: ChangeStanding) -> String {
         ChangeStanding::NotConfirmed => "taken back, not confirmed".into(),
         ChangeStanding::Over => "its time is over".into(),
         ChangeStanding::Lost => "lost when the service ended".into(),
+        ChangeStanding::Done => String::new(),
+        ChangeStanding::NotAllowed => "not allowed".into(),
     }
 }
 

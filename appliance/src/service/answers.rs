@@ -31,7 +31,8 @@ impl Service {
         if verb.changes_something() && asking.role != Role::Admin {
             let text = format!("`{}` is for root and members of the group locum", verb.name());
             asking.refuse(Some(id), ErrorCode::NotAllowed, text);
-            log::warn!("{} may not `{}`", asking.who, verb.name());
+            let who = asking.who.clone();
+            self.note_not_allowed(&who, verb.name().to_owned());
             return;
         }
         let outcome = match verb {
@@ -104,6 +105,7 @@ impl Service {
         self.show(client, id, name.as_deref()).await?;
         let chosen = self.chosen(name.as_deref())?;
         let at_unix_ms = clock::unix_ms();
+        let told_before: Vec<_> = if name.is_none() { self.told_before().collect() } else { Vec::new() };
         let Some(asking) = self.clients.get_mut(client) else { return Ok(String::new()) };
         for instance in chosen.iter().filter_map(|index| self.instances.get(*index)) {
             for record in self.history.of(instance.name()) {
@@ -115,6 +117,7 @@ impl Service {
                 asking.item(id, Item::Notice(Notice { seq: 0, at_us: last.at_us, at_unix_ms, event }));
             }
         }
+        told_before.into_iter().for_each(|notice| asking.item(id, Item::Notice(notice)));
         asking.watch = Some(Watch { instance: name, adverts });
         // What was just shown is told; nobody wants it twice.
         if !self.clients.any_watches_adverts() || adverts {
@@ -165,6 +168,10 @@ impl Service {
     pub(super) fn find(&self, name: &str) -> Result<usize, (ErrorCode, String)> {
         let found = self.instances.iter().position(|instance| instance.name() == name);
         found.ok_or_else(|| {
+            let names = self.instances.iter().map(Instance::name);
+            if let Some(near) = locum_config::closest(name, names.chain(self.groups.iter().map(String::as_str))) {
+                return (ErrorCode::UnknownInstance, format!("no instance is called {name}; did you mean {near}?"));
+            }
             let known: Vec<_> = self.instances.iter().map(Instance::name).take(10).collect();
             let known =
                 if known.is_empty() { "there is none".into() } else { format!("there is {}", known.join(", ")) };

@@ -4,34 +4,25 @@
 //! change that ends is a layer less; so whatever order changes end in, the rest stands. A change that is to be saved and is
 //! on trial is written when it is confirmed, and not before: what a killed service leaves behind is the old file.
 
-use std::collections::VecDeque;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 use locum_config::edit::{self, EditError, Edited};
 use locum_config::{Configuration, Severity};
-use locum_control::{ChangeRecord, ChangeStanding, Edit, ErrorCode, Item, Lasts, List};
+use locum_control::{ChangeRecord, ChangeStanding, Edit, ErrorCode, Item, Lasts, List, Notice};
 use locum_core::time::{Duration, Instant};
-use serde::{Deserialize, Serialize};
 
 use super::answers::Outcome;
 use super::clients::ClientId;
-use super::journal::write_atomically;
+use super::done::Done;
 use super::operator::SECONDS_MAX;
 use super::{Service, compare};
 use crate::{clock, machine};
 
-const FILE: &str = "changes.json";
-const VERSION: u32 = 1;
-/// Changes that are remembered.
-const RECORDS_MAX: usize = 64;
 /// Layers at a time.
 const LAYERS_MAX: usize = 64;
 /// Edits in one change.
 const EDITS_MAX: usize = 64;
-/// A file longer than this is none of ours.
-const BYTES_MAX: u64 = 4 << 20;
 
 /// A change that holds and is not in the file.
 #[derive(Clone, Debug)]
@@ -49,47 +40,24 @@ struct Layer {
 /// All changes.
 #[derive(Debug)]
 pub(super) struct Changes {
-    path: PathBuf,
     /// What the file said when it was last read.
     base: Rc<Configuration>,
     layers: Vec<Layer>,
-    records: VecDeque<ChangeRecord>,
+    done: Done,
     /// Counts what was put into effect.
     pub(super) revision: u64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Content {
-    version: u32,
-    records: VecDeque<ChangeRecord>,
-}
-
 impl Changes {
-    /// Reads the list that an earlier run has left; what held only as long as that is lost.
+    /// What runs is the file as it is; what held only as long as an earlier run did is lost.
     pub(super) fn in_directory(directory: &Path, base: Rc<Configuration>) -> Self {
-        let path = directory.join(FILE);
-        let mut records = read(&path).unwrap_or_else(|error| {
-            log::warn!("{}: {error}: the list of changes begins anew", path.display());
-            VecDeque::new()
-        });
-        for record in &mut records {
-            match record.standing {
-                ChangeStanding::OnTrial { .. } => record.standing = ChangeStanding::NotConfirmed,
-                ChangeStanding::HoldsUntil { .. } | ChangeStanding::Holds => record.standing = ChangeStanding::Lost,
-                ChangeStanding::Saved
-                | ChangeStanding::TakenBack
-                | ChangeStanding::NotConfirmed
-                | ChangeStanding::Over
-                | ChangeStanding::Lost => {}
-            }
-        }
-        Self { path, base, layers: Vec::new(), records, revision: 1 }
+        Self { base, layers: Vec::new(), done: Done::in_directory(directory), revision: 1 }
     }
 
     /// The change that is on trial.
     pub(super) fn on_trial(&self) -> Option<&ChangeRecord> {
         let number = self.layers.iter().find(|layer| layer.trial_until.is_some())?.number;
-        self.records.iter().find(|record| record.number == number)
+        self.done.find(number)
     }
 
     /// How many hold and are not in the file.
@@ -102,23 +70,10 @@ impl Changes {
         self.layers.iter().flat_map(|layer| [layer.until, layer.trial_until]).flatten().min()
     }
 
-    fn next_number(&self) -> u32 {
-        self.records.back().map_or(1, |last| last.number.saturating_add(1))
-    }
-
-    fn note(&mut self, number: u32, standing: ChangeStanding) {
-        if let Some(record) = self.records.iter_mut().find(|record| record.number == number) {
-            record.standing = standing;
-        }
-        self.write();
-    }
-
-    fn write(&self) {
-        let content = Content { version: VERSION, records: self.records.clone() };
-        let written = serde_json::to_vec(&content).map_err(io::Error::from);
-        if let Err(error) = written.and_then(|text| write_atomically(&self.path, &text)) {
-            log::warn!("{}: {error}", self.path.display());
-        }
+    /// Adds a record. What still holds is never pushed out.
+    fn push(&mut self, who: &str, what: Vec<String>, standing: ChangeStanding) -> u32 {
+        let layers = &self.layers;
+        self.done.push(who, what, standing, |number| layers.iter().any(|layer| layer.number == number))
     }
 }
 
@@ -144,9 +99,8 @@ impl Service {
         self.apply(new).await?;
         let now = clock::now();
         let after = |seconds: u64| now + Duration::from_s(seconds);
-        let number = self.changes.next_number();
-        let layer = Layer {
-            number,
+        let mut layer = Layer {
+            number: 0,
             edits: edits.clone(),
             until: match lasts {
                 Lasts::Seconds(seconds) => Some(after(seconds)),
@@ -158,14 +112,9 @@ impl Service {
         let standing = standing(&layer);
         let what: Vec<String> = edits.iter().map(|edit| format!("{:?}", config_edit(edit))).collect();
         let who = self.who(client);
-        let record =
-            ChangeRecord { number, at_unix_ms: clock::unix_ms(), who: who.clone(), what: what.clone(), standing };
-        self.changes.records.push_back(record.clone());
-        while self.changes.records.len() > RECORDS_MAX {
-            self.changes.records.pop_front();
-        }
+        let number = self.changes.push(&who, what.clone(), standing);
+        layer.number = number;
         self.changes.layers.push(layer);
-        self.changes.write();
         let mut text = format!("change {number}: {}", what.join(", "));
         if confirm_within_s.is_none()
             && lasts == Lasts::Saved
@@ -184,7 +133,7 @@ impl Service {
             (None, Lasts::UntilRestart | Lasts::UntilReboot) => "; it holds until the service ends".to_owned(),
         });
         self.tell_operator(&who, text.clone());
-        if let (Some(asking), Some(record)) = (self.clients.get_mut(client), self.changes.records.back()) {
+        if let (Some(asking), Some(record)) = (self.clients.get_mut(client), self.changes.done.find(number)) {
             asking.item(id, Item::Change(record.clone()));
         }
         Ok(text)
@@ -240,7 +189,7 @@ impl Service {
                 }
             })?;
         } else {
-            self.changes.note(number, standing);
+            self.changes.done.note(number, standing);
         }
         let text = format!("change {number} is confirmed{}", if is_to_be_saved { " and saved" } else { "" });
         let who = self.who(client);
@@ -255,12 +204,15 @@ impl Service {
             return Err((ErrorCode::NotNow, "no change holds that is not saved".into()));
         };
         if !self.changes.layers.iter().any(|layer| layer.number == number) {
-            let known = self.changes.records.iter().find(|record| record.number == number);
+            let known = self.changes.done.find(number);
             let text = match known.map(|record| record.standing) {
                 Some(ChangeStanding::Saved) => {
                     format!(
                         "change {number} is in the configuration file: change it back there, or with `locum set --save`"
                     )
+                }
+                Some(ChangeStanding::Done | ChangeStanding::NotAllowed) => {
+                    format!("{number} was an order, not a change: `locum resume` ends a yield")
                 }
                 Some(_) => format!("change {number} does not hold any more"),
                 None => format!("there is no change {number}; `locum changes` lists them"),
@@ -274,9 +226,29 @@ impl Service {
         Ok(text)
     }
 
+    /// Notes what somebody has had done that is no change of the configuration.
+    pub(super) fn note_order(&mut self, who: &str, text: String) {
+        self.changes.push(who, vec![text.clone()], ChangeStanding::Done);
+        self.tell_operator(who, text);
+    }
+
+    /// Notes that somebody may not do what was asked for. Once in a while: whoever tries again and again does not push
+    /// out what others have done.
+    pub(super) fn note_not_allowed(&mut self, who: &str, text: String) {
+        if self.changes.done.may_note_refusal(clock::now()) {
+            self.changes.push(who, vec![text.clone()], ChangeStanding::NotAllowed);
+            self.tell_operator(who, format!("may not: {text}"));
+        }
+    }
+
+    /// What has been done, as those were told who watched, the oldest first.
+    pub(super) fn told_before(&self) -> impl Iterator<Item = Notice> {
+        self.changes.done.notices(clock::now(), clock::unix_ms())
+    }
+
     /// The list, newest first.
     pub(super) fn list_changes(&mut self, client: ClientId, id: u64) -> Outcome {
-        let records: Vec<_> = self.changes.records.iter().rev().cloned().collect();
+        let records: Vec<_> = self.changes.done.records().rev().cloned().collect();
         let text = match records.len() {
             0 => "no changes".to_owned(),
             1 => "1 change".to_owned(),
@@ -336,7 +308,7 @@ impl Service {
         self.apply(new).await?;
         self.changes.layers = layers;
         self.drop_layers(&dropped);
-        self.changes.note(number, standing);
+        self.changes.done.note(number, standing);
         Ok(())
     }
 
@@ -355,7 +327,7 @@ impl Service {
         for number in dropped {
             log::warn!("change {number} does not fit any more and is taken back");
             self.changes.layers.retain(|layer| layer.number != *number);
-            self.changes.note(*number, ChangeStanding::TakenBack);
+            self.changes.done.note(*number, ChangeStanding::TakenBack);
         }
     }
 
@@ -374,7 +346,7 @@ impl Service {
             self.changes.base = Rc::new(base.into_configuration());
         }
         self.changes.layers.retain(|layer| layer.number != number);
-        self.changes.note(number, ChangeStanding::Saved);
+        self.changes.done.note(number, ChangeStanding::Saved);
         Ok(())
     }
 
@@ -451,18 +423,4 @@ fn config_edit(edit: &Edit) -> edit::Edit {
         Edit::AddInstance { instance } => edit::Edit::AddBlock { block: block(&instance) },
         Edit::RemoveInstance { instance } => edit::Edit::RemoveBlock { block: block(&instance) },
     }
-}
-
-fn read(path: &Path) -> io::Result<VecDeque<ChangeRecord>> {
-    let text = match std::fs::metadata(path) {
-        Ok(meta) if meta.len() > BYTES_MAX => return Err(io::Error::other("it is too long")),
-        Ok(_) => std::fs::read(path)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(VecDeque::new()),
-        Err(error) => return Err(error),
-    };
-    let content: Content = serde_json::from_slice(&text).map_err(io::Error::from)?;
-    if content.version != VERSION {
-        return Err(io::Error::other(format!("it has version {}, this program knows {VERSION}", content.version)));
-    }
-    Ok(content.records)
 }

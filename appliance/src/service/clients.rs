@@ -3,7 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::rc::Rc;
@@ -41,6 +42,9 @@ const SEND_BUFFER_BYTES: usize = 16 * 1024;
 
 /// A client for which something waits and which reads nothing for so long is dropped.
 const STALL_MAX: Duration = Duration::from_secs(10);
+
+/// As much of a client's environment is looked at.
+const ENVIRONMENT_BYTES_MAX: u64 = 64 << 10;
 
 /// The group whose members may change things, beside root.
 const ADMIN_GROUP: &str = "locum";
@@ -131,7 +135,7 @@ impl Clients {
         }
         let id = self.next;
         self.next += 1;
-        let who = describe(&credentials);
+        let who = describe(&credentials, role);
         let hello = Hello {
             locum: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -370,11 +374,34 @@ fn is_in_admin_group(uid: Uid, gid: u32) -> bool {
     User::from_uid(uid).ok().flatten().is_some_and(|user| group.mem.contains(&user.name))
 }
 
-fn describe(credentials: &UCred) -> String {
+fn describe(credentials: &UCred, role: Role) -> String {
     let uid = Uid::from_raw(credentials.uid());
     let name = User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
-    match credentials.pid() {
-        Some(pid) => format!("{name} (pid {pid})"),
-        None => name,
+    let Some(pid) = credentials.pid() else { return name };
+    // Only of those whom the machine trusts: reading a hostile process's memory may take for ever.
+    let from = Some(pid).filter(|_| role == Role::Admin).and_then(from_where);
+    let from = from.map(|from| format!(", {from}")).unwrap_or_default();
+    format!("{name} (pid {pid}{from})")
+}
+
+/// The terminal of a process, and the address that its user came from by ssh, as far as that can be seen: "pts/0, from
+/// 10.0.0.5" (proc(5), ssh(1)).
+fn from_where(pid: i32) -> Option<String> {
+    let of = |what: &str| std::path::PathBuf::from(format!("/proc/{pid}/{what}"));
+    let terminal = std::fs::read_link(of("fd/0")).ok();
+    let terminal = terminal.as_deref().and_then(|path| path.strip_prefix("/dev").ok()?.to_str());
+    let terminal = terminal.filter(|name| name.starts_with("pts/") || name.starts_with("tty"));
+    let mut environment = Vec::new();
+    let file = std::fs::File::open(of("environ")).ok();
+    let _ = file.map(|file| file.take(ENVIRONMENT_BYTES_MAX).read_to_end(&mut environment));
+    let mut variables = environment.split(|byte| *byte == 0);
+    let connection = variables.find_map(|variable| variable.strip_prefix(b"SSH_CONNECTION="));
+    let address =
+        connection.and_then(|words| std::str::from_utf8(words).ok()?.split(' ').next()?.parse::<IpAddr>().ok());
+    match (terminal, address) {
+        (Some(terminal), Some(address)) => Some(format!("{terminal}, from {address}")),
+        (Some(terminal), None) => Some(terminal.to_owned()),
+        (None, Some(address)) => Some(format!("from {address}")),
+        (None, None) => None,
     }
 }

@@ -8,7 +8,8 @@
 //! - [`instance`]: what is known about an instance.
 //! - [`clients`], [`answers`]: the control socket.
 //! - [`reports`]: what the engine tells, and to whom it is passed on; [`repeated`]: what is not said each time.
-//! - [`changes`]: changes of what runs, on trial or for a time; [`operator`], [`yields`]: what else the operator says.
+//! - [`changes`]: changes of what runs, on trial or for a time; [`operator`], [`yields`]: what else the operator says;
+//!   [`done`]: the list of all that.
 //! - [`preview`]: what would follow from an order or a change, before it is carried out.
 //! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
 //! - [`follow`]: trackers and sync groups; [`status`]: what `show` says.
@@ -18,6 +19,7 @@ mod answers;
 mod changes;
 mod clients;
 mod compare;
+mod done;
 mod facts;
 mod follow;
 mod foreign;

@@ -89,7 +89,7 @@ impl Service {
         }
         let who = self.who(client);
         let verb = if names.len() == 1 { "stands" } else { "stand" };
-        self.tell_operator(&who, format!("{} {verb} back {}", names.join(", "), how_long(lasts)));
+        self.note_order(&who, format!("{} {verb} back {}", names.join(", "), how_long(lasts)));
         if let Some(handovers) = self.handovers.iter_mut().find(|handovers| handovers.place == place) {
             handovers.is_complete = true;
         }
@@ -179,7 +179,7 @@ impl Service {
             return Err((ErrorCode::NotNow, text));
         }
         let who = self.who(client);
-        self.tell_operator(&who, told.join("; "));
+        self.note_order(&who, told.join("; "));
         // With all of them meant, those that have nothing to resume are no failure.
         if name.is_some() {
             told.extend(refused);
@@ -197,7 +197,7 @@ impl Service {
             Ok(()) => {
                 let text = format!("{name} is MASTER");
                 let who = self.who(client);
-                self.tell_operator(&who, text.clone());
+                self.note_order(&who, text.clone());
                 Ok(text)
             }
             Err(error @ CommandError::Outranked { priority, .. }) => {
@@ -221,7 +221,7 @@ impl Service {
                 log::error!("{name}: the yield is over, but it cannot be ended: {text}");
                 continue;
             }
-            self.tell_operator("locum", format!("{name}: the yield is over, it takes part again"));
+            self.note_order("locum", format!("{name}: the yield is over, it takes part again"));
         }
     }
 

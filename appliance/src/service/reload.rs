@@ -37,6 +37,10 @@ impl Service {
             self.set_base(file, &dropped);
         }
         let mut text = summary(&differences, self.configuration.model().instances.len(), dry_run);
+        if !dry_run {
+            let who = self.who(client);
+            self.note_order(&who, format!("reload: {text}"));
+        }
         match self.changes.unsaved() {
             0 => {}
             1 => text.push_str("; 1 change at run time stays on top of the file, see `locum changes`"),
@@ -68,7 +72,7 @@ impl Service {
             Err(error) => Err(error),
         };
         match result {
-            Ok(text) => log::info!("{file} reloaded: {text}"),
+            Ok(text) => self.note_order("SIGHUP", format!("reload: {text}")),
             Err((_, text)) => log::error!("{file} is not reloaded, the old configuration stands: {text}"),
         }
     }

@@ -27,6 +27,7 @@ mod metrics;
 mod no_addresses;
 mod notify_fifo;
 mod notify_stuck;
+mod operators;
 mod preempt_delay;
 mod preview;
 mod reload;

@@ -41,6 +41,8 @@ fn entry(record: &ChangeRecord, now_ms: u64, width: u16) -> Vec<Line> {
         ChangeStanding::NotConfirmed => ("taken back: nobody confirmed it".to_owned(), Tone::Subdued),
         ChangeStanding::Over => ("over".to_owned(), Tone::Subdued),
         ChangeStanding::Lost => ("lost when the service ended".to_owned(), Tone::Subdued),
+        ChangeStanding::Done => (String::new(), Tone::Subdued),
+        ChangeStanding::NotAllowed => ("not allowed".to_owned(), Tone::Subdued),
     };
     let mut lines = vec![vec![
         (format!("{:>4} ", record.number), Tone::Key),

@@ -26,7 +26,7 @@ pub(crate) use self::expand::{Included, Includes, is_include};
 use self::instance::{Draft, concern};
 pub(crate) use self::line::shorten;
 pub(crate) use self::statement::{Block, Statement, Word};
-pub(crate) use self::suggest::closest;
+pub use self::suggest::closest;
 pub(crate) use self::values::{describe, network};
 use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, Mark, Severity, code};

@@ -4,7 +4,7 @@
 const MOST_CANDIDATES: usize = 2000;
 
 /// The candidate that differs least from `text`, if it is close enough to be meant.
-pub(crate) fn closest<'c>(text: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+pub fn closest<'c>(text: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     // Edit distance is quadratic; nobody mistypes a keyword by this much.
     if text.len() > 64 {
         return None;
