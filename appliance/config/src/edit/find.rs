@@ -216,7 +216,11 @@ impl<'s> Found<'s> {
         let args = line.args();
         for (word, value) in args.iter().zip(values) {
             if word.text != *value {
-                changes.push(Change { text: written(value)?, ..over(word) });
+                let text = written(value)?;
+                // Quotes that somebody has put there stay.
+                let has_quotes = word.raw.len() > 1 && word.raw.starts_with('"') && word.raw.ends_with('"');
+                let text = if has_quotes && !text.starts_with('"') { format!("\"{text}\"") } else { text };
+                changes.push(Change { text, ..over(word) });
             }
         }
         let end_of = |count: usize| line.words.get(count).map_or(0, |word| word.at.end as usize);

@@ -114,7 +114,7 @@ impl<'f, 's> UciFile<'f, 's> {
                 let on = |word: &str| matches!(word, "1" | "yes" | "on" | "true" | "enabled");
                 let same = option.value.text == value || (values.is_empty() && on(&option.value.text));
                 if !same {
-                    changes.push(over(&option.value, quoted(value)?));
+                    changes.push(self.over(&option.value, value)?);
                 }
             }
             None => changes.push(self.append(section, &format!("option {keyword} {}", quoted(value)?))),
@@ -161,7 +161,7 @@ impl<'f, 's> UciFile<'f, 's> {
             changes.push(if kept.is_empty() {
                 self.remove_line(option)
             } else {
-                over(&option.value, quoted(&kept.join(" "))?)
+                self.over(&option.value, &kept.join(" "))?
             });
         }
         Ok(changes)
@@ -211,6 +211,23 @@ impl<'f, 's> UciFile<'f, 's> {
     }
 
     // The text.
+
+    /// Another value in the place of one, with the quotes that it has, as far as they can hold the new one.
+    fn over(&self, word: &Word<'_>, value: &str) -> Result<Change, EditError> {
+        let (start, end) = (word.at.start as usize, word.at.end as usize);
+        let quotes = self.text.get(start..end).unwrap_or_default();
+        let plain = !value.is_empty()
+            && value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '/' | '-' | '_'));
+        let text = match quotes.as_bytes().first() {
+            Some(b'"') if !value.contains(|c: char| c.is_control() || matches!(c, '"' | '\\' | '\'')) => {
+                format!("\"{value}\"")
+            }
+            Some(b'\'' | b'"') => quoted(value)?,
+            _ if plain => value.to_owned(),
+            _ => quoted(value)?,
+        };
+        Ok(Change { start, end, text })
+    }
 
     fn line_end(&self) -> &'static str {
         let first = self.text.find('\n').and_then(|end| self.text.get(..end));
@@ -341,10 +358,6 @@ fn described<'w>(list: &str, words: &'w [String]) -> Result<Described<'w>, EditE
         )));
     }
     Ok((kind, options))
-}
-
-fn over(word: &Word<'_>, text: String) -> Change {
-    Change { start: word.at.start as usize, end: word.at.end as usize, text }
 }
 
 /// A value as UCI writes it.
