@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use locum_config::edit::{BlockName, Edit, EditError};
 use locum_config::model::{Lifetime, Model, Peer, Setting, VirtualAddress};
 use locum_config::source::FileId;
+use locum_config::syntax;
 use locum_config::{Configuration, Surroundings, check};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -218,6 +219,12 @@ fn judge(kind: Kind, before: &str, after: &str) -> Result<(), String> {
     if fits { Ok(()) } else { Err(format!("{kind:?}: {gone:?} became {new:?}")) }
 }
 
+/// The comments of a file, in their order.
+fn comments(text: &str) -> Vec<String> {
+    let tokens = syntax::parse(text).descendants_with_tokens().filter_map(syntax::SyntaxElement::into_token);
+    tokens.filter(|token| token.kind() == syntax::SyntaxKind::Comment).map(|token| token.text().to_owned()).collect()
+}
+
 fn sequences() -> u32 {
     std::env::var("EDIT_SEQUENCES").ok().and_then(|number| number.parse().ok()).unwrap_or(1_000)
 }
@@ -239,6 +246,9 @@ proptest! {
                     prop_assert_eq!(edited.configuration().model(), &model, "{} {:?}", name, edit);
                     if let Err(error) = judge(kind, &before, edited.text()) {
                         prop_assert!(false, "{}: {}", name, error);
+                    }
+                    if !is_uci && !matches!(kind, Kind::RemoveInstance) {
+                        prop_assert_eq!(comments(&before), comments(edited.text()), "{} {:?}", name, edit);
                     }
                     configuration = read(edited.text());
                     prop_assert_eq!(configuration.model(), &model, "{} {:?}", name, edit);
