@@ -11,7 +11,7 @@ use locum_config::edit::{BlockName, Edit, EditError};
 use locum_config::model::{Lifetime, Model, Peer, Setting, VirtualAddress};
 use locum_config::source::FileId;
 use locum_config::syntax;
-use locum_config::{Configuration, Surroundings, check};
+use locum_config::{Configuration, Style, Surroundings, check};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -254,6 +254,12 @@ proptest! {
                     prop_assert_eq!(configuration.model(), &model, "{} {:?}", name, edit);
                 }
                 Err(EditError::Unwritable | EditError::Word) => prop_assert!(false, "{} {:?}", name, edit),
+                // Two instances may get the same VRID, and what somebody names cannot be taken away; nothing else that is
+                // tried here can be wrong where nothing was.
+                Err(EditError::Invalid(with_errors)) => prop_assert!(
+                    configuration.has_errors() || matches!(kind, Kind::Vrid | Kind::RemoveInstance),
+                    "{}: {:?}: {}", name, edit, with_errors.render_errors(Style::default())
+                ),
                 Err(_) => {}
             }
         }
