@@ -107,6 +107,7 @@ pub fn run(options: Options) -> Result<Ending, ConsoleError> {
     model.extra_actions = extra_actions;
     model.keymap = options.settings.keymap;
     model.columns = options.settings.columns;
+    model.schema = options.schema;
     model.list.set_sort(options.settings.sort);
     if let Some(term) = &profile.unknown_term {
         let term = crate::text::clean(term, 30);

@@ -31,6 +31,7 @@ mod pace;
 mod painter;
 mod profile;
 mod replay;
+mod schema;
 mod settings;
 mod terminal;
 mod text;
@@ -45,4 +46,5 @@ pub use options::{
     AltScreen, Charset, Colour, ConsoleError, Ending, Endpoint, Extra, ExtraAction, Options, ROUTERS_MAX, Router,
     Theme, Tty, WindowSize,
 };
+pub use schema::{Keyword, Schema, Takes};
 pub use settings::Settings;

@@ -13,6 +13,7 @@ use ratatui::layout::Size;
 use crate::action::{Context, Keymap};
 use crate::columns::Columns;
 use crate::options::{ExtraAction, Router};
+use crate::schema::Schema;
 use crate::theme::Look;
 
 pub(crate) use dialog::Dialog;
@@ -68,6 +69,8 @@ pub(crate) struct Model {
     pub(crate) keymap: Keymap,
     /// The columns of the overview.
     pub(crate) columns: Columns,
+    /// What may be written into an instance.
+    pub(crate) schema: Schema,
 }
 
 /// What the screen shows.
@@ -178,6 +181,7 @@ impl Model {
             extra_status: Vec::new(),
             keymap: Keymap::default(),
             columns: Columns::default(),
+            schema: Schema::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use locum_control::client::ClientError;
 
+use crate::schema::Schema;
 use crate::settings::{self, Settings};
 
 /// So many services can be attached to at once.
@@ -38,6 +39,8 @@ pub struct Options {
     /// Refuses them too once no key was pressed for so long, until the console is started again: for a console that is
     /// left open where others pass by. By default never.
     pub idle_lock: Option<Duration>,
+    /// What may be written into an instance.
+    pub schema: Schema,
     /// What only the configuration file can say.
     pub settings: Settings,
     /// Actions and status lines of the program around the console.
@@ -59,6 +62,7 @@ impl Options {
             escape_timeout: None,
             readonly: false,
             idle_lock: None,
+            schema: Schema::default(),
             settings: Settings::default(),
             extra: None,
         }
@@ -87,6 +91,7 @@ impl fmt::Debug for Options {
             .field("escape_timeout", &self.escape_timeout)
             .field("readonly", &self.readonly)
             .field("idle_lock", &self.idle_lock)
+            .field("schema", &self.schema.instance.len())
             .field("settings", &self.settings)
             .field("extra", &self.extra.is_some())
             .finish()

@@ -1,6 +1,7 @@
 //! What an event changes. No I/O: what has to be done outside is returned as [`Command`]s.
 
 mod columns;
+mod form;
 mod play;
 mod prompt;
 mod steer;

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use locum_tui::{AltScreen, Charset, Colour, ConsoleError, Endpoint, Options, Router, Theme, WindowSize};
+use locum_config::schema::{self, Count, Kind, Status};
+use locum_tui::{
+    AltScreen, Charset, Colour, ConsoleError, Endpoint, Keyword, Options, Router, Schema, Takes, Theme, WindowSize,
+};
 
 use super::arguments::{ColourArgument, ConsoleArguments, ThemeArgument};
 use super::{Exit, complain, complain_about, print};
@@ -30,6 +33,7 @@ pub(super) fn console(socket: &Path, sockets: &[PathBuf], arguments: &ConsoleArg
 /// The console's options: the configuration file's, and over them those of the command line.
 pub(crate) fn options(socket: &Path, arguments: &ConsoleArguments) -> Options {
     let mut options = Options::configured(socket.to_owned());
+    options.schema = schema();
     if arguments.ascii {
         options.charset = Charset::Ascii;
     } else if arguments.unicode {
@@ -61,6 +65,44 @@ pub(crate) fn options(socket: &Path, arguments: &ConsoleArguments) -> Options {
         };
     }
     options
+}
+
+/// What may be written into an instance, as the check knows it.
+fn schema() -> Schema {
+    let all = |keywords: &'static [schema::Keyword]| {
+        let supported =
+            keywords.iter().filter(|keyword| keyword.status == Status::Supported && keyword.block.is_none());
+        supported.filter_map(told).collect()
+    };
+    let address = schema::VIRTUAL_ADDRESSES.entry.as_ref().map_or(&[][..], |entry| entry.options);
+    Schema { instance: all(schema::INSTANCE.keywords), address: all(address) }
+}
+
+/// An option for the console; none where its value must not be shown.
+fn told(keyword: &schema::Keyword) -> Option<Keyword> {
+    let takes = match keyword.args {
+        [] => Takes::Nothing,
+        [arg] if arg.count == Count::One => match arg.kind {
+            Kind::Integer { min, max, unit } => Takes::Number {
+                least: min.saturating_mul(1_000_000),
+                most: max.saturating_mul(1_000_000),
+                is_whole: true,
+                unit: unit.into(),
+            },
+            Kind::Decimal { min_millionths, max_millionths, unit } => {
+                Takes::Number { least: min_millionths, most: max_millionths, is_whole: false, unit: unit.into() }
+            }
+            Kind::Choice(words) => Takes::Choice(words.iter().map(ToString::to_string).collect()),
+            Kind::Switch => Takes::Choice(["on", "off"].map(str::to_owned).to_vec()),
+            Kind::Address | Kind::Network => Takes::Address,
+            Kind::Interface | Kind::Word | Kind::Script => Takes::Words,
+            Kind::Secret => return None,
+        },
+        args if args.iter().any(|arg| arg.kind == Kind::Secret) => return None,
+        _ => Takes::Words,
+    };
+    let (name, help, default) = (keyword.name.to_owned(), keyword.help.to_owned(), keyword.default.to_owned());
+    Some(Keyword { name, takes, help, default })
 }
 
 /// Runs the console, and says why if it cannot.

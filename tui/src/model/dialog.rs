@@ -1,10 +1,15 @@
 //! A question to the user: what will happen, fields to fill in, and buttons of which the first does nothing.
 
+use std::sync::Arc;
+
 use locum_control::{Edit, List, Verb};
 
 use crate::columns::Column;
+use crate::schema::{Keyword, Takes};
 use crate::text::seconds;
 
+/// Typed as the value of an option, it takes the option away.
+const AWAY: &str = "-";
 /// The longest text of a field.
 const FIELD_CHARS_MAX: usize = 200;
 
@@ -21,6 +26,10 @@ pub(crate) struct Dialog {
     pub(crate) buttons: Vec<Button>,
     /// What is marked: a field, or behind them a button.
     pub(crate) at: usize,
+    /// The order of which it is being asked what would follow.
+    pub(crate) foresees: Option<Verb>,
+    /// The words that may stand behind a virtual address; any, if none are known.
+    pub(crate) words: Arc<Vec<Keyword>>,
 }
 
 /// A button.
@@ -37,12 +46,25 @@ pub(crate) enum Does {
     Cancel,
     /// Asks the service.
     Order(Verb),
-    /// Asks the service what the fields would change about this instance.
-    Preview(String),
+    /// Asks the service what the fields would change.
+    Preview(Subject),
+    /// Shows every option of this instance.
+    AllOptions(String),
     /// Shows the columns that the fields say yes to.
     Columns,
     /// Shows as many columns as fit.
     AutoColumns,
+}
+
+/// What a form is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The options of this instance.
+    Edit(String),
+    /// An instance that is not there yet.
+    New,
+    /// That this instance goes.
+    Remove(String),
 }
 
 /// A value that can be changed.
@@ -56,7 +78,7 @@ pub(crate) struct Field {
 }
 
 /// What may be typed into a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A whole number as the value of an option.
     Number { keyword: &'static str, least: u32, most: u32 },
@@ -70,6 +92,12 @@ pub(crate) enum Kind {
     Column(Column),
     /// A time, as 90s, 30m, 2h.
     Time,
+    /// The name of a new instance.
+    Name,
+    /// A word as the value of an option.
+    Word { keyword: &'static str },
+    /// Any option, as the schema has it.
+    Other(Arc<Keyword>),
     /// Addresses, with commas between them; a line of a list each.
     Addresses(List),
 }
@@ -93,6 +121,8 @@ impl Dialog {
             fields: Vec::new(),
             buttons: std::iter::once(cancel).chain(ordered).collect(),
             at: 0,
+            foresees: None,
+            words: Arc::default(),
         }
     }
 
@@ -132,13 +162,27 @@ impl Dialog {
     }
 
     /// What the fields change; the first thing that is wrong with them otherwise.
-    pub(crate) fn edits(&self, instance: &str) -> Result<Vec<Edit>, String> {
+    pub(crate) fn edits(&self, subject: &Subject) -> Result<Vec<Edit>, String> {
         let mut edits = Vec::new();
+        let (instance, is_new) = match subject {
+            Subject::Remove(name) => return Ok(vec![Edit::RemoveInstance { instance: name.clone() }]),
+            Subject::Edit(name) => (name.clone(), false),
+            Subject::New => {
+                let name = self.fields.iter().find(|field| field.kind == Kind::Name);
+                (name.map_or_else(String::new, |field| field.text.trim().to_owned()), true)
+            }
+        };
+        if is_new {
+            edits.push(Edit::AddInstance { instance: instance.clone() });
+        }
         for field in &self.fields {
-            if let Some(problem) = field.problem() {
+            if let Some(problem) = field.problem(&self.words) {
                 return Err(format!("{}: {problem}", field.label));
             }
-            field.collect(instance, &mut edits);
+            // Of a new instance nothing holds yet.
+            let before =
+                if is_new { if field.kind == Kind::Preempt { "yes" } else { "" } } else { field.before.trim() };
+            field.collect(&instance, before, &mut edits);
         }
         Ok(edits)
     }
@@ -174,43 +218,67 @@ impl Field {
     }
 
     /// What is wrong with the text, as it stands.
-    pub(crate) fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self, words: &[Keyword]) -> Option<String> {
         let text = self.text.trim();
-        match self.kind {
+        match &self.kind {
             Kind::Number { least, most, .. } => {
-                let fits = text.parse::<u32>().is_ok_and(|number| (least..=most).contains(&number));
+                let fits = text.parse::<u32>().is_ok_and(|number| (*least..=*most).contains(&number));
                 (!fits).then(|| format!("a whole number from {least} to {most}"))
             }
             Kind::Seconds { least_cs, most_cs, is_whole, .. } => {
-                let least = if is_whole { format!("{}", least_cs / 100) } else { decimal(least_cs) };
+                let least = if *is_whole { format!("{}", least_cs / 100) } else { decimal(*least_cs) };
                 let fits = hundredths(text)
-                    .is_some_and(|cs| (least_cs..=most_cs).contains(&cs) && !(is_whole && cs % 100 != 0));
-                let kind = if is_whole { "whole seconds" } else { "seconds" };
-                (!fits).then(|| format!("{kind} from {least} to {}", decimal(most_cs)))
+                    .is_some_and(|cs| (*least_cs..=*most_cs).contains(&cs) && !(*is_whole && cs % 100 != 0));
+                let kind = if *is_whole { "whole seconds" } else { "seconds" };
+                (!fits).then(|| format!("{kind} from {least} to {}", decimal(*most_cs)))
             }
             Kind::Preempt | Kind::LastResort | Kind::Column(_) => None,
             Kind::Time => seconds(text).is_none().then(|| "a time, as 90s, 30m, 2h, 1d".to_owned()),
             Kind::Addresses(list) => {
-                let bad = lines(text).find(|line| !is_address(line, list));
-                bad.map(|line| format!("\"{}\" does not begin with an address", line.join(" ")))
+                let bad = lines(text).find(|line| !is_address(line, *list));
+                match bad {
+                    Some(line) => Some(format!("\"{}\" does not begin with an address", line.join(" "))),
+                    None if *list == List::Peer => None,
+                    None => lines(text).find_map(|line| address_words(&line, words)),
+                }
             }
+            Kind::Name => {
+                let fits = !text.is_empty()
+                    && !text.contains(|letter: char| letter.is_whitespace() || "{}\"#!".contains(letter));
+                (!fits).then(|| "one word, without blanks, quotes and braces".to_owned())
+            }
+            Kind::Word { .. } => (text.is_empty() || text.contains(char::is_whitespace)).then(|| "one word".to_owned()),
+            Kind::Other(_) if text.is_empty() || text == AWAY => None,
+            Kind::Other(keyword) => keyword.takes.problem(text),
         }
     }
 
     /// A hint at what may be typed.
-    pub(crate) const fn hint(&self) -> &'static str {
-        match self.kind {
-            Kind::Column(column) => column.help(),
-            Kind::Time => "",
-            Kind::Number { .. } => "",
-            Kind::Seconds { .. } => "s",
-            Kind::Preempt | Kind::LastResort => "(y or n)",
-            Kind::Addresses(_) => "(commas between)",
+    pub(crate) fn hint(&self) -> String {
+        match &self.kind {
+            Kind::Column(column) => column.help().to_owned(),
+            Kind::Number { .. } | Kind::Time | Kind::Name | Kind::Word { .. } => String::new(),
+            Kind::Seconds { .. } => "s".to_owned(),
+            Kind::Preempt | Kind::LastResort => "(y or n)".to_owned(),
+            Kind::Addresses(_) => "(commas between)".to_owned(),
+            Kind::Other(keyword) => keyword.takes.words(),
         }
     }
 
-    fn collect(&self, instance: &str, edits: &mut Vec<Edit>) {
-        let (text, before) = (self.text.trim(), self.before.trim());
+    /// What it is for, where that is not plain.
+    pub(crate) fn help(&self) -> String {
+        match &self.kind {
+            Kind::Other(keyword) if keyword.default.is_empty() => keyword.help.clone(),
+            Kind::Other(keyword) => format!("{} Without it: {}.", keyword.help, keyword.default),
+            Kind::Addresses(List::Vip | List::ExcludedVip) => {
+                "ADDRESS/PREFIX and options, as 10.0.0.1/24 dev eth1 label eth1:0".to_owned()
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn collect(&self, instance: &str, before: &str, edits: &mut Vec<Edit>) {
+        let text = self.text.trim();
         if text == before {
             return;
         }
@@ -219,25 +287,62 @@ impl Field {
             keyword: keyword.into(),
             values,
         };
-        match self.kind {
-            Kind::Number { keyword, .. } | Kind::Seconds { keyword, .. } => {
+        let unset = |keyword: &str| Edit::Unset { instance: instance.into(), keyword: keyword.into() };
+        match &self.kind {
+            Kind::Number { keyword, .. } | Kind::Seconds { keyword, .. } | Kind::Word { keyword } => {
                 edits.push(set(keyword, vec![text.to_owned()]));
             }
             Kind::Preempt if text == "no" => edits.push(set("nopreempt", Vec::new())),
-            Kind::Preempt => edits.push(Edit::Unset { instance: instance.into(), keyword: "nopreempt".into() }),
-            Kind::LastResort | Kind::Column(_) | Kind::Time => {}
+            Kind::Preempt => edits.push(unset("nopreempt")),
+            Kind::LastResort | Kind::Column(_) | Kind::Time | Kind::Name => {}
+            Kind::Other(keyword) if text == AWAY || (keyword.takes == Takes::Nothing && text == "no") => {
+                edits.push(unset(&keyword.name));
+            }
+            Kind::Other(keyword) => {
+                let values = match keyword.takes {
+                    Takes::Nothing => Vec::new(),
+                    Takes::Number { .. } | Takes::Choice(_) | Takes::Address | Takes::Words => {
+                        text.split_whitespace().map(str::to_owned).collect()
+                    }
+                };
+                edits.push(set(&keyword.name, values));
+            }
             Kind::Addresses(list) => {
-                // What is new comes first, so that a list of peers is never empty in between.
                 let (old, new): (Vec<_>, Vec<_>) = (lines(before).collect(), lines(text).collect());
+                let list = *list;
+                let remove = |address| Edit::Remove { instance: instance.into(), list, address };
+                let mut gone: Vec<_> =
+                    old.iter().filter(|line| !new.contains(line)).filter_map(|line| address(line)).collect();
+                // What is new comes first, so that a list of peers is never empty in between. A line that only gets other
+                // words goes before it comes again.
                 for words in new.iter().filter(|line| !old.contains(line)) {
+                    if let Some(at) = gone.iter().position(|gone| address(words) == Some(*gone)) {
+                        edits.push(remove(gone.remove(at)));
+                    }
                     edits.push(Edit::Add { instance: instance.into(), list, words: words.clone() });
                 }
-                for address in old.iter().filter(|line| !new.contains(line)).filter_map(|line| address(line)) {
-                    edits.push(Edit::Remove { instance: instance.into(), list, address });
-                }
+                edits.extend(gone.into_iter().map(remove));
             }
         }
     }
+}
+
+/// What is wrong with the words behind an address.
+fn address_words(line: &[String], known: &[Keyword]) -> Option<String> {
+    let mut words = line.iter().skip(1);
+    while let Some(word) = words.next().filter(|_| !known.is_empty()) {
+        let Some(keyword) = known.iter().find(|keyword| keyword.name == *word) else {
+            let names: Vec<&str> = known.iter().map(|keyword| keyword.name.as_str()).collect();
+            return Some(format!("\"{word}\" is none of {}", names.join(", ")));
+        };
+        if keyword.takes != Takes::Nothing {
+            let value = words.next().map_or("", String::as_str);
+            if let Some(problem) = keyword.takes.problem(value) {
+                return Some(format!("{word}: {problem}"));
+            }
+        }
+    }
+    None
 }
 
 /// The lines of a list, as words.
@@ -289,7 +394,7 @@ mod tests {
     #[test]
     fn values_are_held_to_their_range() {
         for (text, good) in [("1", true), ("254", true), ("0", false), ("255", false), ("", false), ("x", false)] {
-            assert_eq!(typed(PRIORITY, "100", text).problem().is_none(), good, "{text}");
+            assert_eq!(typed(PRIORITY, "100", text).problem(&[]).is_none(), good, "{text}");
         }
         let interval = |is_whole| Kind::Seconds { keyword: "advert_int", least_cs: 1, most_cs: 4_095, is_whole };
         for (text, v2, v3) in [
@@ -302,8 +407,8 @@ mod tests {
             (".", false, false),
             ("99999999999", false, false),
         ] {
-            assert_eq!(typed(interval(true), "1", text).problem().is_none(), v2, "{text}");
-            assert_eq!(typed(interval(false), "1", text).problem().is_none(), v3, "{text}");
+            assert_eq!(typed(interval(true), "1", text).problem(&[]).is_none(), v2, "{text}");
+            assert_eq!(typed(interval(false), "1", text).problem(&[]).is_none(), v3, "{text}");
         }
         let vips = Kind::Addresses(List::Vip);
         for (text, good) in [
@@ -313,10 +418,48 @@ mod tests {
             ("10.0.0/24", false),
             ("10.0.0.1/x", false),
         ] {
-            assert_eq!(typed(vips, "", text).problem().is_none(), good, "{text}");
+            assert_eq!(typed(vips.clone(), "", text).problem(&[]).is_none(), good, "{text}");
         }
-        assert!(typed(Kind::Addresses(List::Peer), "", "10.0.0.1/24").problem().is_some());
+        assert!(typed(Kind::Addresses(List::Peer), "", "10.0.0.1/24").problem(&[]).is_some());
         assert_eq!((decimal(100), decimal(150), decimal(1)), ("1".into(), "1.5".into(), "0.01".into()));
+    }
+
+    #[test]
+    fn the_words_behind_an_address_are_those_of_the_schema() {
+        let keyword =
+            |name: &str, takes| Keyword { name: name.into(), takes, help: String::new(), default: String::new() };
+        let known = [keyword("dev", Takes::Words), keyword("no_track", Takes::Nothing)];
+        let vips = Kind::Addresses(List::Vip);
+        for (text, says) in [
+            ("10.0.0.1/24 dev eth1 no_track, 10.0.0.2", None),
+            ("10.0.0.1/24 devv eth1", Some("\"devv\" is none of dev, no_track")),
+            ("10.0.0.1/24 dev", Some("dev: words")),
+        ] {
+            assert_eq!(typed(vips.clone(), "", text).problem(&known).as_deref(), says, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_new_instance_says_everything_and_the_last_one_goes_as_a_whole() {
+        let fields = vec![
+            typed(Kind::Name, "VI_2", "VI_2"),
+            typed(Kind::Word { keyword: "interface" }, "eth0", "eth0"),
+            typed(PRIORITY, "100", "100"),
+            typed(Kind::Preempt, "yes", "yes"),
+            typed(Kind::Addresses(List::Vip), "", "10.0.0.1/24"),
+        ];
+        let edits = Dialog::default().with_fields(fields).edits(&Subject::New).unwrap();
+        assert_eq!(edits.len(), 4, "{edits:?}");
+        assert_eq!(edits[0], Edit::AddInstance { instance: "VI_2".into() });
+        let edits = Dialog::default().edits(&Subject::Remove("VI_2".into())).unwrap();
+        assert_eq!(edits, [Edit::RemoveInstance { instance: "VI_2".into() }]);
+    }
+
+    #[test]
+    fn an_address_that_gets_other_words_goes_before_it_comes_again() {
+        let fields = vec![typed(Kind::Addresses(List::Vip), "10.0.0.1/24", "10.0.0.1/24 dev eth1")];
+        let edits = Dialog::default().with_fields(fields).edits(&Subject::Edit("VI_1".into())).unwrap();
+        assert!(matches!(edits.as_slice(), [Edit::Remove { .. }, Edit::Add { .. }]), "{edits:?}");
     }
 
     #[test]
@@ -327,7 +470,7 @@ mod tests {
             typed(Kind::Preempt, "yes", "no"),
             typed(Kind::Addresses(List::Vip), "10.0.0.1/24, 10.0.0.2/24", "10.0.0.2/24,10.0.0.3/24 dev eth1"),
         ];
-        let edits = Dialog::default().with_fields(fields).edits("VI_1").unwrap();
+        let edits = Dialog::default().with_fields(fields).edits(&Subject::Edit("VI_1".into())).unwrap();
         let set = |keyword: &str, values: &[&str]| Edit::Set {
             instance: "VI_1".into(),
             keyword: keyword.into(),

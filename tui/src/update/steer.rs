@@ -1,18 +1,16 @@
 //! Orders to the service: the questions before them, and what comes of their answers. Nothing here is done unasked.
 
-use locum_control::{
-    Difference, DifferenceKind, Duration, Edit, ErrorCode, Item, Lasts, List, Mode, Refusal, State, Verb,
-};
+use locum_control::{Difference, DifferenceKind, Duration, Edit, ErrorCode, Item, Lasts, Refusal, State, Verb};
 
 use crate::action::Action;
 use crate::columns::Columns;
 use crate::link::Purpose;
-use crate::model::dialog::{Button, Dialog, Does, Field, Kind, decimal};
+use crate::model::dialog::{Button, Dialog, Does, Field, Kind};
 use crate::model::node::Answer;
 use crate::model::replica::cleaned_change;
 use crate::model::{Model, Node, Retry, Screen};
 use crate::text::{clean, seconds};
-use crate::update::{Command, TEXT_CHARS_MAX, columns};
+use crate::update::{Command, TEXT_CHARS_MAX, columns, form};
 
 /// What is kept of an answer.
 const DIFFERENCES_MAX: usize = 64;
@@ -47,11 +45,28 @@ pub(super) fn begin(model: &mut Model, action: Action) -> Vec<Command> {
         (Action::Resume, Some(name)) => resume(model, Some(name)),
         (Action::Yield, Some(name)) => yield_back(model, Some(name), None),
         (Action::Take, Some(name)) => take(model, &name),
-        (Action::Priority, Some(name)) => form(model, &name, true),
-        (Action::Edit, Some(name)) => form(model, &name, false),
+        (Action::Priority, Some(name)) => form::priority(model, &name),
+        (Action::Edit, Some(name)) => form::edit(model, &name),
+        (Action::New, _) => form::new(model),
         _ => model.say("there is no instance to do it with", false),
     }
-    Vec::new()
+    forecast(model).into_iter().collect()
+}
+
+/// Asks the service what would follow from the order that the dialog is about.
+fn forecast(model: &mut Model) -> Option<Command> {
+    let dialog = model.dialog.as_mut()?;
+    let order_of = |button: &Button| match &button.does {
+        Does::Order(verb) if matches!(verb, Verb::Yield { .. } | Verb::Take { .. } | Verb::Resume { .. }) => {
+            Some(verb.clone())
+        }
+        Does::Order(_) | Does::Cancel | Does::Preview(_) | Does::AllOptions(_) | Does::Columns | Does::AutoColumns => {
+            None
+        }
+    };
+    let asked = dialog.buttons.iter().find_map(order_of)?;
+    dialog.foresees = Some(asked.clone());
+    Some(order(dialog.node, Verb::Foresee { order: Box::new(asked) }))
 }
 
 /// What a command line asks for in full. It is asked about or previewed all the same.
@@ -75,7 +90,7 @@ pub(super) fn asked(model: &mut Model, verb: Verb) -> Vec<Command> {
         | Verb::Foresee { .. }
         | Verb::Reload { .. } => {}
     }
-    Vec::new()
+    forecast(model).into_iter().collect()
 }
 
 fn word(action: Action) -> &'static str {
@@ -133,7 +148,7 @@ fn resume(model: &mut Model, name: Option<String>) {
 }
 
 /// Asks the user, about the present service.
-fn ask(model: &mut Model, dialog: Dialog) {
+pub(super) fn ask(model: &mut Model, dialog: Dialog) {
     let title = titled(model, model.nodes.at, &dialog.title);
     model.dialog = Some(Dialog { node: model.nodes.at, title, ..dialog });
 }
@@ -240,42 +255,6 @@ fn take_back(model: &mut Model, number: Option<u32>) {
     ask(model, Dialog::question("Rollback", lines, vec![("Take back", verb)]));
 }
 
-/// The everyday values of an instance, or only its priority.
-fn form(model: &mut Model, name: &str, is_quick: bool) {
-    let Some(status) = model.replica().instances.get(name).map(|instance| &instance.status) else { return };
-    let most = if status.priority == u8::MAX { 255 } else { 254 };
-    let kind = Kind::Number { keyword: "priority", least: 1, most };
-    let mut fields = vec![Field::new("priority", kind, status.priority.to_string())];
-    if !is_quick {
-        let preempt = if status.preempt { "yes" } else { "no" };
-        fields.push(Field::new("preempt", Kind::Preempt, preempt.into()));
-        let kind = Kind::Seconds { keyword: "preempt_delay", least_cs: 0, most_cs: 100_000, is_whole: false };
-        let delay_cs = u32::try_from(status.preempt_delay_us / 10_000).unwrap_or(u32::MAX);
-        fields.push(Field::new("preempt_delay", kind, decimal(delay_cs)));
-        let is_v2 = status.version == 2;
-        let (least_cs, most_cs) = if is_v2 { (100, 25_500) } else { (1, 4_095) };
-        let kind = Kind::Seconds { keyword: "advert_int", least_cs, most_cs, is_whole: is_v2 };
-        fields.push(Field::new("advert_int", kind, decimal(status.advert_interval_cs.into())));
-        let vips: Vec<&str> = status.vips.iter().filter(|vip| !vip.excluded).map(|vip| vip.address.as_str()).collect();
-        fields.push(Field::new("addresses", Kind::Addresses(List::Vip), vips.join(", ")));
-        if let Mode::Unicast { peers } = &status.mode {
-            let peers: Vec<String> = peers.iter().map(ToString::to_string).collect();
-            fields.push(Field::new("unicast peers", Kind::Addresses(List::Peer), peers.join(", ")));
-        }
-    }
-    let title = if is_quick { format!("Priority of {name}") } else { format!("Edit {name}") };
-    let mut lines = vec!["Nothing changes before you have seen what would.".to_owned()];
-    if status.effective_priority != status.priority {
-        let now = locum_control::priority_sum(status);
-        lines.push(format!("The priority that counts now is {}", clean(&now, TEXT_CHARS_MAX)));
-    }
-    let mut dialog = Dialog::question(&title, lines, Vec::new()).with_fields(fields);
-    dialog.buttons.push(Button { name: "Preview".into(), does: Does::Preview(name.into()) });
-    // Where something is to be typed, that comes first: it changes nothing.
-    dialog.at = 0;
-    ask(model, dialog);
-}
-
 /// Enter in a dialog, or `y` where there is only one thing to say yes to.
 pub(super) fn choose(model: &mut Model, yes: bool) -> Vec<Command> {
     let Some(dialog) = &mut model.dialog else { return Vec::new() };
@@ -311,8 +290,12 @@ fn press(model: &mut Model, button: &Button) -> Vec<Command> {
             return Vec::new();
         }
         Does::Order(verb) => verb.clone(),
-        Does::Preview(name) => {
-            let edits = match dialog.edits(name) {
+        Does::AllOptions(name) => {
+            form::all(model, name);
+            return Vec::new();
+        }
+        Does::Preview(subject) => {
+            let edits = match dialog.edits(subject) {
                 Ok(edits) => edits,
                 Err(problem) => {
                     model.say(problem, true);
@@ -345,7 +328,7 @@ fn press(model: &mut Model, button: &Button) -> Vec<Command> {
         && let Some(field) = dialog.fields.iter().find(|field| field.kind == Kind::Time)
     {
         let Some(typed_s) = seconds(&field.text) else {
-            model.say(format!("{}: {}", field.label, field.problem().unwrap_or_default()), true);
+            model.say(format!("{}: {}", field.label, field.problem(&[]).unwrap_or_default()), true);
             model.dialog = Some(dialog);
             return Vec::new();
         };
@@ -424,6 +407,13 @@ pub(super) fn done(model: &mut Model, at: usize, verb: Verb, text: &str) {
             let lasts = Field::new(FOR_LABEL, Kind::Time, APPLY_FOR.into());
             open(model, at, Dialog::question("What would change", lines, buttons).with_fields(vec![lasts]));
         }
+        Verb::Foresee { order } => {
+            let waits = |dialog: &&mut Dialog| dialog.node == at && dialog.foresees.as_ref() == Some(&*order);
+            if let Some(dialog) = model.dialog.as_mut().filter(waits) {
+                dialog.foresees = None;
+                dialog.lines.extend(answer.foreseen.into_iter().take(PREVIEW_LINES_MAX));
+            }
+        }
         Verb::Reload { dry_run: true } => {
             if answer.differences.is_empty() {
                 model.say(format!("reload: {text}"), false);
@@ -443,7 +433,6 @@ pub(super) fn done(model: &mut Model, at: usize, verb: Verb, text: &str) {
         | Verb::Confirm
         | Verb::Rollback { .. }
         | Verb::Diff
-        | Verb::Foresee { .. }
         | Verb::Reload { .. } => {
             node.refresh.instances.clear();
             node.refresh.all_at_us = model.now_us;
@@ -466,6 +455,10 @@ fn open(model: &mut Model, at: usize, dialog: Dialog) {
 
 /// An order to service `at` was refused.
 pub(super) fn refused(model: &mut Model, at: usize, verb: Verb, refusal: &Refusal) {
+    // A service that cannot say what would follow is asked nevertheless; the question stands as it is.
+    if matches!(verb, Verb::Foresee { .. }) {
+        return;
+    }
     let of = if model.nodes.are_several() { format!("{}: ", model.nodes.name(at)) } else { String::new() };
     model.say(of + &clean(&refusal.message, TEXT_CHARS_MAX), true);
     let now_us = model.now_us;

@@ -10,6 +10,8 @@ use crate::theme::Tone;
 use crate::view::pen::{Line, Pen, line, wrap};
 
 const COLUMNS_MAX: u16 = 66;
+/// Of what a field is for.
+const HELP_ROWS_MAX: usize = 3;
 
 pub(super) fn render(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
     let columns = area.width.min(COLUMNS_MAX);
@@ -72,7 +74,11 @@ fn controls(dialog: &Dialog, room: usize) -> Vec<Line> {
         }
         line.push((format!(" {}", field.hint()), Tone::Subdued));
         lines.push(line);
-        if let Some(problem) = field.problem() {
+        if let Some(help) = Some(field.help()).filter(|help| marked && !help.is_empty()) {
+            let texts = wrap(&help, room.saturating_sub(2)).into_iter().take(HELP_ROWS_MAX);
+            lines.extend(texts.map(|text| vec![("  ".to_owned(), Tone::Text), (text, Tone::Subdued)]));
+        }
+        if let Some(problem) = field.problem(&dialog.words) {
             lines.extend(
                 wrap(&problem, room.saturating_sub(2))
                     .into_iter()

@@ -124,6 +124,110 @@ fn a_stale_change_is_shown_anew_and_never_applied_unseen() {
 }
 
 #[test]
+fn what_would_follow_is_asked_and_stands_in_the_question() {
+    let mut model = four();
+    model.selected = Some("VI_2".into());
+    let purpose = order(type_text(&mut model, "y"));
+    let Purpose::Order(Verb::Foresee { order }) = &purpose else { panic!("{purpose:?}") };
+    assert!(matches!(order.as_ref(), Verb::Yield { instance: Some(name), .. } if name == "VI_2"));
+    link(&mut model, Report::Begin(purpose.clone()));
+    link(&mut model, Report::Item(Box::new(Item::Finding("172.20.45.131 takes over after 0.7 s\x1b".into()))));
+    link(&mut model, Report::Done(purpose.clone(), "ok".into()));
+    let lines = model.dialog.as_ref().unwrap().lines.clone();
+    assert_eq!(lines.last().unwrap(), "172.20.45.131 takes over after 0.7 s?");
+    // Once is enough, and the answer to another question is not for this one.
+    link(&mut model, Report::Done(purpose.clone(), "ok".into()));
+    press(&mut model, Key::Esc);
+    type_text(&mut model, "kr");
+    let before = model.dialog.clone();
+    link(&mut model, Report::Begin(purpose.clone()));
+    link(&mut model, Report::Item(Box::new(Item::Finding("late".into()))));
+    link(&mut model, Report::Done(purpose.clone(), "ok".into()));
+    let refusal = Refusal { code: ErrorCode::BadRequest, message: "what is foresee".into() };
+    link(&mut model, Report::Refused(purpose, refusal));
+    assert_eq!((model.dialog, message(&four())), (before, ""));
+}
+
+fn with_schema() -> Model {
+    let mut model = four();
+    let keyword = |name: &str, takes, help: &str| crate::schema::Keyword {
+        name: name.into(),
+        takes,
+        help: help.into(),
+        default: "5 s".into(),
+    };
+    let delay = crate::schema::Takes::Number { least: 0, most: 60_000_000, is_whole: false, unit: "s".into() };
+    model.schema.instance = vec![
+        keyword("priority", crate::schema::Takes::Words, ""),
+        keyword("garp_master_delay", delay, "Until the announcements are repeated."),
+        keyword("accept", crate::schema::Takes::Nothing, "Packets to the VIPs are taken."),
+    ];
+    model.schema.address = vec![keyword("dev", crate::schema::Takes::Words, "")];
+    model.selected = Some("VI_1".into());
+    model
+}
+
+#[test]
+fn every_option_of_the_schema_can_be_set_or_taken_away() {
+    let mut model = with_schema();
+    type_text(&mut model, "e");
+    let dialog = model.dialog.clone().unwrap();
+    let buttons: Vec<&str> = dialog.buttons.iter().map(|button| button.name.as_str()).collect();
+    assert_eq!(buttons, ["Cancel", "Preview", "All options", "Remove the instance"]);
+    for _ in 0..dialog.fields.len() + 2 {
+        press(&mut model, Key::Tab);
+    }
+    assert_eq!(press(&mut model, Key::Enter), []);
+    let text = screen(&model);
+    assert!(text.contains("garp_master_delay") && text.contains("0 to 60 s"), "{text}");
+    assert!(text.contains("Until the announcements are repeated. Without it: 5 s."), "{text}");
+    type_text(&mut model, "61");
+    assert_eq!(press(&mut model, Key::Enter), []);
+    assert_eq!(message(&model), "garp_master_delay: 0 to 60 s");
+    press(&mut model, Key::Backspace);
+    press(&mut model, Key::Tab);
+    type_text(&mut model, "-");
+    let (edits, dry_run, ..) = change(&press(&mut model, Key::Enter));
+    let instance = "VI_1".to_owned();
+    let set = Edit::Set { instance: instance.clone(), keyword: "garp_master_delay".into(), values: vec!["6".into()] };
+    assert_eq!((edits, dry_run), (vec![set, Edit::Unset { instance, keyword: "accept".into() }], true));
+}
+
+#[test]
+fn an_instance_is_added_after_a_template_and_removed_as_a_whole() {
+    let mut model = with_schema();
+    type_text(&mut model, "A");
+    let text = screen(&model);
+    assert!(text.contains("like VI_1") && text.contains("VRID           47"), "the next free VRID: {text}");
+    for _ in 0..6 {
+        press(&mut model, Key::Tab);
+    }
+    type_text(&mut model, "10.0.0.9/24 dev eth1");
+    let (edits, dry_run, ..) = change(&press(&mut model, Key::Enter));
+    assert!(dry_run && edits[0] == Edit::AddInstance { instance: "VI_5".into() }, "{edits:?}");
+    let set = |keyword: &str, value: &str| Edit::Set {
+        instance: "VI_5".into(),
+        keyword: keyword.into(),
+        values: vec![value.into()],
+    };
+    for wanted in
+        [set("interface", "eth0"), set("virtual_router_id", "47"), set("priority", "100"), set("advert_int", "1")]
+    {
+        assert!(edits.contains(&wanted), "{wanted:?} in {edits:?}");
+    }
+    assert!(edits.iter().any(|edit| matches!(edit, Edit::Add { list: locum_control::List::Peer, .. })), "{edits:?}");
+
+    let mut model = with_schema();
+    type_text(&mut model, "e");
+    let count = model.dialog.as_ref().unwrap().fields.len();
+    for _ in 0..count + 3 {
+        press(&mut model, Key::Tab);
+    }
+    let (edits, dry_run, ..) = change(&press(&mut model, Key::Enter));
+    assert_eq!((edits, dry_run), (vec![Edit::RemoveInstance { instance: "VI_1".into() }], true));
+}
+
+#[test]
 fn a_yield_names_whom_it_is_about_and_for_how_long() {
     let mut model = four();
     model.selected = Some("VI_2".into());
