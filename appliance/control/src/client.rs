@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::{Answer, FramingError, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Request, Verb};
+use crate::{Answer, FramingError, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Request, Verb, from_json};
 
 /// How long the server may take for its first line and between the lines of an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -154,7 +154,7 @@ impl Client {
 fn read_line(mut stream: &UnixStream, buffer: &mut LineBuffer) -> Result<Line, ClientError> {
     loop {
         if let Some(line) = buffer.next_line() {
-            return serde_json::from_str(&line?).map_err(|error| ClientError::Nonsense(error.to_string()));
+            return from_json(line?.as_bytes()).map_err(|error| ClientError::Nonsense(error.to_string()));
         }
         let mut chunk = [0; 4096];
         let count = match stream.read(&mut chunk) {

@@ -27,7 +27,7 @@ mod tests;
 
 pub use change::{ChangeRecord, ChangeStanding, Edit, Forecast, Lasts, List};
 pub use event::{AdvertMark, Event, MarkKind, Notice, TransitionRecord};
-pub use framing::{FramingError, LineBuffer};
+pub use framing::{FramingError, LineBuffer, from_json};
 pub use histogram::{Bucket, Histogram};
 pub use locum_core::reject::Reject;
 pub use locum_core::time::Duration;

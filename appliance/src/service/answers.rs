@@ -1,6 +1,8 @@
 //! Requests and what is answered.
 
-use locum_control::{Answer, ErrorCode, Event, FramingError, Item, Notice, Request, Role, ServiceStatus, Verb};
+use locum_control::{
+    Answer, ErrorCode, Event, FramingError, Item, Notice, Request, Role, ServiceStatus, Verb, from_json,
+};
 
 use super::Service;
 use super::changes::Asked;
@@ -12,7 +14,7 @@ impl Service {
     /// Answers one line of a client.
     pub(super) async fn answer(&mut self, client: ClientId, line: Result<String, FramingError>) {
         let request = match line {
-            Ok(line) => serde_json::from_str::<Request>(&line).map_err(|error| {
+            Ok(line) => from_json::<Request>(line.as_bytes()).map_err(|error| {
                 (ErrorCode::BadRequest, format!("this is no request that this version knows: {error}"))
             }),
             Err(FramingError::TooLong) => Err((ErrorCode::TooLong, FramingError::TooLong.to_string())),

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use locum_control::TransitionRecord;
+use locum_control::{TransitionRecord, from_json};
 
 use super::journal::write_atomically;
 
@@ -41,7 +41,7 @@ impl History {
             for line in BufReader::new(file).lines().map_while(Result::ok) {
                 history.lines_appended += 1;
                 if line.len() <= LINE_BYTES_MAX
-                    && let Ok(record) = serde_json::from_str::<TransitionRecord>(&line)
+                    && let Ok(record) = from_json::<TransitionRecord>(line.as_bytes())
                 {
                     history.keep(record);
                 }

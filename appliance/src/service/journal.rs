@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use locum_control::from_json;
 use locum_core::wire::arp::Mac;
 use serde::{Deserialize, Serialize};
 
@@ -34,14 +35,21 @@ pub(crate) struct Journal {
     path: PathBuf,
 }
 
-/// What is written.
+/// What is written, beside the record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Content {
+struct Stamp {
     version: u32,
     /// Which boot of which machine: addresses do not survive one.
     boot: String,
     /// Which network namespace.
     namespace: u64,
+}
+
+/// What is written.
+#[derive(Serialize)]
+struct Content {
+    #[serde(flatten)]
+    stamp: Stamp,
     #[serde(flatten)]
     record: Record,
 }
@@ -146,13 +154,14 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Record::default()),
             Err(error) => return Err(error),
         };
-        let content: Content = serde_json::from_str(&text).map_err(io::Error::from)?;
-        if content.version != VERSION {
-            let text = format!("it has version {}, this program knows {VERSION}", content.version);
+        let stamp: Stamp = from_json(text.as_bytes())?;
+        if stamp.version != VERSION {
+            let text = format!("it has version {}, this program knows {VERSION}", stamp.version);
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
-        let is_here = content.boot == boot_id() && content.namespace == namespace();
-        Ok(if is_here { content.record } else { Record::default() })
+        let record = from_json(text.as_bytes())?;
+        let is_here = stamp.boot == boot_id() && stamp.namespace == namespace();
+        Ok(if is_here { record } else { Record::default() })
     }
 
     /// Writes what may be installed from now on, in place of what was written before. On return it is on the disk.
@@ -160,7 +169,8 @@ impl Journal {
     /// # Errors
     /// What the file system says; the old journal stands then.
     pub(crate) fn write(&self, record: Record) -> io::Result<()> {
-        let content = Content { version: VERSION, boot: boot_id(), namespace: namespace(), record };
+        let stamp = Stamp { version: VERSION, boot: boot_id(), namespace: namespace() };
+        let content = Content { stamp, record };
         let text = serde_json::to_vec(&content).map_err(io::Error::from)?;
         write_atomically(&self.path, &text)
     }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use locum_control::Lasts;
+use locum_control::{Lasts, from_json};
 use locum_core::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
@@ -161,7 +161,7 @@ fn read(path: &Path) -> io::Result<BTreeMap<String, Yield>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(error),
     };
-    let content: Content = serde_json::from_slice(&text).map_err(io::Error::from)?;
+    let content: Content = from_json(&text)?;
     if content.version != VERSION {
         return Err(io::Error::other(format!("it has version {}, this program knows {VERSION}", content.version)));
     }
