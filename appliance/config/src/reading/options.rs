@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::ControlFlow;
 
 use super::line::Extra;
 use super::statement::{Statement, Word};
@@ -36,27 +37,45 @@ impl Families {
 }
 
 /// What a word of a line is.
-pub(super) enum Step<'w> {
+pub(super) enum Met<'w> {
     /// An option with its values, and the words that they stand in.
-    Read { option: &'static Keyword, values: Vec<Value<'w>>, words: &'w [Word<'w>] },
-    /// An option whose values are wrong, which has been said; so many words belong to it.
-    Refused { used: usize },
+    Option { option: &'static Keyword, values: Vec<Value<'w>>, words: &'w [Word<'w>] },
     /// No option.
-    Unknown(&'static Entry),
+    Other(&'static Entry),
 }
 
 impl Reader<'_> {
-    /// Reads the next word of a line as an option with its values.
-    pub(super) fn step<'w>(&mut self, place: &'static Place, word: &Word<'_>, after: &'w [Word<'_>]) -> Step<'w> {
-        let Some(entry) = &place.entry else { return Step::Refused { used: 0 } };
-        let Some(mut option) = entry.option(&word.text) else { return Step::Unknown(entry) };
-        self.option_status(option, word);
-        if let Status::Renamed(new) = option.status {
-            option = entry.option(new).unwrap_or(option);
-        }
-        match self.read_values(option, after, word.at, Extra::Leave) {
-            Some((values, used)) => Step::Read { option, values, words: after.get(..used).unwrap_or_default() },
-            None => Step::Refused { used: option.args.len() },
+    /// Goes through the words of a line, option by option with its values. `meet` is given what it comes by and the words
+    /// from there on, and says whether to go on. An option whose values are wrong is said and passed over.
+    pub(super) fn each_option<'w>(
+        &mut self,
+        place: &'static Place,
+        words: &'w [Word<'w>],
+        mut meet: impl FnMut(&mut Self, Met<'w>, &'w Word<'w>, &'w [Word<'w>]) -> ControlFlow<()>,
+    ) {
+        let Some(entry) = &place.entry else { return };
+        let mut rest = words;
+        while let Some((word, after)) = rest.split_first() {
+            let (met, used) = match entry.option(&word.text) {
+                None => (Some(Met::Other(entry)), 0),
+                Some(mut option) => {
+                    self.option_status(option, word);
+                    if let Status::Renamed(new) = option.status {
+                        option = entry.option(new).unwrap_or(option);
+                    }
+                    match self.read_values(option, after, word.at, Extra::Leave) {
+                        Some((values, used)) => {
+                            let words = after.get(..used).unwrap_or_default();
+                            (Some(Met::Option { option, values, words }), used)
+                        }
+                        None => (None, option.args.len()),
+                    }
+                }
+            };
+            if met.is_some_and(|met| meet(self, met, word, rest).is_break()) {
+                return;
+            }
+            rest = after.get(used..).unwrap_or_default();
         }
     }
 

@@ -1,9 +1,10 @@
 //! Lines of `virtual_routes` and `static_routes`.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::ControlFlow;
 
 use super::Reader;
-use super::options::{Families, Step};
+use super::options::{Families, Met};
 use super::statement::{Statement, Word};
 use super::values::Value;
 use crate::diagnostic::{Diagnostic, code};
@@ -40,27 +41,18 @@ impl Reader<'_> {
         let mark = self.diagnostics.mark();
         let mut draft = Draft::new(line.whole());
         self.no_block_in(place, line);
-        let mut rest = line.words.as_slice();
-        while let Some((word, after)) = rest.split_first() {
-            if word.text == "nexthop" {
-                self.next_hops(&mut draft, rest);
-                break;
+        self.each_option(place, &line.words, |reader, met, word, rest| match met {
+            // What follows belongs to the ways, to the end of the line.
+            Met::Option { option, .. } if option.name == NEXT_HOP.name => {
+                reader.next_hops(&mut draft, rest);
+                ControlFlow::Break(())
             }
-            let used = match self.step(place, word, after) {
-                Step::Read { option, values, words } => {
-                    self.route_option(&mut draft, option, &values, word, words);
-                    words.len()
-                }
-                Step::Refused { used } => used,
-                Step::Unknown(entry) => {
-                    if !self.type_or_destination(&mut draft, place, entry, word) {
-                        break;
-                    }
-                    0
-                }
-            };
-            rest = after.get(used..).unwrap_or_default();
-        }
+            Met::Option { option, values, words } => {
+                reader.route_option(&mut draft, option, &values, word, words);
+                ControlFlow::Continue(())
+            }
+            Met::Other(entry) => reader.type_or_destination(&mut draft, place, entry, word),
+        });
         if !self.diagnostics.failed_since(mark) {
             self.settle_route(&draft, line);
         }
@@ -77,27 +69,27 @@ impl Reader<'_> {
         Some(route)
     }
 
-    /// A word that is no option: the type, or the destination. Whether it is one of them; if not, what follows it means nothing.
+    /// A word that is no option: the type, or the destination. If it is none of them, what follows it means nothing.
     fn type_or_destination(
         &mut self,
         draft: &mut Draft,
         place: &'static Place,
         entry: &'static Entry,
         word: &Word<'_>,
-    ) -> bool {
+    ) -> ControlFlow<()> {
         if let Some((_, kind)) = RouteKind::ALL.iter().find(|(name, _)| *name == word.text) {
             draft.route.kind = *kind;
-            return true;
+            return ControlFlow::Continue(());
         }
         let like_a_prefix = word.text.starts_with(|c: char| c.is_ascii_digit())
             || word.text.contains([':', '/'])
             || matches!(word.text.as_ref(), "default" | "any" | "all");
         if draft.destination.is_some() || !like_a_prefix {
             self.unknown_option(place, entry, word);
-            return false;
+            return ControlFlow::Break(());
         }
         draft.destination = self.family_prefix(&mut draft.families, word);
-        true
+        ControlFlow::Continue(())
     }
 
     fn route_option(
@@ -217,7 +209,6 @@ impl Reader<'_> {
 
     /// `nexthop …`, to the end of the line.
     fn next_hops(&mut self, draft: &mut Draft, words: &[Word<'_>]) {
-        let mut rest = words;
         let mut hops: Vec<NextHop> = Vec::new();
         if let (Some(first), Some(word)) = (draft.way, words.first()) {
             self.diagnostics.push(
@@ -227,31 +218,27 @@ impl Reader<'_> {
                     .fix("put all ways into `nexthop via … dev …`"),
             );
         }
-        while let Some((word, after)) = rest.split_first() {
-            if word.text == "nexthop" {
-                if hops.len() == NEXT_HOPS {
-                    self.odd(word.at, "too many ways for one route", "64 are the most");
-                    return;
-                }
-                hops.push(NextHop { gateway: None, interface: None, weight: 1, onlink: false, realms: None });
-                rest = after;
-                continue;
-            }
-            let used = match self.step(&NEXT_HOP, word, after) {
-                Step::Read { option, values, words } => {
+        self.each_option(&NEXT_HOP, words, |reader, met, word, _| {
+            match met {
+                Met::Option { option, values, words } => {
                     if let Some(hop) = hops.last_mut() {
-                        self.next_hop_option(&mut draft.families, hop, option, &values, word, words);
+                        reader.next_hop_option(&mut draft.families, hop, option, &values, word, words);
                     }
-                    words.len()
                 }
-                Step::Refused { used } => used,
-                Step::Unknown(entry) => {
-                    self.unknown_option(&NEXT_HOP, entry, word);
-                    return;
+                Met::Other(_) if word.text == NEXT_HOP.name => {
+                    if hops.len() == NEXT_HOPS {
+                        reader.odd(word.at, "too many ways for one route", "64 are the most");
+                        return ControlFlow::Break(());
+                    }
+                    hops.push(NextHop { gateway: None, interface: None, weight: 1, onlink: false, realms: None });
                 }
-            };
-            rest = after.get(used..).unwrap_or_default();
-        }
+                Met::Other(entry) => {
+                    reader.unknown_option(&NEXT_HOP, entry, word);
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        });
         if let (Some(word), true) =
             (words.first(), hops.iter().any(|hop| hop.gateway.is_none() && hop.interface.is_none()))
         {

@@ -1,7 +1,9 @@
 //! Lines of `virtual_rules` and `static_rules`.
 
+use std::ops::ControlFlow;
+
 use super::Reader;
-use super::options::{Families, Step};
+use super::options::{Families, Met};
 use super::statement::{Statement, Word};
 use super::values::Value;
 use crate::diagnostic::{Diagnostic, code};
@@ -37,21 +39,16 @@ impl Reader<'_> {
         let mark = self.diagnostics.mark();
         let mut draft = Draft::new(line.whole());
         self.no_block_in(place, line);
-        let mut rest = line.words.as_slice();
-        while let Some((word, after)) = rest.split_first() {
-            let used = match self.step(place, word, after) {
-                Step::Read { option, values, words } => {
-                    self.rule_option(&mut draft, option, &values, word, words);
-                    words.len()
-                }
-                Step::Refused { used } => used,
-                Step::Unknown(entry) => {
-                    self.unknown_option(place, entry, word);
-                    break;
-                }
-            };
-            rest = after.get(used..).unwrap_or_default();
-        }
+        self.each_option(place, &line.words, |reader, met, word, _| match met {
+            Met::Option { option, values, words } => {
+                reader.rule_option(&mut draft, option, &values, word, words);
+                ControlFlow::Continue(())
+            }
+            Met::Other(entry) => {
+                reader.unknown_option(place, entry, word);
+                ControlFlow::Break(())
+            }
+        });
         if !self.diagnostics.failed_since(mark) {
             self.settle_rule(&mut draft, line);
         }
