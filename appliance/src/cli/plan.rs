@@ -18,9 +18,10 @@ use self::compare::{Finding, compare, compare_sync_groups};
 use self::follow::Priorities;
 use self::group::{AddressFrom, Group, Node, groups};
 use self::trackers::TrackerFailure;
-use self::world::{TooLong, World, settling_time};
+use self::world::{World, settling_time};
 use super::{Exit, complain, print, print_json, table};
 use crate::service::ties;
+use crate::simulate::TooLong;
 
 /// Nodes that a plan takes; made-up addresses end there, and no group of routers is larger.
 const NODES_MAX: usize = 64;
@@ -201,12 +202,12 @@ fn make(nodes: &[Node]) -> Result<Plan, TooLong> {
 fn outcome(world: &World<'_, '_>, nodes: &[Node], group: usize, before_us: u64) -> Outcome {
     let watch = world.watch(group);
     let masters = world.masters(group).into_iter().filter_map(|node| nodes.get(node));
-    let nobody_us = if watch.nobody_us > 0 { watch.nobody_us + before_us } else { 0 };
+    let nobody_us = if watch.nobody > Duration::ZERO { watch.nobody.us() + before_us } else { 0 };
     Outcome {
         masters: masters.map(|node| node.name.clone()).collect(),
         nobody_us,
-        several_us: watch.several_us,
-        moved_us: watch.moved_us,
+        several_us: watch.several.us(),
+        moved_us: watch.moved.us(),
     }
 }
 

@@ -13,10 +13,8 @@ use super::{Demo, DemoError, Ending};
 /// Starts the routers and opens the console on them, until the user leaves.
 pub(super) fn run(demo: Demo, mut options: Options, mut inside: Inside) -> Result<Ending, DemoError> {
     RouterId::ALL.into_iter().try_for_each(|id| demo.start(id))?;
-    options.routers = RouterId::ALL
-        .into_iter()
-        .map(|id| Router::at_socket(id.name(), demo.router(id).socket()))
-        .collect();
+    options.routers =
+        RouterId::ALL.into_iter().map(|id| Router::at_socket(id.name(), demo.router(id).socket())).collect();
     options.extra = Some(Box::new(Controls { demo, chosen: None }));
     inside.release_signals()?;
     locum_tui::run(options).map(|_| Ending::Good).map_err(DemoError::Console)

@@ -10,9 +10,9 @@ use serde::Serialize;
 use super::follow::{Followed, sync_group};
 use super::group::{Group, Node};
 use super::weigh::ranking;
-use super::world::TooLong;
 use super::{Outcome, outcome, settled};
 use crate::service::ties;
+use crate::simulate::TooLong;
 use crate::track::Kind;
 
 /// Failures that are played for groups of few members; for many, fewer.

@@ -157,7 +157,7 @@ impl<'m> Scene<'m> {
 
     /// Plays the moves until nothing more happens by itself.
     pub(super) fn play(&self, with_silent: bool) -> Played {
-        let mut world = World::new(self.now, STEPS_MAX);
+        let mut world = World::new(self.now, STEPS_MAX, GroupKey::of);
         let ours = world.add(self.ours.clone());
         for (_, found) in self.around.iter().filter(|(_, found)| found.is_master) {
             world.add(found.set());
@@ -185,7 +185,8 @@ impl<'m> Scene<'m> {
         let is_cut_short = world.run(settling_time(&world)).is_err();
         let ends = world.set(ours).into_iter().flat_map(Set::routers).map(|(_, router)| {
             let group = GroupKey::of(router);
-            let (unheld, is_held) = world.unheld(group);
+            let watch = world.watch(group);
+            let (unheld, is_held) = (watch.nobody, watch.is_held());
             let (state, effective_priority) = (router.state(), router.effective_priority());
             (group, End { state, effective_priority, is_held, unheld })
         });
