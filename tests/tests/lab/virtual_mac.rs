@@ -175,6 +175,45 @@ fn an_ipv6_master_speaks_from_the_virtual_mac_address() {
     });
 }
 
+/// A macvlan does not talk to the interface below it: the host must not need that.
+#[test]
+fn the_hosts_themselves_reach_everything() {
+    const OWN6: [(Node, &str); 2] = [(A, "2001:db8::131"), (B, "2001:db8::132")];
+    const VIP6: &str = "2001:db8::248";
+    with_lab(&[Locum, Locum], |lab| {
+        for (node, own) in OWN6 {
+            lab.enable_ipv6(node);
+            lab.set_sysctl(node, "ipv6/conf/lo/disable_ipv6", "0"); // where what is for the host itself comes in
+            lab.router(node).ip(&format!("-6 addr add {own}/64 dev eth0 nodad"));
+            let v6 = format!(
+                "vrrp_instance VI_6 {{\n interface eth0\n virtual_router_id 46\n priority {}\n use_vmac\n \
+                 virtual_ipaddress {{\n  fe80::248/64\n  {VIP6}/64\n }}\n}}\n",
+                if node == A { 100 } else { 80 }
+            );
+            lab.start(node, &format!("{}{v6}", configuration(if node == A { 100 } else { 80 }, "use_vmac")));
+        }
+        for master in [A, B] {
+            lab.wait_master(GROUP, master, TAKEOVER_MAX);
+            lab.router(master).wait_state("VI_6", State::Master, TAKEOVER_MAX);
+            let (vip, a, b) = (GROUP.vip.to_string(), A.address().to_string(), B.address().to_string());
+            let everything = [&vip, &a, &b, VIP6, OWN6[0].1, OWN6[1].1];
+            for (from, to) in [A, B].into_iter().flat_map(|from| everything.map(|to| (from, to))) {
+                wait_for(&format!("{to} to answer {from}"), Duration::from_secs(5), || {
+                    let mut ping = lab.router(from).command_in("ping");
+                    let output = ping.args(["-n", "-c", "1", "-W", "1", to]).output().unwrap();
+                    output.status.success().then_some(())
+                });
+            }
+            sleep(Duration::from_secs(2)); // for some adverts
+            if master == A {
+                lab.router(A).locum(&["yield", "--all"]);
+            }
+        }
+        uses_virtual_mac(lab, A);
+        uses_virtual_mac(lab, B);
+    });
+}
+
 #[test]
 fn an_interface_that_somebody_deletes_is_made_again() {
     with_lab(&[Locum, Locum], |lab| {
