@@ -161,7 +161,9 @@ impl Player {
 
     fn position_us(&self) -> u64 {
         let passed_us = if self.runs { u64::try_from(self.as_of.elapsed().as_micros()).unwrap_or(u64::MAX) } else { 0 };
-        self.at_us.saturating_add(passed_us.saturating_mul(self.speed.into())).min(self.end_us)
+        // A clock that was set back while it was recorded must not end it before its time.
+        let end_us = self.next.as_ref().map_or(self.end_us, |next| us(next.at_unix_ms).max(self.end_us));
+        self.at_us.saturating_add(passed_us.saturating_mul(self.speed.into())).min(end_us)
     }
 
     /// Says what is due, and waits for what comes then.
@@ -263,6 +265,7 @@ impl Player {
     /// Says a line again, and reads the next one.
     fn say(&mut self, link: &Link, recorded: Recorded) -> Result<(), Stop> {
         let at_us = us(recorded.at_unix_ms);
+        self.end_us = self.end_us.max(at_us);
         match serde_json::from_value::<Line>(recorded.line) {
             Ok(line) => {
                 // These set the clocks, so it must be known what time it was.
@@ -356,3 +359,6 @@ fn last_us(file: &mut File, first_byte: u64) -> io::Result<u64> {
     let mut lines = tail.rsplit(|byte| *byte == b'\n');
     Ok(lines.find_map(|line| serde_json::from_slice::<Timed>(line).ok()).map_or(0, |timed| us(timed.at_unix_ms)))
 }
+
+#[cfg(test)]
+mod tests;

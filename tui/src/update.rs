@@ -1,5 +1,6 @@
 //! What an event changes. No I/O: what has to be done outside is returned as [`Command`]s.
 
+mod answers;
 mod columns;
 mod form;
 mod play;

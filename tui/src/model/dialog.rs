@@ -273,7 +273,15 @@ impl Field {
             Kind::Addresses(List::Vip | List::ExcludedVip) => {
                 "ADDRESS/PREFIX and options, as 10.0.0.1/24 dev eth1 label eth1:0".to_owned()
             }
-            _ => String::new(),
+            Kind::Number { .. }
+            | Kind::Seconds { .. }
+            | Kind::Preempt
+            | Kind::LastResort
+            | Kind::Column(_)
+            | Kind::Time
+            | Kind::Name
+            | Kind::Word { .. }
+            | Kind::Addresses(List::Peer) => String::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::model::node::{Play, Refresh};
 use crate::model::replica::Follow;
 use crate::model::{Connection, Model, Node, Screen};
 use crate::text::clean;
-use crate::update::{Command, TEXT_CHARS_MAX, steer};
+use crate::update::{Command, TEXT_CHARS_MAX, answers, steer};
 
 /// The pause between two questions that events raise.
 const ASK_PAUSE_US: u64 = 100_000;
@@ -36,15 +36,15 @@ pub(crate) fn take(model: &mut Model, at: usize, report: Report) {
         Report::Begin(Purpose::Order(_)) => node.answer = crate::model::node::Answer::default(),
         Report::Begin(purpose) => node.replica.begin(&purpose),
         Report::Item(item) => {
-            if let Some(item) = steer::item(node, *item) {
+            if let Some(item) = answers::item(node, *item) {
                 // A recording does not tell when it was asked.
                 let asked_at_us = if node.play.is_some() { node.now_us(now_us) } else { node.refresh.asked_at_us };
                 let asked_at_us = if matches!(item, Item::Service(_)) { asked_at_us } else { now_us };
                 node.replica.item(asked_at_us, node.now_us(now_us), item);
             }
         }
-        Report::Done(Purpose::Order(verb), text) => steer::done(model, at, verb, &text),
-        Report::Refused(Purpose::Order(verb), refusal) => steer::refused(model, at, verb, &refusal),
+        Report::Done(Purpose::Order(verb), text) => answers::done(model, at, verb, &text),
+        Report::Refused(Purpose::Order(verb), refusal) => answers::refused(model, at, verb, &refusal),
         Report::Done(purpose, _) => {
             if purpose == Purpose::Watch {
                 node.connection = Connection::Attached;
