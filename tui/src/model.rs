@@ -1,6 +1,7 @@
 //! All that the console knows: what the service said ([`Replica`]) and where the user stands.
 
 pub(crate) mod dialog;
+pub(crate) mod group;
 pub(crate) mod history;
 pub(crate) mod lane;
 pub(crate) mod list;

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use locum_control::{Answer, Event, Item, LINE_BYTES_MAX, Line};
+use locum_control::{Answer, Event, Item, LINE_BYTES_MAX, Line, from_json};
 use serde::Deserialize;
 
 use crate::link::{End, Link, Order, Playing, Purpose, Report};
@@ -114,7 +114,7 @@ impl Player {
         let mut file = BufReader::new(File::open(path).map_err(failed)?);
         let head = read_line(&mut file).map_err(failed)?.unwrap_or_default();
         let first_byte = file.stream_position().map_err(failed)?;
-        match serde_json::from_slice::<Head>(&head) {
+        match from_json::<Head>(&head) {
             Ok(Head { locum_recording: VERSION }) => {}
             Ok(head) => {
                 return Err(format!(
@@ -151,7 +151,7 @@ impl Player {
     fn advance(&mut self) -> io::Result<()> {
         self.next = None;
         while let Some(line) = read_line(&mut self.file)? {
-            if let Ok(recorded) = serde_json::from_slice::<Recorded>(&line) {
+            if let Ok(recorded) = from_json::<Recorded>(&line) {
                 self.next = Some(recorded);
                 return Ok(());
             }
@@ -266,7 +266,9 @@ impl Player {
     fn say(&mut self, link: &Link, recorded: Recorded) -> Result<(), Stop> {
         let at_us = us(recorded.at_unix_ms);
         self.end_us = self.end_us.max(at_us);
-        match serde_json::from_value::<Line>(recorded.line) {
+        // Through its text: to read it from what was read already would be a second reader of every type.
+        let line = serde_json::to_vec(&recorded.line).and_then(|text| from_json::<Line>(&text));
+        match line {
             Ok(line) => {
                 // These set the clocks, so it must be known what time it was.
                 if matches!(line, Line::Hello(_) | Line::Answer { answer: Answer::Item(Item::Service(_)), .. }) {
@@ -357,7 +359,7 @@ fn last_us(file: &mut File, first_byte: u64) -> io::Result<u64> {
     let mut tail = Vec::new();
     file.take(TAIL_BYTES).read_to_end(&mut tail)?;
     let mut lines = tail.rsplit(|byte| *byte == b'\n');
-    Ok(lines.find_map(|line| serde_json::from_slice::<Timed>(line).ok()).map_or(0, |timed| us(timed.at_unix_ms)))
+    Ok(lines.find_map(|line| from_json::<Timed>(line).ok()).map_or(0, |timed| us(timed.at_unix_ms)))
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 mod follows;
 
-use locum_control::{Duration, InstanceStatus, Mode, State, headline, outlook};
+use locum_control::{Duration, InstanceStatus, Mode, State, headline};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::model::group::succession;
 use crate::model::{Instance, Lane, Model};
 use crate::text::{date_time, span, time_of_day};
 use crate::theme::Tone;
@@ -189,7 +190,7 @@ fn details(model: &Model, instance: &Instance, width: u16) -> Vec<Line> {
     follows::notified(status, now_us, room, &mut lines);
     counters(status, room, &mut lines);
     rejects(status, room, &mut lines);
-    labelled("outlook", wrap(&outlook(status), room), Tone::Text, &mut lines);
+    labelled("outlook", wrap(&succession(model, instance), room), Tone::Text, &mut lines);
     lines
 }
 

@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use locum_control::{InstanceStatus, InterfaceStatus, Mode, Reject, SenderStatus, State, outlook};
+use locum_control::{InstanceStatus, InterfaceStatus, Mode, Reject, SenderStatus, State};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::Model;
+use crate::model::group::succession;
+use crate::model::{Instance, Model};
 use crate::text::{fit_end, span, width};
 use crate::theme::Tone;
 use crate::view::overview::state_tone;
@@ -24,8 +25,10 @@ const WIDE_COLUMNS: u16 = 72;
 const FREE_RANGES_MAX: usize = 8;
 
 pub(super) fn render(model: &Model, area: Rect, buf: &mut Buffer) {
-    let title = "Routers heard, by interface and VRID";
-    Pen::new(buf, model.look, area, 0).put(title, Tone::Heading);
+    let by =
+        if model.nodes.are_several() { format!(" by {}", model.nodes.name(model.nodes.at)) } else { String::new() };
+    let title = format!("Routers heard{by}, by interface and VRID");
+    Pen::new(buf, model.look, area, 0).put(&title, Tone::Heading);
     let area = below_head(area);
     let enough = model.scroll.saturating_add(usize::from(area.height)).saturating_add(1);
     let (lines, all) = lines(model, area.width, enough);
@@ -39,24 +42,24 @@ pub(super) fn extent(model: &Model, area: Rect) -> Extent {
 /// The lines, at least the first `enough`, and whether they are all: with a thousand groups, only those that are looked
 /// at are worth their time.
 fn lines(model: &Model, columns: u16, enough: usize) -> (Vec<Line>, bool) {
-    let mut by_interface: BTreeMap<&str, Vec<&InstanceStatus>> =
+    let mut by_interface: BTreeMap<&str, Vec<&Instance>> =
         model.replica().interfaces.keys().map(|name| (name.as_str(), Vec::new())).collect();
     for instance in model.replica().instances.values() {
-        by_interface.entry(&instance.status.interface).or_default().push(&instance.status);
+        by_interface.entry(&instance.status.interface).or_default().push(instance);
     }
     let mut lines = Vec::new();
     for (name, mut groups) in by_interface {
-        groups.sort_by_key(|status| (status.vrid, status.family.to_string()));
+        groups.sort_by_key(|instance| (instance.status.vrid, instance.status.family.to_string()));
         let interface = model.replica().interfaces.get(name).map(|interface| &interface.status);
         if !lines.is_empty() {
             lines.push(Line::new());
         }
         lines.push(interface_line(name, interface));
-        for status in &groups {
+        for instance in &groups {
             if lines.len() >= enough {
                 return (lines, false);
             }
-            group(model, status, columns, &mut lines);
+            group(model, instance, columns, &mut lines);
         }
         if let Some(interface) = interface {
             strangers(model, interface, columns, &mut lines);
@@ -99,7 +102,8 @@ enum Rank {
     Outside,
 }
 
-fn group(model: &Model, status: &InstanceStatus, columns: u16, lines: &mut Vec<Line>) {
+fn group(model: &Model, instance: &Instance, columns: u16, lines: &mut Vec<Line>) {
+    let status = &instance.status;
     let family = format!(" {}", status.family);
     lines.push(vec![
         (format!("VRID {:<3} ", status.vrid), Tone::Text),
@@ -132,7 +136,11 @@ fn group(model: &Model, status: &InstanceStatus, columns: u16, lines: &mut Vec<L
             explain(&format!("rejected {count} of its packets, the last: {reason}"), reason, room, lines);
         }
     }
-    lines.extend(wrap(&outlook(status), room.saturating_sub(2)).into_iter().map(|text| indented(2, text, Tone::Text)));
+    lines.extend(
+        wrap(&succession(model, instance), room.saturating_sub(2))
+            .into_iter()
+            .map(|text| indented(2, text, Tone::Text)),
+    );
 }
 
 fn ourselves<'a>(status: &InstanceStatus) -> Candidate<'a> {
@@ -233,9 +241,10 @@ fn indented(cells: usize, text: String, tone: Tone) -> Line {
 }
 
 /// The VRIDs with which nobody was heard, whichever the family: a free one must not be another router's MAC address.
-fn free(groups: &[&InstanceStatus], interface: Option<&InterfaceStatus>, columns: u16, lines: &mut Vec<Line>) {
+fn free(groups: &[&Instance], interface: Option<&InterfaceStatus>, columns: u16, lines: &mut Vec<Line>) {
     let foreign = interface.into_iter().flat_map(|interface| &interface.foreign);
-    let used: BTreeSet<u8> = groups.iter().map(|status| status.vrid).chain(foreign.map(|group| group.vrid)).collect();
+    let used: BTreeSet<u8> =
+        groups.iter().map(|instance| instance.status.vrid).chain(foreign.map(|group| group.vrid)).collect();
     let mut ranges: Vec<String> = Vec::new();
     let mut first = 1_u16;
     for end in used.iter().copied().filter(|vrid| *vrid > 0).map(u16::from).chain([256]) {

@@ -4,6 +4,7 @@ use locum_control::{InstanceStatus, State, TransitionRecord};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::model::group::members;
 use crate::model::lane::{COLUMN_US, Column, Lane, Window};
 use crate::model::{Instance, Model, Node};
 use crate::text::{fit_end, span, time_of_day, width};
@@ -90,11 +91,7 @@ struct Row<'a> {
 /// What this router sends first, in every case, then what the other routers of the group send that the console is
 /// attached to; below that, what each of them hears, those that advertise with the higher priority first.
 fn rows<'a>(model: &'a Model, instance: &'a Instance) -> Vec<Row<'a>> {
-    let mut group = vec![(model.nodes.at, instance)];
-    let is_same = |other: &InstanceStatus| {
-        other.vrid == instance.status.vrid && other.family == instance.status.family && shares_network(other, instance)
-    };
-    group.extend(model.instances().filter(|(node, other)| *node != model.nodes.at && is_same(&other.status)));
+    let group = members(model, instance);
     let are_several = group.len() > 1;
     let mut rows = Vec::new();
     for (node, member) in &group {
@@ -121,15 +118,6 @@ fn rows<'a>(model: &'a Model, instance: &'a Instance) -> Vec<Row<'a>> {
     }
     rows.truncate(LANES_SHOWN_MAX);
     rows
-}
-
-/// Whether two instances of the same VRID belong to one group: they have an address in common, or hear each other.
-fn shares_network(status: &InstanceStatus, instance: &Instance) -> bool {
-    let own = &instance.status;
-    let bare = |address: &str| address.split('/').next().unwrap_or_default().to_owned();
-    let has = |address: &str| own.vips.iter().any(|vip| bare(&vip.address) == bare(address));
-    status.vips.iter().any(|vip| has(&vip.address))
-        || status.source.is_some_and(|source| own.senders.iter().any(|sender| sender.address == source))
 }
 
 /// Who is heard, in words, and how it looks.

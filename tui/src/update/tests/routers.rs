@@ -72,6 +72,17 @@ fn an_order_goes_to_the_router_that_was_marked() {
 }
 
 #[test]
+fn the_order_of_succession_is_known_where_the_routers_say_it() {
+    let mut model = two();
+    press(&mut model, Key::Enter);
+    let text = screen(&model);
+    assert!(text.contains("if gw-b fails, gw-a (priority 80) takes over after 3.7 s"), "{text}");
+    type_text(&mut model, "p");
+    let text = screen(&model);
+    assert!(text.contains("Routers heard by gw-a") && text.contains("if gw-a fails, gw-b (priority 80)"), "{text}");
+}
+
+#[test]
 fn one_that_is_lost_leaves_the_others() {
     let mut model = two();
     link_to(&mut model, 1, Report::Lost { reason: "ssh: no route".into(), retry_in: StdDuration::from_secs(1) });
