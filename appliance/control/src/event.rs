@@ -124,6 +124,15 @@ pub enum Event {
         /// The kernel's words.
         error: String,
     },
+    /// Somebody has taken something away from a MASTER, and it is put back.
+    VipLost {
+        /// Whose.
+        instance: String,
+        /// What, or the last one of several: an address with its interface, a route or a rule in words.
+        part: String,
+        /// How many times since the last notice about this instance.
+        count: u32,
+    },
     /// A planned handover ended.
     HandoverEnded {
         /// Whose.
@@ -179,6 +188,7 @@ impl Event {
             | Self::SecondMasterGone { instance, .. }
             | Self::NearMiss { instance, .. }
             | Self::AddressFailed { instance, .. }
+            | Self::VipLost { instance, .. }
             | Self::PriorityChanged { instance, .. }
             | Self::HandoverEnded { instance, .. } => Some(instance),
             Self::Rejected { instance, .. } | Self::Notified { instance, .. } => instance.as_deref(),

@@ -45,6 +45,7 @@ fn every_event_is_read_as_it_was_said() {
         Event::SecondMaster { instance: instance(), source, priority: 80, detail: String::new() },
         Event::SecondMasterGone { instance: instance(), source, lasted_us: 1 },
         Event::NearMiss { instance: instance(), source, silent_us: 2, left_us: 1 },
+        Event::VipLost { instance: instance(), part: "10.0.0.1/24 on eth0".into(), count: 1 },
         Event::AddressFailed { instance: instance(), address: "10.0.0.1/24".into(), error: "no".into() },
         Event::HandoverEnded { instance: instance(), to: Some(source), lasted_us: 3 },
         Event::PriorityChanged { instance: instance(), from: 100, to: 80 },

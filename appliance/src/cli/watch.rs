@@ -86,6 +86,10 @@ fn lines(notice: &Notice) -> String {
             span(*silent_us),
             span(*left_us)
         ),
+        Event::VipLost { instance, part, count: 1 } => format!("{instance}: somebody removed {part}; it is put back"),
+        Event::VipLost { instance, part, count } => {
+            format!("{instance}: {count} times somebody removed what is ours, last {part}; it is put back")
+        }
         Event::AddressFailed { instance, address, error } => format!("{instance}: address {address}: {error}"),
         Event::HandoverEnded { instance, to: Some(to), lasted_us } => {
             format!("{instance}: {to} has taken over within {}", span(*lasted_us))

@@ -129,6 +129,7 @@ impl Service {
                     (_, _) => "followed its sync group".to_owned(),
                 }
             }
+            Cause::Yielded => self.reason_to_stand_back(index).map_or_else(|| cause.to_string(), str::to_owned),
             Cause::StartOwner
             | Cause::Start
             | Cause::NobodyHeard { .. }
@@ -141,7 +142,6 @@ impl Service {
             | Cause::Recovered { .. }
             | Cause::Reconfigured
             | Cause::Removed
-            | Cause::Yielded
             | Cause::YieldEnded
             | Cause::NobodyTookOver { .. }
             | Cause::Taken { .. }

@@ -10,6 +10,7 @@ use locum_core::time::Instant;
 use locum_core::vocabulary::{Family, State};
 
 use super::kernel::follow::Dealings;
+use super::losses::Losses;
 use super::network::Network;
 use super::plan;
 use super::plan::Placement;
@@ -50,6 +51,8 @@ pub(crate) struct Instance {
     pub(crate) outcomes: Vec<Option<ItemOutcome>>,
     /// What the kernel said to it.
     pub(crate) dealings: Dealings,
+    /// What somebody took away from it.
+    pub(super) losses: Losses,
     /// The last adverts.
     marks: VecDeque<AdvertMark>,
     marks_max: usize,
@@ -90,6 +93,7 @@ impl Instance {
             plan: 0,
             outcomes,
             dealings: Dealings::default(),
+            losses: Losses::default(),
             marks: VecDeque::new(),
             marks_max,
             untold_marks: 0,

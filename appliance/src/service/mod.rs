@@ -13,6 +13,7 @@
 //! - [`preview`]: what would follow from an order or a change, before it is carried out.
 //! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
 //! - [`follow`]: trackers and sync groups; [`status`]: what `show` says.
+//! - [`losses`]: what somebody takes away from a master.
 //! - [`facts`]: what the kernel's changes mean for interfaces and instances; [`foreign`]: which addresses are not ours.
 
 mod answers;
@@ -27,6 +28,7 @@ mod history;
 mod instance;
 mod journal;
 mod kernel;
+mod losses;
 mod network;
 mod operator;
 mod plan;

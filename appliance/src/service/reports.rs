@@ -9,6 +9,7 @@ use locum_core::time::Instant;
 use locum_core::vocabulary::{Block, Cause, State};
 
 use super::Service;
+use super::losses::NOBODY_ASKS;
 use super::repeated::Say;
 use crate::clock;
 use crate::engine::link::Report;
@@ -40,6 +41,11 @@ impl Service {
             }
             Report::Stray { at, interface, stray } => self.handle_stray(at, usize::from(interface.0), stray),
             Report::Item { router, plan, index, outcome } => self.handle_item(router, plan, index, outcome),
+            Report::Obeyed { ticket: NOBODY_ASKS, result } => {
+                if let Err(error) = result {
+                    log::debug!("an order of our own was not carried out: {error}");
+                }
+            }
             Report::Obeyed { ticket, result } => self.reply.obeyed = Some((ticket, result)),
             Report::Views { views, more_from, lateness } => self.reply.views = Some((views, more_from, lateness)),
             Report::Copied(routers) => self.reply.copied = Some(routers),
@@ -181,6 +187,7 @@ impl Service {
             log::warn!("history: {error}");
         }
         self.tell(at, Told::Transition(record));
+        self.follow_losses(index, to, cause);
         self.follow_yield(&name, cause);
         self.follow_firewall();
     }

@@ -68,6 +68,18 @@ fn a_killed_master_that_returns_as_backup_leaves_the_address_to_its_peer() {
 }
 
 #[test]
+fn routes_are_in_the_journal_before_they_are_in_the_kernel() {
+    with_lab(&[Locum], |lab| {
+        let routes = "virtual_routes {\n 192.168.110.0/24 via 172.20.45.200\n }";
+        lab.start(A, &scenario("alone").replace("priority 100", &format!("priority 100\n {routes}")));
+        let router = lab.router(A);
+        router.wait_state(GROUP.instance, State::Backup, TAKEOVER_MAX);
+        let journal = std::fs::read_to_string(router.run_dir().join("journal.json")).expect("a journal");
+        assert!(journal.contains("route 192.168.110.0/24"), "{journal}");
+    });
+}
+
+#[test]
 fn a_second_service_on_the_same_run_directory_is_refused() {
     with_lab(&[Locum], |lab| {
         lab.start(A, &scenario("alone"));

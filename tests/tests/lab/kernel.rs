@@ -58,31 +58,10 @@ fn an_address_that_somebody_deletes_is_put_back_unless_it_is_not_tracked() {
         router.ip("addr del 172.20.46.1/32 dev eth0");
         router.ip(&format!("addr del {}/32 dev eth0", GROUP.vip));
         wait_for("the VIP to be put back", SOON, || router.has(GROUP.vip).then_some(()));
-        assert!(router.log().contains("is put back"), "{}", router.log());
         sleep(Duration::from_millis(500));
         assert!(!router.has("172.20.46.1".parse().unwrap()), "nobody follows this one");
         assert_eq!(router.expect_status(GROUP.instance).state, State::Master);
         router.ip("addr add 172.20.46.1/32 dev eth0"); // so that the lab finds all as it should be
-    });
-}
-
-#[test]
-fn somebody_who_deletes_it_again_and_again_gets_his_way() {
-    with_lab(&[Locum], |lab| {
-        lab.start(A, &configuration("", ""));
-        lab.wait_master(GROUP, A, TAKEOVER_MAX);
-        let delete = format!("addr del {}/32 dev eth0", GROUP.vip);
-        let router = lab.router(A);
-        let status = wait_for("FAULT", SOON * 2, || {
-            if router.has(GROUP.vip) {
-                router.ip(&delete);
-            }
-            router.status(GROUP.instance).filter(|status| status.state == State::Fault)
-        });
-        assert_eq!(status.blocks[0].block, Block::Refused);
-        assert!(status.blocks[0].detail.contains("keeps removing"), "{:?}", status.blocks);
-        // It is tried again.
-        lab.wait_master(GROUP, A, TAKEOVER_MAX * 2);
     });
 }
 

@@ -41,6 +41,7 @@ mod split;
 mod steering;
 mod trackers;
 mod version_3;
+mod vip_lost;
 mod virtual_mac;
 mod witness;
 

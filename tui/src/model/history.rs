@@ -88,6 +88,10 @@ impl Happened {
                 (Kind::Reject, format!("{count} packets of {source} on {interface} rejected: {reason}"))
             }
             Event::AddressFailed { address, error, .. } => (Kind::Address, format!("address {address}: {error}")),
+            Event::VipLost { part, count: 1, .. } => (Kind::Address, format!("{part} was removed by somebody, put back")),
+            Event::VipLost { part, count, .. } => {
+                (Kind::Address, format!("{count} times somebody removed what is ours, last {part}; put back"))
+            }
             Event::PriorityChanged { from, to, .. } => (Kind::Priority, format!("priority {from} to {to}")),
             Event::Blocked { detail, .. } => (Kind::Block, format!("blocked: {detail}")),
             Event::Unblocked { block, .. } => (Kind::Block, format!("no longer blocked: {block}")),

@@ -232,6 +232,7 @@ impl Replica {
             | Event::Rejected { .. }
             | Event::SecondMasterGone { .. }
             | Event::AddressFailed { .. }
+            | Event::VipLost { .. }
             | Event::PriorityChanged { .. }
             | Event::Notified { .. }
             | Event::HandoverEnded { .. } => name.map_or(Follow::Nothing, Follow::Ask),

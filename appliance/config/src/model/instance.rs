@@ -84,6 +84,8 @@ pub struct Instance {
     pub ipvlan: Option<Ipvlan>,
     /// `timer_expired_backup`: after a stall it goes to BACKUP, unless its priority is above this one.
     pub timer_expired_backup: Option<Setting<Option<u8>>>,
+    /// `on_vip_lost`
+    pub on_vip_lost: Setting<OnVipLost>,
     /// `old_unicast_checksum`
     pub old_unicast_checksum: Setting<OldChecksum>,
     /// `dont_track_primary`
@@ -229,6 +231,18 @@ pub enum OldChecksum {
     Always,
     /// `never`: not even taken.
     Never,
+}
+
+/// `on_vip_lost`: what a master does when somebody takes away what it has in the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnVipLost {
+    /// Puts it back, and stands back for a while from somebody who takes it away again and again.
+    #[default]
+    Restore,
+    /// Hands over at the first time, and stands back for a while.
+    Yield,
+    /// Goes to FAULT at the first time, and tries again later.
+    Fault,
 }
 
 /// A command with its arguments and the user that it runs as.

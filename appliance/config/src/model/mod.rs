@@ -17,8 +17,8 @@ pub use self::address::{Broadcast, Lifetime, Scope, StaticAddress, VirtualAddres
 pub use self::global::{Fifo, Firewall, Global, Mail, MailSecurity, NotifyFifo, ServiceScript};
 pub(crate) use self::instance::Defaults;
 pub use self::instance::{
-    Authentication, ExtraInterfaces, Family, GratuitousArp, Instance, Notify, OldChecksum, Peer, Script, StartState,
-    Version,
+    Authentication, ExtraInterfaces, Family, GratuitousArp, Instance, Notify, OldChecksum, OnVipLost, Peer, Script,
+    StartState, Version,
 };
 pub use self::probe::{Prefix, Probe, ProbeTarget};
 pub use self::route::{

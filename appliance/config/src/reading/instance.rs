@@ -9,8 +9,8 @@ use super::values::Value;
 use super::{Reader, shorten};
 use crate::diagnostic::{Diagnostic, Severity, code};
 use crate::model::{
-    At, Authentication, ExtraInterfaces, Family, GratuitousArp, Instance, Notify, OldChecksum, Secret, Setting,
-    StartState, Tracks, Version,
+    At, Authentication, ExtraInterfaces, Family, GratuitousArp, Instance, Notify, OldChecksum, OnVipLost, Secret,
+    Setting, StartState, Tracks, Version,
 };
 use crate::schema::{AUTHENTICATION, INSTANCE, Keyword, VIRTUAL_ROUTES, VIRTUAL_RULES};
 use crate::source::Span;
@@ -236,6 +236,7 @@ impl Draft {
                 transmit_on_base: Setting::implied(false),
                 ipvlan: None,
                 timer_expired_backup: None,
+                on_vip_lost: Setting::implied(OnVipLost::Restore),
                 old_unicast_checksum: Setting::implied(OldChecksum::WhenHeard),
                 ignore_own_link: Setting::implied(false),
                 track_source_address: Setting::implied(false),
@@ -326,6 +327,14 @@ impl Draft {
             "timer_expired_backup" => {
                 let priority = integer(values, at).map(|priority| priority.value);
                 instance.timer_expired_backup = Some(Setting::written(priority, line.whole()));
+            }
+            "on_vip_lost" => {
+                let choice = match values.first() {
+                    Some(Value::Choice("yield")) => OnVipLost::Yield,
+                    Some(Value::Choice("fault")) => OnVipLost::Fault,
+                    _ => OnVipLost::Restore,
+                };
+                instance.on_vip_lost = Setting::written(choice, line.whole());
             }
             "old_unicast_checksum" => {
                 let which = if values.is_empty() { OldChecksum::Always } else { OldChecksum::Never };

@@ -72,6 +72,7 @@ static KEYWORDS: &[Keyword] = &[
     supported("owner_ignore_adverts", "2.3.3", SWITCH, "With priority 255, adverts of others are ignored."),
     supported("timer_expired_backup", "2.2.8", &[optional("PRIORITY", int(1, 254))], "With nopreempt: after a stall, goes to BACKUP when another router may have taken over."),
     renamed("thread_timer_expired", "2.3.2", "timer_expired_backup"),
+    supported("on_vip_lost", OWN, &[one("restore|yield|fault", Kind::Choice(&["yield", "restore", "fault"]))], "What a master does when somebody takes away an address, route or rule of its: puts it back, and stands back for a while from somebody who does so ten times in five seconds; hands over at the first time; or goes to FAULT, and tries again later.").default("restore"),
     // Adverts and addresses of routers.
     supported("unicast_peer", "1.2.8", NONE, "Adverts go to these routers by unicast instead of to the multicast group.").opens(&UNICAST_PEERS),
     supported("unicast_src_ip", "1.2.10", ADDRESS, "Source address of unicast adverts.").default("the interface's first address"),

@@ -1,7 +1,7 @@
 //! The service and the kernel: what is missing is put there, what somebody takes away is put back, and what the kernel
 //! refuses keeps an instance from taking part.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use locum_config::model::TrackGroup;
@@ -22,10 +22,6 @@ use crate::engine::link::{ItemOutcome, Order, Refusal};
 const RETRY_FIRST: Duration = Duration::from_s(5);
 const RETRY_MAX: Duration = Duration::from_s(300);
 
-/// Somebody who takes away what we put back this often in this time is not to be argued with.
-const PUT_BACK_MAX: usize = 10;
-const PUT_BACK_WITHIN: Duration = Duration::from_s(5);
-
 /// An instance and the kernel.
 #[derive(Debug, Default)]
 pub(in super::super) struct Dealings {
@@ -33,8 +29,6 @@ pub(in super::super) struct Dealings {
     refused: Option<Refused>,
     /// Why it was last ordered not to take part.
     pub(in super::super) block: Option<String>,
-    /// When something was put back.
-    put_back: VecDeque<Instant>,
     /// When to announce again what adverts do not keep alive.
     announce_extra_at: Option<Instant>,
 }
@@ -52,28 +46,26 @@ struct Refused {
 impl Dealings {
     fn refuse(&mut self, now: Instant, words: String) {
         let wait = self.refused.as_ref().map_or(RETRY_FIRST, |before| before.next);
+        self.refuse_for(now, words, wait);
+    }
+
+    fn refuse_for(&mut self, now: Instant, words: String, wait: Duration) {
         self.refused = Some(Refused { words, until: now + wait, next: wait.times(2).min(RETRY_MAX), is_over: false });
     }
 
     fn refusal(&self) -> Option<&str> {
         self.refused.as_ref().filter(|refused| !refused.is_over).map(|refused| refused.words.as_str())
     }
-
-    /// Notes that something was put back. Returns whether that happens too often.
-    fn note_put_back(&mut self, now: Instant) -> bool {
-        if self.put_back.len() >= PUT_BACK_MAX {
-            self.put_back.pop_front();
-        }
-        self.put_back.push_back(now);
-        let first = self.put_back.front().filter(|_| self.put_back.len() == PUT_BACK_MAX);
-        first.is_some_and(|first| now.since(*first) < PUT_BACK_WITHIN)
-    }
 }
 
 impl Service {
     /// Interfaces or addresses have changed: brings what we have in the kernel up to date.
     pub(in super::super) fn follow_kernel(&mut self) {
-        let routes = plan::items::route_entries(self.instances.iter().map(|it| &it.configured), &self.network);
+        // Those that are to run, before they do, and those that still run.
+        let model = self.configuration.model();
+        let ending = self.instances.iter().filter(|running| model.instance(running.name()).is_none());
+        let all = model.instances.iter().chain(ending.map(|running| &running.configured));
+        let routes = plan::items::route_entries(all, &self.network);
         // What a change of the network makes of the messages must be known before they are used.
         let others = self.journalled_routes != routes;
         self.journalled_routes = routes;
@@ -154,17 +146,37 @@ impl Service {
             // The kernel is not asked to tell of it; to ask for it once more does no harm.
             Part::Interface(_) | Part::Route(_) | Part::Rule(_) => true,
         };
-        let mut orders = Vec::new();
-        for instance in self.instances.iter().filter(|instance| instance.state == State::Master) {
+        let mut lacking = Vec::new();
+        for (index, instance) in self.instances.iter().enumerate().filter(|(_, it)| it.state == State::Master) {
             let parts = plan::parts(&instance.configured, &instance.placement).zip(&instance.outcomes);
             let is_ours =
                 |outcome: &Option<ItemOutcome>| matches!(outcome, Some(ItemOutcome::Installed | ItemOutcome::PutBack));
             let mut lost = parts.filter(|(part, outcome)| part.is_tracked() && is_ours(outcome) && lacks(part));
             if let Some(router) = instance.router.filter(|_| lost.next().is_some()) {
-                orders.push(Order::Refresh { router });
+                lacking.push((index, router));
             }
         }
-        orders.into_iter().for_each(|order| self.order(order));
+        // What is on its way into the kernel right now may have been taken out already.
+        let is_under_way = |outcome: &Option<ItemOutcome>| matches!(outcome, None | Some(ItemOutcome::Removed));
+        for instance in self.instances.iter_mut().filter(|instance| instance.state == State::Master) {
+            if instance.outcomes.iter().any(is_under_way) {
+                instance.losses.look_again();
+            }
+        }
+        let now = clock::now();
+        for (index, router) in lacking {
+            if self.may_put_back(index, now) {
+                self.order(Order::Refresh { router });
+            }
+        }
+    }
+
+    /// Keeps an instance from taking part for so long.
+    pub(in super::super) fn refuse_for(&mut self, index: usize, words: String, wait: Duration) {
+        if let Some(instance) = self.instances.get_mut(index) {
+            instance.dealings.refuse_for(clock::now(), words, wait);
+        }
+        self.follow_block(index);
     }
 
     /// What keeps an instance from taking part, as far as the kernel is concerned.
@@ -220,7 +232,6 @@ impl Service {
         if let Some(slot) = instance.outcomes.get_mut(number) {
             *slot = Some(outcome.clone());
         }
-        let now = clock::now();
         match outcome {
             ItemOutcome::Installed => {
                 log::debug!("{name}: {part_name} added");
@@ -232,12 +243,8 @@ impl Service {
             }
             ItemOutcome::Removed => log::debug!("{name}: {part_name} removed"),
             ItemOutcome::PutBack => {
-                log::warn!("{name}: somebody had removed {part_name}; it is put back");
                 instance.put_back = instance.put_back.saturating_add(1);
-                if instance.dealings.note_put_back(now) {
-                    instance.dealings.refuse(now, format!("somebody keeps removing {part_name}"));
-                    self.follow_block(index);
-                }
+                self.handle_loss(index, number, &part_name);
             }
             ItemOutcome::Foreign => {
                 log::warn!("{name}: {part_name} was there already; locum did not put it there and leaves it there");
@@ -268,6 +275,7 @@ impl Service {
         let now = clock::now();
         log::logger().flush(); // what the log's target did not take at once
         self.follow_firewall();
+        self.tick_losses();
         let mut orders = Vec::new();
         if self.kernel_retry_at.is_none_or(|at| at <= now) {
             self.kernel_retry_at = Some(now + RETRY_FIRST);
@@ -322,14 +330,5 @@ mod tests {
             now = until;
         }
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300]);
-    }
-
-    #[test]
-    fn ten_times_in_five_seconds_is_too_often() {
-        let mut dealings = Dealings::default();
-        let at = |ms| Instant::ZERO + Duration::from_ms(ms);
-        assert!((0..30).all(|count| !dealings.note_put_back(at(count * 600))), "every 600 ms is tolerated");
-        let too_often = (0..10).map(|count| dealings.note_put_back(at(60_000 + count * 100))).filter(|often| *often);
-        assert_eq!(too_often.count(), 1);
     }
 }
