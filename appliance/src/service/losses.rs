@@ -43,6 +43,8 @@ pub(super) struct Losses {
     parts: BTreeSet<usize>,
     /// Parts put back and not told of yet.
     untold: u32,
+    /// The last of them, in words.
+    last: String,
     /// When it was last told.
     told_at: Option<Instant>,
     /// When it last gave way, and for how long.
@@ -130,12 +132,14 @@ impl Service {
     pub(super) fn handle_loss(&mut self, index: usize, part: usize, part_name: &str) {
         let now = clock::now();
         let Some(instance) = self.instances.get_mut(index) else { return };
+        log::debug!("{}: {part_name} put back", instance.name());
+        part_name.clone_into(&mut instance.losses.last);
         let policy = *instance.configured.on_vip_lost;
         match instance.losses.note(now, part, policy) {
-            Verdict::PutBack => self.tell_losses(index, part_name),
+            Verdict::PutBack => self.tell_losses(index),
             Verdict::GiveWay(lease) => {
                 instance.losses.told_at = None;
-                self.tell_losses(index, part_name);
+                self.tell_losses(index);
                 let verb = if policy == OnVipLost::Restore { "keeps removing" } else { "has removed" };
                 let words = format!("somebody {verb} {part_name}");
                 if policy == OnVipLost::Fault {
@@ -147,11 +151,11 @@ impl Service {
         }
     }
 
-    fn tell_losses(&mut self, index: usize, part_name: &str) {
+    fn tell_losses(&mut self, index: usize) {
         let now = clock::now();
         let Some(instance) = self.instances.get_mut(index) else { return };
         let Some(count) = instance.losses.take_untold(now) else { return };
-        let (instance, part) = (instance.name().to_owned(), part_name.to_owned());
+        let (instance, part) = (instance.name().to_owned(), instance.losses.last.clone());
         match count {
             1 => log::warn!("{instance}: somebody had removed {part}; it is put back"),
             _ => log::warn!("{instance}: {count} times somebody had removed what is ours, last {part}; it is put back"),
@@ -198,7 +202,7 @@ impl Service {
     pub(super) fn tick_losses(&mut self) {
         let mut orders = Vec::new();
         for index in 0..self.instances.len() {
-            self.tell_losses(index, "an address, a route or a rule");
+            self.tell_losses(index);
             let Some(instance) = self.instances.get_mut(index) else { continue };
             if std::mem::take(&mut instance.losses.waits) && instance.state == State::Master {
                 orders.extend(instance.router.map(|router| Order::Refresh { router }));

@@ -197,8 +197,8 @@ fn a_route_or_rule_that_somebody_deletes_is_put_back() {
             wait_for(&format!("{part} to be put back"), SOON, || routes_and_rules(lab).contains(part).then_some(()));
         }
         let log = lab.router(A).log();
-        assert!(log.contains("somebody had removed route blackhole 192.168.114.0/24; it is put back"), "{log}");
-        assert!(log.contains("somebody had removed rule 39"), "{log}");
+        assert!(log.contains("somebody had removed route 192.168.110.0/24 via 172.20.45.254"), "{log}");
+        assert_eq!(lab.router(A).expect_status(GROUP.instance).counters.put_back, 5, "told once, counted all");
         assert_eq!(lab.router(A).history(GROUP.instance).len(), 2, "all without a change of state");
         lab.stop(A);
         assert_routes(lab, false);

@@ -88,7 +88,9 @@ impl Happened {
                 (Kind::Reject, format!("{count} packets of {source} on {interface} rejected: {reason}"))
             }
             Event::AddressFailed { address, error, .. } => (Kind::Address, format!("address {address}: {error}")),
-            Event::VipLost { part, count: 1, .. } => (Kind::Address, format!("{part} was removed by somebody, put back")),
+            Event::VipLost { part, count: 1, .. } => {
+                (Kind::Address, format!("{part} was removed by somebody, put back"))
+            }
             Event::VipLost { part, count, .. } => {
                 (Kind::Address, format!("{count} times somebody removed what is ours, last {part}; put back"))
             }
