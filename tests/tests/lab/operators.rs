@@ -289,3 +289,76 @@ fn what_was_done_is_told_to_those_who_come_later() {
         assert!(diff.starts_with("~ VI_1: priority 100 -> 80\n"), "{diff}");
     });
 }
+
+/// A generator of numbers that are as good as any here (xorshift); the seed is printed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// Changes made at random, each saved at once.
+fn edits() -> u64 {
+    std::env::var("LOCUM_EDITS").ok().and_then(|count| count.parse().ok()).unwrap_or(40)
+}
+
+/// What of a status comes from the configuration.
+fn configured(lab: &mut Lab) -> String {
+    let status = wait_for("its status", TAKEOVER_MAX, || lab.router(A).status(GROUP.instance));
+    let vips: Vec<_> = status.vips.iter().map(|vip| vip.address.clone()).collect();
+    let (priority, interval, preempt) = (status.priority, status.advert_interval_cs, status.preempt);
+    format!("{priority} {interval} {preempt} {} {vips:?} {:?}", status.preempt_delay_us, status.mode)
+}
+
+#[test]
+fn a_restart_with_what_was_saved_runs_what_ran() {
+    let seed = std::env::var("LOCUM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0x10c0_0001);
+    println!("LOCUM_SEED={seed}");
+    with_lab(&[Locum], |lab| {
+        let configuration = scenario("1-unicast-a");
+        lab.start(A, &configuration);
+        lab.router(A).wait_state(GROUP.instance, State::Backup, TAKEOVER_MAX);
+        let mut dice = Dice(seed);
+        let mut done = 0;
+        for turn in 0..edits() {
+            let number = dice.below(4) + 1;
+            let (vip, peer) = (format!("172.20.45.{}/32", 220 + number), format!("172.20.45.{}", 150 + number));
+            let (priority, interval) = ((dice.below(254) + 1).to_string(), (dice.below(9) + 1).to_string());
+            let words: Vec<&str> = match dice.below(10) {
+                0 | 1 => vec!["set", "VI_1", "priority", &priority],
+                2 => vec!["set", "VI_1", "advert_int", &interval],
+                3 => vec!["set", "VI_1", "nopreempt"],
+                4 => vec!["unset", "VI_1", "nopreempt"],
+                5 => vec!["set", "VI_1", "vip", "add", &vip],
+                6 => vec!["set", "VI_1", "vip", "remove", &vip],
+                7 => vec!["set", "VI_1", "peer", "add", &peer],
+                8 => vec!["set", "VI_1", "peer", "remove", &peer],
+                _ => vec!["set", "VI_1", "preempt_delay", &interval],
+            };
+            let words: Vec<&str> = words.into_iter().chain(["--save"]).collect();
+            let outcome = lab.router(A).locum(&words);
+            // What makes no sense is refused (a VIP that is there, the last peer); then nothing has changed.
+            assert!(matches!(outcome.code, Some(0 | 1)), "{words:?}: {}", outcome.said());
+            done += u64::from(outcome.code == Some(0));
+            if turn % 8 == 7 {
+                let ran = configured(lab);
+                lab.kill9(A);
+                lab.start_again(A);
+                assert_eq!(configured(lab), ran, "turn {turn}, after {words:?}");
+            }
+        }
+        assert!(done > edits() / 3, "{done} of {} were done", edits());
+        // The comments and the layout are as they were.
+        let text = fs::read_to_string(lab.router(A).configuration()).expect("the file");
+        for comment in configuration.lines().filter_map(|line| line.split_once('#')).map(|(_, comment)| comment) {
+            assert!(text.contains(comment) || comment.contains("second node: .131"), "lost: {comment}\n{text}");
+        }
+        let file = lab.router(A).configuration().display().to_string();
+        assert_eq!(lab.router(A).locum(&["check", &file]).code, Some(0));
+    });
+}
