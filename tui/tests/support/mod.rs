@@ -20,8 +20,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use locum_control::{
-    AdvertMark, Answer, Cause, ErrorCode, Event, Hello, InstanceStatus, InterfaceStatus, Item, Line, MarkKind, Notice,
-    PROTOCOL, Refusal, Request, Role, State, TransitionRecord, Verb,
+    AdvertMark, Answer, Cause, Difference, DifferenceKind, ErrorCode, Event, Hello, InstanceStatus, InterfaceStatus,
+    Item, Line, MarkKind, Notice, PROTOCOL, Refusal, Request, Role, State, TransitionRecord, Verb,
 };
 use statuses::{BOOT_US, PEER, SELF, UNIX_MS};
 
@@ -46,6 +46,8 @@ pub struct World {
     pub flood: bool,
     /// Requests seen.
     pub requests: Vec<Verb>,
+    /// A change is on trial.
+    pub on_trial: bool,
     /// Said in place of the first line.
     pub garbage: Option<Vec<u8>>,
 }
@@ -73,6 +75,7 @@ impl Default for World {
             adverts: true,
             flood: false,
             requests: Vec::new(),
+            on_trial: false,
             garbage: None,
         }
     }
@@ -177,7 +180,8 @@ fn answers(verb: &Verb, world: &mut World) -> Vec<Answer> {
     world.requests.push(verb.clone());
     match verb {
         Verb::Show { instance: None } | Verb::Watch { .. } => {
-            let service = statuses::service(world.role, world.now_us(), world.instances.len());
+            let mut service = statuses::service(world.role, world.now_us(), world.instances.len());
+            service.on_trial = world.on_trial.then(statuses::trial);
             let mut answers = vec![Answer::Item(Item::Service(Box::new(service)))];
             answers.extend(world.interfaces.iter().cloned().map(|status| Answer::Item(Item::Interface(status))));
             let instances = world.instances.iter().cloned();
@@ -204,15 +208,29 @@ fn answers(verb: &Verb, world: &mut World) -> Vec<Answer> {
                 _ => vec![refusal(ErrorCode::NotNow, format!("{name} has no preempt delay running"))],
             }
         }
-        Verb::Reload { .. }
-        | Verb::Yield { .. }
-        | Verb::Take { .. }
-        | Verb::Change { .. }
-        | Verb::Confirm
-        | Verb::Rollback { .. }
-        | Verb::Changes
-        | Verb::Diff
-        | Verb::Foresee { .. } => vec![refusal(ErrorCode::Failed, "this service has no configuration".into())],
+        Verb::Foresee { .. } => {
+            vec![Answer::Item(Item::Finding("what would follow: nothing".into())), Answer::Done("ok".into())]
+        }
+        Verb::Yield { instance, .. } => {
+            vec![Answer::Done(format!("{} stands back", instance.clone().unwrap_or_default()))]
+        }
+        Verb::Take { instance } => {
+            world.on_trial = true;
+            vec![Answer::Done(format!("{instance} is MASTER"))]
+        }
+        Verb::Change { dry_run: true, .. } | Verb::Reload { dry_run: true } | Verb::Diff => {
+            let difference = Difference {
+                name: "VI_1".into(),
+                kind: DifferenceKind::Changed,
+                details: vec!["priority 80 -> 90".into()],
+            };
+            vec![Answer::Item(Item::Difference(difference)), Answer::Done("nothing is changed yet".into())]
+        }
+        Verb::Change { .. } => vec![Answer::Item(Item::Change(statuses::trial())), Answer::Done("it holds".into())],
+        Verb::Reload { .. } => vec![Answer::Done("the file is read again".into())],
+        Verb::Confirm => vec![Answer::Done("change 7 is kept".into())],
+        Verb::Rollback { .. } => vec![Answer::Done("change 7 is taken back".into())],
+        Verb::Changes => vec![Answer::Item(Item::Change(statuses::trial())), Answer::Done("1 change".into())],
     }
 }
 

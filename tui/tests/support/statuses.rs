@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use locum_control::{
-    AdvertMark, Block, BlockStatus, Cause, Counters, Event, Family, ForeignVrid, Hello, Histogram, InstanceStatus,
-    InterfaceStatus, MarkKind, MasterStatus, Mode, Notice, PROTOCOL, Reject, Role, SenderStatus, ServiceStatus, State,
-    Timers, TransitionRecord, VipStatus,
+    AdvertMark, Block, BlockStatus, Cause, ChangeRecord, ChangeStanding, Counters, Event, Family, ForeignVrid, Hello,
+    Histogram, InstanceStatus, InterfaceStatus, MarkKind, MasterStatus, Mode, Notice, PROTOCOL, Reject, Role,
+    SenderStatus, ServiceStatus, State, Timers, TransitionRecord, VipStatus,
 };
 
 /// The other router.
@@ -185,4 +185,15 @@ pub fn fault(name: &str, vrid: u8) -> InstanceStatus {
     let cause = Cause::Blocked { block: Block::InterfaceMissing };
     status.last_transition = Some(record(name, 600, State::Init, State::Fault, cause));
     status
+}
+
+/// A change that is on trial.
+pub fn trial() -> ChangeRecord {
+    ChangeRecord {
+        number: 7,
+        at_unix_ms: UNIX_MS,
+        who: "anna".into(),
+        what: vec!["VI_1 priority 90".into()],
+        standing: ChangeStanding::OnTrial { until_unix_ms: UNIX_MS + 300_000 },
+    }
 }
