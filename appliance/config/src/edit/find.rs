@@ -347,7 +347,7 @@ fn kind_of(keyword: &str) -> Result<(&'static str, &'static Place), EditError> {
 }
 
 /// A keyword that an edit may set, in its present spelling.
-fn option(place: &'static Place, word: &str) -> Result<&'static str, EditError> {
+pub(crate) fn option(place: &'static Place, word: &str) -> Result<&'static str, EditError> {
     let authentication = || AUTHENTICATION.keyword(word).filter(|_| place.name == INSTANCE.name);
     let Some(keyword) = place.keyword(word).or_else(authentication) else {
         let near = closest(word, place.keywords.iter().map(|keyword| keyword.name));
@@ -375,7 +375,7 @@ pub(crate) struct List {
     first_tells: bool,
 }
 
-fn list_of(place: &'static Place, word: &str) -> Result<List, EditError> {
+pub(crate) fn list_of(place: &'static Place, word: &str) -> Result<List, EditError> {
     let keyword = place.keyword(word).ok_or_else(|| EditError::NoList(word.to_owned()))?;
     match keyword.block.and_then(|block| block.entry.as_ref()) {
         Some(entry) if !entry.first.name.starts_with('…') => Ok(List {

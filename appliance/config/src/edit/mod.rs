@@ -13,7 +13,7 @@ mod write;
 use std::fmt;
 
 pub use self::error::{EditError, Origin};
-pub(crate) use self::find::{Found, is_about};
+pub(crate) use self::find::{Found, is_about, list_of, option};
 pub use self::write::WriteError;
 use crate::reading::Includes;
 use crate::schema::{self, Kind};
@@ -134,7 +134,8 @@ impl fmt::Debug for Edit {
                     .all(|known| known.args.iter().all(|arg| arg.kind != Kind::Secret));
                 let values =
                     if open && schema::help(keyword).is_some() { values.join(" ") } else { "********".to_owned() };
-                write!(f, "set {keyword} of {block} to {values}")
+                write!(f, "set {keyword} of {block}")?;
+                if values.is_empty() { Ok(()) } else { write!(f, " to {values}") }
             }
             Self::Unset { block, keyword } => write!(f, "unset {keyword} of {block}"),
             Self::AddEntry { block, list, words } => write!(f, "add to {list} of {block}: {}", words.join(" ")),

@@ -259,7 +259,9 @@ fn interfaces(model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics)
             .why(format!("`{}` waits in FAULT until it exists.", instance.name.value))
             .instance(&instance.name.value);
             let others: Vec<&str> = existing.iter().map(String::as_str).filter(|name| *name != "lo").take(10).collect();
-            found.push(if others.is_empty() {
+            found.push(if name.value.ends_with([';', ',']) {
+                diagnostic.fix("take the sign at its end away: lines end without one")
+            } else if others.is_empty() {
                 diagnostic
             } else {
                 diagnostic.fix(format!("there are: {}", others.join(", ")))

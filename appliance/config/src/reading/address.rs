@@ -149,10 +149,12 @@ impl Reader<'_> {
             format!("unknown word `{}` in `{}`", shorten(text), place.name),
         );
         let is_address = values::network(text).is_ok();
+        let is_prefix = text.strip_prefix('/').is_some_and(|len| len.parse::<u8>().is_ok());
         let diagnostic = match self.diagnostics.suggest(text, entry.options.iter().map(|option| option.name)) {
             _ if is_address => {
                 diagnostic.label("a second address on this line").fix("put each address on a line of its own")
             }
+            _ if is_prefix => diagnostic.fix("write it right behind the address, without a blank"),
             Some(meant) => diagnostic.fix(format!("did you mean `{meant}`?")),
             None => diagnostic,
         };

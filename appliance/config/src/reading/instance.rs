@@ -26,6 +26,8 @@ pub(super) struct Draft {
     pub(super) no_addresses_meant: bool,
     /// A line with an address was refused, which has been said.
     pub(super) address_refused: bool,
+    /// The same of a peer.
+    pub(super) peer_refused: bool,
     /// A setting that only unicast has.
     pub(super) unicast_setting: Option<Span>,
     /// Each keyword's first place.
@@ -100,6 +102,7 @@ impl Reader<'_> {
             "unicast_peer" => {
                 draft.unicast_setting.get_or_insert(line.at());
                 let peers = self.peers(line);
+                draft.peer_refused |= peers.len() < line.statements().len();
                 draft.instance.peers.extend(peers);
             }
             "authentication" => {
@@ -251,6 +254,7 @@ impl Draft {
             native_ipv6: None,
             no_addresses_meant: false,
             address_refused: false,
+            peer_refused: false,
             unicast_setting: None,
             seen: HashMap::new(),
             failed: false,

@@ -21,6 +21,7 @@ impl Reader<'_> {
             native_ipv6,
             no_addresses_meant,
             address_refused,
+            peer_refused,
             unicast_setting,
             seen,
             failed,
@@ -31,7 +32,9 @@ impl Reader<'_> {
         self.settle_version(&mut instance);
         self.settle_interval(&mut instance, advert_interval_us);
         self.settle_authentication(&mut instance, auth_type, auth_pass);
-        self.settle_unicast(&mut instance, unicast_setting);
+        // What a refused line of a list would have said has been said already.
+        let refused_before = self.failed.contains(&name);
+        self.settle_unicast(&mut instance, unicast_setting.filter(|_| !peer_refused && !refused_before));
         self.settle_virtual_mac(&mut instance);
         self.settle_start(&mut instance);
         self.settle_strict(&mut instance);
@@ -48,7 +51,7 @@ impl Reader<'_> {
             self.settle_interface(&mut instance);
         }
         self.settle_addresses(&mut instance);
-        if instance.addresses.is_empty() && !no_addresses_meant && !address_refused {
+        if instance.addresses.is_empty() && !no_addresses_meant && !address_refused && !refused_before {
             self.no_addresses(&instance);
         }
         instance.broken = failed || self.diagnostics.failed_since(mark);
@@ -158,7 +161,7 @@ impl Reader<'_> {
     fn no_addresses(&mut self, instance: &Instance) {
         let at = instance.at.0;
         let name = shorten(&instance.name.value);
-        let fix = "add `virtual_ipaddress { … }`, or `no_virtual_ipaddress` if that is meant";
+        let fix = "list its addresses in `virtual_ipaddress`, or write `no_virtual_ipaddress` if that is meant";
         self.diagnostics.push(if instance.version.value == Version::V3 || instance.strict.value {
             Diagnostic::new(&code::E026_NO_VIP_V3, at, format!("`{name}` has no VIP"))
                 .label("this instance")
@@ -189,14 +192,23 @@ impl Reader<'_> {
         let addresses = instance.addresses.iter().map(|address| (address.address, address.at.0));
         let peers = instance.peers.iter().map(|peer| (peer.address, peer.at.unwrap_or(instance.at.0)));
         let source = instance.source_address.iter().map(|source| (source.value, source.at.unwrap_or(instance.at.0)));
-        let others: Vec<(IpAddr, Span)> =
-            addresses.chain(peers).chain(source).filter(|(address, _)| Family::of(*address) != family).collect();
-        for (address, at) in others {
+        let vip =
+            format!("put it into an instance of its own, or into virtual_ipaddress_excluded of this {family} one");
+        let router = format!("write the router's {family} address");
+        let vips = addresses.map(|(address, at)| (address, at, &vip));
+        let routers = peers.chain(source).map(|(address, at)| (address, at, &router));
+        let others: Vec<(IpAddr, Span, &String)> =
+            vips.chain(routers).filter(|(address, ..)| Family::of(*address) != family).collect();
+        for (address, at, fix) in others {
             self.diagnostics.push(
-                Diagnostic::new(&code::E024_FAMILIES, at, format!("`{address}` is {}, the instance is {family}", Family::of(address)))
-                    .label(format!("{} here", Family::of(address)))
-                    .related(because, format!("makes it an {family} instance"))
-                    .fix(format!("put it into an instance of its own; a VIP may also go into virtual_ipaddress_excluded of this {family} one")),
+                Diagnostic::new(
+                    &code::E024_FAMILIES,
+                    at,
+                    format!("`{address}` is {}, the instance is {family}", Family::of(address)),
+                )
+                .label(format!("{} here", Family::of(address)))
+                .related(because, format!("makes it an {family} instance"))
+                .fix(fix.clone()),
             );
         }
         instance.multicast_group = match (instance.multicast_group.at, family) {

@@ -154,11 +154,23 @@ fn alternatives(words: &[&str]) -> String {
     text
 }
 
+/// A number with letters behind it may be one with a unit, which the language does not have.
+fn without_unit(text: &str, unit: &'static str, refusal: Refusal) -> Refusal {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    if digits.is_empty() || digits == text || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return refusal;
+    }
+    refusal.fix(match unit_suffix(unit) {
+        none if none.is_empty() => "write the number alone".to_owned(),
+        unit => format!("write the number alone: it counts{unit}"),
+    })
+}
+
 fn integer(text: &str, min: i64, max: i64, unit: &'static str) -> Result<i64, Refusal> {
     let expected = || describe(Kind::Integer { min, max, unit });
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Refusal::new(&code::E014_NOT_A_NUMBER, expected()));
+        return Err(without_unit(text, unit, Refusal::new(&code::E014_NOT_A_NUMBER, expected())));
     }
     // Only a number of more than 18 digits fails here.
     let value = text.parse().ok().filter(|value| (min..=max).contains(value));
@@ -176,7 +188,7 @@ fn decimal(text: &str, min: i64, max: i64, unit: &'static str) -> Result<i64, Re
         return Err(if with_point != text && decimal(&with_point, min, max, unit).is_ok() {
             refusal.fix(format!("write `{with_point}`, with a point"))
         } else {
-            refusal
+            without_unit(text, unit, refusal)
         });
     }
     let millionths = fraction

@@ -12,16 +12,26 @@ const WIDTH: usize = 80;
 /// Help about a word: each place that knows it, what it takes, and what locum does with it. `None` for an unknown word.
 #[must_use]
 pub fn help(word: &str) -> Option<String> {
-    let mut text = String::new();
+    // What is the same in several places is said once.
+    let mut said: Vec<(String, String, Vec<&str>)> = Vec::new();
     for place in places() {
-        if let Some(keyword) = place.keyword(word) {
-            about(&mut text, place, keyword);
-        }
-        if let Some(option) = place.entry.as_ref().and_then(|entry| entry.option(word)) {
-            about(&mut text, place, option);
+        let option = place.entry.as_ref().and_then(|entry| entry.option(word));
+        for keyword in place.keyword(word).into_iter().chain(option) {
+            let (usage, body) = (usage(keyword), body(keyword));
+            let name = if std::ptr::eq(place, &FILE) { "outside all blocks" } else { place.name };
+            match said.iter_mut().find(|(known_usage, known_body, _)| (known_usage, known_body) == (&usage, &body)) {
+                Some((.., names)) => names.push(name),
+                None => said.push((usage, body, vec![name])),
+            }
         }
     }
-    (!text.is_empty()).then_some(text)
+    let text = said.iter().map(|(usage, body, names)| {
+        let places = names.join(", ");
+        let at = if places == "outside all blocks" { places } else { format!("in {places}") };
+        format!("{usage}    ({at})\n{body}")
+    });
+    let text: Vec<String> = text.collect();
+    (!text.is_empty()).then(|| text.join("\n"))
 }
 
 /// The known word that is nearest to this one.
@@ -33,37 +43,37 @@ pub fn nearest(word: &str) -> Option<&'static str> {
     reading::closest(word, words)
 }
 
-fn about(text: &mut String, place: &Place, keyword: &Keyword) {
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    let _ = write!(text, "{}", keyword.name); // writing to a String does not fail
+/// The keyword with its values.
+fn usage(keyword: &Keyword) -> String {
+    let mut text = keyword.name.to_owned();
     for arg in keyword.args {
         let _ = match arg.count {
-            Count::One => write!(text, " {}", arg.name),
+            Count::One => write!(text, " {}", arg.name), // writing to a String does not fail
             Count::Optional => write!(text, " [{}]", arg.name),
             Count::Any => write!(text, " {}…", arg.name.trim_end_matches('…')),
         };
     }
     text.push_str(if keyword.block.is_some() { " { … }" } else { "" });
-    if std::ptr::eq(place, &FILE) {
-        text.push_str("    (outside all blocks)\n");
-    } else {
-        let _ = writeln!(text, "    (in {})", place.name);
-    }
-    paragraph(text, keyword.help);
+    text
+}
+
+/// What there is to say about it.
+fn body(keyword: &Keyword) -> String {
+    let mut text = String::new();
+    paragraph(&mut text, keyword.help);
     for arg in keyword.args {
         if let Some(line) = value(arg) {
-            paragraph(text, &line);
+            paragraph(&mut text, &line);
         }
     }
     if !keyword.default.is_empty() {
-        paragraph(text, &format!("Without it: {}.", keyword.default));
+        paragraph(&mut text, &format!("Without it: {}.", keyword.default));
     }
-    paragraph(text, &status(keyword));
+    paragraph(&mut text, &status(keyword));
     if let Some(block) = keyword.block {
-        inside(text, block);
+        inside(&mut text, block);
     }
+    text
 }
 
 /// What a value may be, where its name does not say it.

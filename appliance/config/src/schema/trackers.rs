@@ -28,7 +28,7 @@ pub static TRACK_FILE: Place = Place::new(
     "track_file",
     &[
         supported("file", "2.0.0", &[one("PATH", Kind::Word)], "The file; it holds a number."),
-        supported("weight", "2.0.0", &[one("WEIGHT", int(-2_147_483_647, 2_147_483_647)), REVERSE], "Its number times this is added to the priority; 0: any number but 0 means FAULT.").default("1"),
+        supported("weight", "2.0.0", &[one("WEIGHT", int(-2_147_483_647, 2_147_483_647)), REVERSE], FILE_WEIGHT_HELP).default("1"),
         supported("init_file", "2.0.0", &[optional("VALUE", Kind::Word), optional("overwrite", Kind::Choice(&["overwrite"]))], "Writes VALUE to the file at start when it does not exist, or always with `overwrite`."),
     ],
 );
@@ -144,12 +144,14 @@ pub(super) static TRACK_INTERFACE_LIST: Place =
 pub(super) static TRACK_SCRIPT_LIST: Place = Place::list("track_script", one("SCRIPT", Kind::Word), TRACK_OPTIONS);
 pub(super) static TRACK_FILE_LIST: Place = Place::list("track_file", one("FILE", Kind::Word), TRACK_FILE_OPTIONS);
 pub(super) static TRACK_PROCESS_LIST: Place =
-    Place::list("track_process", one("PROCESS", Kind::Word), TRACK_FILE_OPTIONS);
-pub(super) static TRACK_PROBE_LIST: Place = Place::list("track_probe", one("PROBE", Kind::Word), TRACK_OPTIONS);
+    Place::list("track_process", one("PROCESS", Kind::Word), TRACK_PROCESS_OPTIONS);
+pub(super) static TRACK_PROBE_LIST: Place = Place::list("track_probe", one("PROBE", Kind::Word), TRACK_PROBE_OPTIONS);
 pub(super) static TRACK_BFD_LIST: Place = Place::list("track_bfd", one("BFD", Kind::Word), TRACK_OPTIONS);
 
 static TRACK_OPTIONS: &[Keyword] = &[supported("weight", "1.0.1", WEIGHT_253, WEIGHT_HELP)];
-static TRACK_FILE_OPTIONS: &[Keyword] = &[supported("weight", "2.0.0", WEIGHT_254, WEIGHT_HELP)];
+static TRACK_PROBE_OPTIONS: &[Keyword] = &[supported("weight", OWN, WEIGHT_253, WEIGHT_HELP)];
+static TRACK_FILE_OPTIONS: &[Keyword] = &[supported("weight", "2.0.0", WEIGHT_254, FILE_WEIGHT_HELP)];
+static TRACK_PROCESS_OPTIONS: &[Keyword] = &[supported("weight", "2.0.0", WEIGHT_254, WEIGHT_HELP)];
 
 const SCRIPT_ONLY: &[Arg] = &[one("COMMAND", Kind::Script)];
 const USER: &[Arg] = &[one("USER", Kind::Word), optional("GROUP", Kind::Word)];
@@ -159,4 +161,5 @@ const REVERSE: Arg = optional("reverse", Kind::Choice(&["reverse", "noreverse"])
 const WEIGHT_253: &[Arg] = &[one("WEIGHT", int(-253, 253)), REVERSE];
 const WEIGHT_254: &[Arg] = &[one("WEIGHT", int(-254, 254)), REVERSE];
 const WEIGHT_HELP: &str = "Above 0: added to the priority while it is good. Below 0: taken off while it is bad. 0: bad means FAULT. `reverse` turns the sign of what is added.";
+const FILE_WEIGHT_HELP: &str = "Its number times this is added to the priority; 0: any number but 0 means FAULT.";
 const TRACK_INSTEAD: &str = "the members do not follow it";

@@ -2,7 +2,7 @@
 
 use super::lines::{Section, UciOption, sections};
 use crate::diagnostic::Diagnostics;
-use crate::edit::{BlockName, Change, Edit, EditError, Found, is_about};
+use crate::edit::{BlockName, Change, Edit, EditError, Found, is_about, list_of, option};
 use crate::reading::{Word, closest, network};
 use crate::source::{FileId, Sources};
 
@@ -17,6 +17,8 @@ pub(crate) fn changes(sources: &Sources, found: &Found<'_>, edit: &Edit) -> Resu
     match edit {
         Edit::Set { block, keyword, values } => {
             let section = file.section(block)?;
+            // `fail` of a script is UCI's word for `fall`.
+            option(found.target(block)?.place, if keyword == "fail" { "fall" } else { keyword })?;
             file.set(section, keyword, values)
         }
         Edit::Unset { block, keyword } => {
@@ -27,6 +29,7 @@ pub(crate) fn changes(sources: &Sources, found: &Found<'_>, edit: &Edit) -> Resu
         Edit::AddEntry { block, list, words } => {
             let section = file.section(block)?;
             let target = found.target(block)?;
+            list_of(target.place, list)?;
             let first = words.first().ok_or(EditError::Unwritable)?;
             let mut there =
                 target.lines.iter().filter(|line| line.keyword() == list).flat_map(|line| line.statements());

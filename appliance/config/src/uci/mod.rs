@@ -157,6 +157,12 @@ impl<'a, 's> Writer<'a, 's> {
                 _ if is_flag(place, text) => match value.text.as_ref() {
                     "0" | "no" | "off" | "false" | "disabled" | "" => {}
                     "1" | "yes" | "on" | "true" | "enabled" => lines.push(line(vec![key.clone()])),
+                    _ if text != "use_vmac" && place.keyword(text).is_some_and(|keyword| keyword.args.is_empty()) => {
+                        let message = format!("`{}` is no value for `{text}`", shorten(&value.text));
+                        self.say(
+                            Diagnostic::new(&code::E016_UNKNOWN_WORD, value.at, message).label("expected `1` or `0`"),
+                        );
+                    }
                     _ => lines.push(line(vec![key.clone(), value.clone()])),
                 },
                 _ => lines.push(line(vec![key.clone(), value.clone()])),
