@@ -307,7 +307,8 @@ impl Talk {
                         | Item::Difference(_)
                         | Item::Change(_)
                         | Item::Forecast(_)
-                        | Item::Finding(_) => return reports,
+                        | Item::Finding(_)
+                        | Item::Keepalived(_) => return reports,
                     };
                     reports.push(Report::Begin(purpose.clone()));
                     self.answer = Some((id, purpose));

@@ -128,6 +128,8 @@ pub enum Verb {
     },
     /// What runs against what the configuration file says now: an [`Item::Difference`] each.
     Diff,
+    /// The instances as keepalived's JSON dump has them: an [`Item::Keepalived`] each.
+    Keepalived,
     /// Reads the configuration again and puts it into effect, as a whole or not at all (admin): an [`Item::Difference`]
     /// for each instance that it changes; for a dry run also what [`Verb::Change`] has for one.
     Reload {
@@ -153,6 +155,7 @@ impl Verb {
             Self::Rollback { .. } => "rollback",
             Self::Changes => "changes",
             Self::Diff => "diff",
+            Self::Keepalived => "keepalived",
             Self::Foresee { .. } => "foresee",
         }
     }
@@ -165,6 +168,7 @@ impl Verb {
             | Self::Watch { .. }
             | Self::Changes
             | Self::Diff
+            | Self::Keepalived
             | Self::Foresee { .. } => false,
             Self::Resume { .. } | Self::Yield { .. } | Self::Take { .. } | Self::Confirm | Self::Rollback { .. } => {
                 true
@@ -208,6 +212,8 @@ pub enum Item {
     Forecast(Forecast),
     /// What the check of a configuration says, in a line: "warning W012: …".
     Finding(String),
+    /// A virtual router in keepalived's JSON: its `data` and its `stats`.
+    Keepalived(Box<serde_json::Value>),
 }
 
 /// What a new configuration changes about an instance, or about another block.

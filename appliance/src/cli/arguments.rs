@@ -1,5 +1,6 @@
 //! What can be said on the command line, and its help.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -224,6 +225,9 @@ pub(crate) struct RunArguments {
     /// The facility of what goes to syslog: daemon, user, local0 to local7
     #[arg(long, default_value = "daemon", value_name = "FACILITY", value_parser = Facility::parse)]
     pub(crate) log_facility: Facility,
+    /// Write keepalived's dumps at its signals, as the files keepalived.data, keepalived.stats and keepalived.json
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "/tmp")]
+    pub(crate) keepalived_dumps: Option<PathBuf>,
     /// The same as --log-format json
     #[arg(long, conflicts_with = "log_format")]
     pub(crate) json: bool,
@@ -252,6 +256,9 @@ pub(crate) enum Command {
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// As text, as JSON, or in the form of keepalived's JSON dump
+        #[arg(long, value_enum, default_value_t, conflicts_with = "json")]
+        format: ShowFormat,
     },
     /// Say how an instance came to be in its state
     Why {
@@ -321,6 +328,13 @@ pub(crate) enum Command {
         /// A keyword, as advert_int, or a code, as E015
         word: String,
     },
+    /// Be keepalived: with its options, log, PID files, signals and dumps, as when called by the name keepalived
+    #[command(disable_help_flag = true)]
+    Keepalived {
+        /// keepalived's options; `locum keepalived --help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+        arguments: Vec<OsString>,
+    },
     /// Compare the configurations of all routers of a group, and play what happens when one of them fails
     Plan {
         /// One for each router
@@ -344,6 +358,18 @@ pub(crate) enum Command {
         #[arg(long, hide = true, value_name = "DESCRIPTOR")]
         inside: Option<u32>,
     },
+}
+
+/// How `show` prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// For programs that read keepalived's dumps
+    Keepalived,
 }
 
 /// How `check` prints.

@@ -48,7 +48,7 @@ pub(super) fn check(file: &Path, format: Format, strict: bool) -> Exit {
 }
 
 /// The interfaces that exist here; unknown where the kernel cannot be asked.
-fn interfaces() -> Option<Vec<String>> {
+pub(super) fn interfaces() -> Option<Vec<String>> {
     let names = std::fs::read_dir("/sys/class/net").ok()?;
     Some(names.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
 }

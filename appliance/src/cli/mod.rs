@@ -7,6 +7,7 @@ mod console;
 #[cfg(feature = "demo")]
 mod demo;
 mod explain;
+mod keepalived;
 mod log;
 mod metrics;
 mod notify_test;
@@ -18,7 +19,7 @@ mod table;
 mod watch;
 mod words;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,7 +28,7 @@ use clap::Parser;
 use locum_control::Verb;
 use locum_control::client::{Client, ClientError};
 
-use self::arguments::{Arguments, Command, Format, RunArguments, TargetArgument};
+use self::arguments::{Arguments, Command, Format, RunArguments, ShowFormat, TargetArgument};
 use self::log::{LogFormat, LogTarget};
 use crate::service;
 
@@ -62,8 +63,13 @@ const SOCKET: &str = "control.sock";
 
 /// The program.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse_from(with_name_as_verb(std::env::args_os().collect()));
-    let socket = arguments.socket.first().cloned().or_else(|| std::env::var_os("LOCUM_SOCKET").map(PathBuf::from));
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let socket = std::env::var_os("LOCUM_SOCKET").map(PathBuf::from);
+    if name_of(&words) == Some("keepalived".as_ref()) {
+        return keepalived::main(words.get(1..).unwrap_or_default(), socket);
+    }
+    let arguments = Arguments::parse_from(with_name_as_verb(words));
+    let socket = arguments.socket.first().cloned().or(socket);
     if arguments.socket.len() > 1 && arguments.command.is_some() {
         complain("only the console takes several sockets");
         return ExitCode::from(2);
@@ -79,9 +85,15 @@ pub fn main() -> ExitCode {
             let run_directory = how.run_dir.unwrap_or_else(|| RUN_DIRECTORY.into());
             let socket = socket.unwrap_or_else(|| run_directory.join(SOCKET));
             let configuration = how.file.unwrap_or_else(default_configuration);
-            run(service::Options { configuration, socket, run_directory })
+            let dumps = how.keepalived_dumps;
+            run(service::Options { configuration, socket, run_directory, dumps, ..service::Options::default() })
         }
-        Some(Command::Show { instance, json }) => show::show(&at(&socket), instance, json),
+        Some(Command::Show { instance, json: _, format: ShowFormat::Keepalived }) => {
+            show::keepalived(&at(&socket), instance.as_deref())
+        }
+        Some(Command::Show { instance, json, format }) => {
+            show::show(&at(&socket), instance, json || format == ShowFormat::Json)
+        }
         Some(Command::Why { instance, json }) => show::why(&at(&socket), instance, json),
         Some(Command::Watch { instance, adverts, json }) => watch::watch(&at(&socket), instance, adverts, json),
         Some(Command::Metrics { textfile }) => metrics::metrics(&at(&socket), textfile.as_deref()),
@@ -90,6 +102,7 @@ pub fn main() -> ExitCode {
         Some(Command::NotifyTest { instance, file }) => notify_test::notify_test(&at(&socket), instance, file),
         Some(Command::Check { explain: Some(code), .. }) => explain::code(&code),
         Some(Command::Explain { word }) => explain::word(&word),
+        Some(Command::Keepalived { arguments }) => return keepalived::main(&arguments, socket),
         Some(Command::Check { file, format, json, strict, explain: None }) => {
             let format = if json { Format::Json } else { format };
             check::check(&file.unwrap_or_else(default_configuration), format, strict)
@@ -105,14 +118,18 @@ pub fn main() -> ExitCode {
 
 /// Called as `locumd`, it is `locum run`; and `locum help config KEYWORD` is `locum explain KEYWORD`.
 fn with_name_as_verb(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let name = arguments.first().map(Path::new).and_then(Path::file_name);
-    if name == Some("locumd".as_ref()) {
+    if name_of(&arguments) == Some("locumd".as_ref()) {
         arguments.insert(1, "run".into());
     }
     if arguments.len() == 4 && arguments.get(1..3).is_some_and(|words| words == ["help", "config"]) {
         arguments.splice(1..3, ["explain".into()]);
     }
     arguments
+}
+
+/// The name that the program was called by, without folders.
+fn name_of(arguments: &[OsString]) -> Option<&OsStr> {
+    arguments.first().map(Path::new).and_then(Path::file_name)
 }
 
 fn default_configuration() -> PathBuf {

@@ -58,7 +58,8 @@ impl Told {
                 | Item::Instance(_)
                 | Item::Transition(_)
                 | Item::Notice(_)
-                | Item::Change(_) => {}
+                | Item::Change(_)
+                | Item::Keepalived(_) => {}
             }
         }
         told

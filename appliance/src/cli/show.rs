@@ -50,7 +50,8 @@ pub(super) fn show(socket: &Path, instance: Option<String>, json: bool) -> Exit 
             | Item::Difference(_)
             | Item::Change(_)
             | Item::Forecast(_)
-            | Item::Finding(_) => {}
+            | Item::Finding(_)
+            | Item::Keepalived(_) => {}
         }
     }
     if json {
@@ -67,6 +68,27 @@ pub(super) fn show(socket: &Path, instance: Option<String>, json: bool) -> Exit 
         Some(_) => print(&brief(&shown, now_us)),
         None => print("no instances\n"),
     }
+}
+
+/// The instances in keepalived's JSON, or one of them.
+pub(super) fn keepalived(socket: &Path, instance: Option<&str>) -> Exit {
+    let (items, _) = match ask(socket, Verb::Keepalived) {
+        Ok(answer) => answer,
+        Err(exit) => return exit,
+    };
+    let is_meant = |dump: &serde_json::Value| {
+        instance.is_none_or(|name| dump.pointer("/data/iname").is_some_and(|iname| iname == name))
+    };
+    let dumps: Vec<_> = items
+        .into_iter()
+        .filter_map(|item| if let Item::Keepalived(dump) = item { Some(dump) } else { None })
+        .filter(|dump| is_meant(dump))
+        .collect();
+    if let Some(name) = instance.filter(|_| dumps.is_empty()) {
+        super::complain(&format!("no instance is called {name}"));
+        return Exit::Failed;
+    }
+    print_json(&dumps)
 }
 
 fn brief(shown: &Shown, now_us: u64) -> String {
@@ -384,7 +406,8 @@ pub(super) fn why(socket: &Path, instance: String, json: bool) -> Exit {
             | Item::Difference(_)
             | Item::Change(_)
             | Item::Forecast(_)
-            | Item::Finding(_) => {}
+            | Item::Finding(_)
+            | Item::Keepalived(_) => {}
         }
     }
     let Some(status) = status else {

@@ -103,7 +103,8 @@ fn comes_through_a_vip(socket: &Path) -> Option<IpAddr> {
         | Item::Difference(_)
         | Item::Change(_)
         | Item::Forecast(_)
-        | Item::Finding(_) => false,
+        | Item::Finding(_)
+        | Item::Keepalived(_) => false,
     });
     is_vip.then_some(server)
 }
@@ -144,7 +145,8 @@ fn changes(socket: &Path, json: bool) -> Exit {
         | Item::Notice(_)
         | Item::Difference(_)
         | Item::Forecast(_)
-        | Item::Finding(_) => None,
+        | Item::Finding(_)
+        | Item::Keepalived(_) => None,
     };
     let records: Vec<_> = items.into_iter().filter_map(record).collect();
     if json {

@@ -57,6 +57,7 @@ impl Service {
             Verb::Rollback { number } => self.rollback(client, number).await,
             Verb::Changes => self.list_changes(client, id),
             Verb::Diff => self.diff(client, id),
+            Verb::Keepalived => self.answer_dump(client, id).await,
             Verb::Foresee { order } => self.foresee(client, id, *order).await,
             Verb::Reload { dry_run } => self.reload(client, id, dry_run).await,
         };

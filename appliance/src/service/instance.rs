@@ -60,6 +60,8 @@ pub(crate) struct Instance {
     pub(crate) untold_marks: usize,
     /// Changes of state, by the kind of their cause.
     pub(crate) transitions: BTreeMap<String, u32>,
+    /// How often it ceased to be MASTER.
+    pub(crate) left_master: u32,
     /// How often something of it was put back that somebody else had taken out of the kernel.
     pub(crate) put_back: u32,
     /// What the engine showed last.
@@ -98,6 +100,7 @@ impl Instance {
             marks_max,
             untold_marks: 0,
             transitions: BTreeMap::new(),
+            left_master: 0,
             put_back: 0,
             view: None,
         }

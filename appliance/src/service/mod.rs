@@ -6,7 +6,7 @@
 //! - [`kernel`]: what is in the kernel because of us, beside the addresses.
 //! - [`journal`], [`history`]: what survives in the run directory.
 //! - [`instance`]: what is known about an instance.
-//! - [`clients`], [`answers`]: the control socket.
+//! - [`clients`], [`answers`]: the control socket; [`dump`]: the state as keepalived dumps it.
 //! - [`reports`]: what the engine tells, and to whom it is passed on; [`repeated`]: what is not said each time.
 //! - [`changes`]: changes of what runs, on trial or for a time; [`operator`], [`yields`]: what else the operator says;
 //!   [`done`]: the list of all that.
@@ -21,6 +21,7 @@ mod changes;
 mod clients;
 mod compare;
 mod done;
+mod dump;
 mod facts;
 mod follow;
 mod foreign;
@@ -32,6 +33,7 @@ mod losses;
 mod network;
 mod operator;
 mod plan;
+mod presence;
 mod preview;
 mod reload;
 mod repeated;
@@ -58,6 +60,8 @@ use tokio::sync::mpsc;
 
 use self::changes::Changes;
 use self::clients::{Clients, Incoming};
+use self::dump::DumpSignals;
+pub(crate) use self::dump::{Dump, default_directory as dump_directory};
 use self::facts::Interface;
 pub(crate) use self::foreign::look as foreign_addresses;
 use self::history::History;
@@ -69,6 +73,7 @@ use self::network::Network;
 use self::operator::Handovers;
 use self::plan::Placements;
 pub(crate) use self::plan::{Ties, core_config, ties};
+pub(crate) use self::presence::RUNS;
 use self::repeated::Repeated;
 pub(crate) use self::start::StartError;
 use self::yields::Yields;
@@ -94,7 +99,7 @@ const ENGINE_TIMEOUT: Duration = Duration::from_secs(5);
 const VIEWS_AT_A_TIME: usize = 64;
 
 /// What the service is told on its command line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     /// The configuration file.
     pub(crate) configuration: PathBuf,
@@ -102,6 +107,12 @@ pub(crate) struct Options {
     pub(crate) socket: PathBuf,
     /// Where to keep the journal and the history.
     pub(crate) run_directory: PathBuf,
+    /// Where keepalived's dumps are written at its signals, if they are.
+    pub(crate) dumps: Option<PathBuf>,
+    /// Files that hold its process number while it runs.
+    pub(crate) pid_files: Vec<PathBuf>,
+    /// A process waits on the other end of standard output for the word that the service runs.
+    pub(crate) waiting_parent: bool,
 }
 
 /// The service.
@@ -193,10 +204,16 @@ pub(crate) fn run(options: Options) -> Result<(), StartError> {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            dumps: DumpSignals::open()?,
             monitor: network::monitor()?,
             incoming,
         };
-        let (mut service, listener) = start::start(options, Clients::new(incoming_sender)).await?;
+        presence::appear(&options)?;
+        let started = start::start(options.clone(), Clients::new(incoming_sender)).await;
+        let (mut service, listener) = started.inspect_err(|_| presence::disappear(&options))?;
+        if let Err(error) = presence::tell_parent(&options) {
+            log::warn!("the process that started this one cannot be told that it runs: {error}");
+        }
         service.serve(sources, listener).await
     })
 }
@@ -206,6 +223,7 @@ struct Sources {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    dumps: DumpSignals,
     monitor: Monitor,
     incoming: mpsc::Receiver<Incoming>,
 }
@@ -253,6 +271,7 @@ impl Service {
                 Some(()) = sources.terminate.recv() => self.shut_down(),
                 Some(()) = sources.interrupt.recv() => self.shut_down(),
                 Some(()) = sources.hang_up.recv() => self.reload_at_signal().await,
+                dump = sources.dumps.recv() => self.dump_at_signal(dump).await,
                 Some(incoming) = sources.incoming.recv() => self.handle_incoming(incoming).await,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => self.clients.accept(stream, &self.host),
@@ -326,6 +345,7 @@ impl Service {
             log::warn!("journal: {error}");
         }
         let _ = std::fs::remove_file(&self.options.socket); // gone already is as well
+        presence::disappear(&self.options);
         self.clients.finish();
         // A moment for what waits in the outboxes.
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -179,6 +179,7 @@ impl Service {
         let Transition { at, from, to, cause } = transition;
         let count = instance.transitions.entry(cause_kind(cause)).or_default();
         *count = count.saturating_add(1);
+        instance.left_master = instance.left_master.saturating_add(u32::from(from == State::Master));
         log::info!("{}: {from} -> {to}: {text}", instance.name());
         self.notifier.transition(instance.name(), &Change { from, to, cause, cause_text: &text });
         let name = instance.name().to_owned();

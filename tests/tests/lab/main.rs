@@ -12,6 +12,7 @@ use std::time::Duration;
 
 mod accept_mode;
 mod address_already_there;
+mod as_keepalived;
 mod bad_packets;
 mod causes;
 mod command_line;

@@ -45,9 +45,12 @@ pub(super) fn item(node: &mut Node, item: Item) -> Option<Item> {
             foresee(answer, &text);
             None
         }
-        other @ (Item::Service(_) | Item::Interface(_) | Item::Instance(_) | Item::Transition(_) | Item::Notice(_)) => {
-            Some(other)
-        }
+        other @ (Item::Service(_)
+        | Item::Interface(_)
+        | Item::Instance(_)
+        | Item::Transition(_)
+        | Item::Keepalived(_)
+        | Item::Notice(_)) => Some(other),
     }
 }
 
@@ -116,6 +119,7 @@ pub(super) fn done(model: &mut Model, at: usize, verb: Verb, text: &str) {
         | Verb::Confirm
         | Verb::Rollback { .. }
         | Verb::Diff
+        | Verb::Keepalived
         | Verb::Reload { .. } => {
             node.refresh.instances.clear();
             node.refresh.all_at_us = model.now_us;

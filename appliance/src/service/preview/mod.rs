@@ -42,6 +42,7 @@ impl Service {
             | Verb::Changes
             | Verb::Foresee { .. }
             | Verb::Diff
+            | Verb::Keepalived
             | Verb::Reload { .. }) => {
                 let text = format!("what follows from `{}` is not foreseen", other.name());
                 return Err((ErrorCode::BadRequest, text));

@@ -1,0 +1,204 @@
+//! An instance in keepalived's JSON.
+
+use locum_config::model::{Authentication, Broadcast, Lifetime, Script, Version, VirtualAddress};
+use locum_control::{Reject, State};
+use serde_json::{Map, Value, json};
+
+use super::Subject;
+use crate::service::plan;
+
+/// An instance: its data and its statistics.
+pub(super) fn instance(subject: &Subject<'_>) -> Value {
+    json!({ "data": data(subject), "stats": statistics(subject) })
+}
+
+fn data(subject: &Subject<'_>) -> Value {
+    let Subject { configured, placement, status, .. } = subject;
+    let garp = &configured.garp;
+    let flag = |holds: bool| u8::from(holds);
+    let interval = seconds(u64::from(status.advert_interval_cs) * 10_000);
+    let master_priority = status.master.as_ref().filter(|master| !master.is_self).map_or(0, |master| master.priority);
+    let data = json!({
+        "iname": status.name,
+        "dont_track_primary": flag(*configured.ignore_own_link),
+        "skip_check_adv_addr": flag(*configured.skip_check_advert_addresses),
+        "strict_mode": flag(*configured.strict),
+        "vmac_ifname": placement.own().map_or("", |made| &made.name),
+        "ifp_ifname": subject.interface(),
+        "master_priority": master_priority,
+        "last_transition": last_transition(subject),
+        "garp_delay": *garp.master_delay_s,
+        "garp_refresh": *garp.refresh_s,
+        "garp_rep": *garp.master_repeat,
+        "garp_refresh_rep": *garp.refresh_repeat,
+        "garp_lower_prio_delay": *garp.lower_priority_delay_s,
+        "garp_lower_prio_rep": *garp.lower_priority_repeat,
+        "lower_prio_no_advert": flag(*configured.lower_priority_no_advert),
+        "higher_prio_send_advert": flag(*configured.higher_priority_send_advert),
+        "vrid": status.vrid,
+        "base_priority": status.priority,
+        "effective_priority": status.effective_priority,
+        "vipset": status.vips.iter().any(|vip| vip.installed),
+        "promote_secondaries": *configured.promote_secondaries,
+        "adver_int": interval,
+        "master_adver_int": interval,
+        "accept": flag(*configured.accept),
+        "nopreempt": !*configured.preempt,
+        "preempt_delay": seconds(status.preempt_delay_us),
+        "state": state_number(status.state),
+        "wantstate": state_number(status.state),
+        "version": if *configured.version == Version::V3 { 3 } else { 2 },
+        "smtp_alert": *configured.smtp_alert,
+        "notify_deleted": configured.notify.deleted.is_some(),
+    });
+    let Value::Object(mut data) = data else { return data };
+    add_scripts(&mut data, subject);
+    add_lists(&mut data, subject);
+    match &configured.authentication {
+        Authentication::None => data.insert("auth_type".into(), 0.into()),
+        Authentication::Password(_) => {
+            data.insert("auth_type".into(), 1.into());
+            data.insert("auth_data".into(), "(not told)".into())
+        }
+        Authentication::AuthenticationHeader(_) => data.insert("auth_type".into(), 2.into()),
+    };
+    Value::Object(data)
+}
+
+fn add_scripts(data: &mut Map<String, Value>, subject: &Subject<'_>) {
+    let notify = &subject.configured.notify;
+    for (key, script) in [
+        ("script_backup", &notify.backup),
+        ("script_master", &notify.master),
+        ("script_fault", &notify.fault),
+        ("script_stop", &notify.stop),
+        ("script", &notify.any),
+        ("script_master_rx_lower_pri", &notify.master_heard_lower),
+    ] {
+        if let Some(script) = script {
+            data.insert(key.into(), command(script).into());
+        }
+    }
+}
+
+/// Lists, without those that are empty.
+fn add_lists(data: &mut Map<String, Value>, subject: &Subject<'_>) {
+    let configured = subject.configured;
+    let scripts = subject.status.trackers.iter().filter(|track| track.kind == "script").filter_map(|track| {
+        let script = subject.scripts.iter().find(|script| script.name.value == track.name)?;
+        script.command.as_ref().map(|script| command(script))
+    });
+    let interfaces = subject.status.trackers.iter().filter(|track| track.kind == "interface");
+    for (key, lines) in [
+        ("vips", addresses(subject, &configured.addresses, false)),
+        ("evips", addresses(subject, &configured.excluded_addresses, true)),
+        ("vroutes", configured.routes.iter().map(plan::route_name).collect()),
+        ("vrules", configured.rules.iter().map(plan::rule_name).collect()),
+        ("track_ifp", interfaces.map(|track| track.name.clone()).collect()),
+        ("track_script", scripts.collect()),
+    ] {
+        if !lines.is_empty() {
+            data.insert(key.into(), lines.into());
+        }
+    }
+}
+
+/// Addresses as keepalived writes them. Programs take the first and the third word: the address and the interface.
+pub(super) fn addresses(subject: &Subject<'_>, addresses: &[VirtualAddress], excluded: bool) -> Vec<String> {
+    let installed = subject.status.vips.iter().filter(|vip| vip.excluded == excluded);
+    addresses.iter().zip(installed).map(|(address, vip)| line(address, &vip.device, subject, vip.installed)).collect()
+}
+
+fn line(address: &VirtualAddress, device: &str, subject: &Subject<'_>, is_installed: bool) -> String {
+    let mut line = address.address.to_string();
+    let whole = if address.address.is_ipv4() { 32 } else { 128 };
+    if address.prefix_len != whole {
+        line.push_str(&format!("/{}", address.prefix_len));
+    }
+    if let Some(Broadcast::Address(broadcast)) = address.broadcast {
+        line.push_str(&format!(" brd {broadcast}"));
+    }
+    line.push_str(&format!(" dev {device}"));
+    if let Some(made) = subject.placement.made.iter().find(|made| made.name == device) {
+        line.push_str(&format!("@{}", made.base));
+    }
+    line.push_str(match address.scope.map_or(0, |scope| scope.0) {
+        200 => " scope site",
+        253 => " scope link",
+        254 => " scope host",
+        255 => " scope nowhere",
+        _ => " scope global",
+    });
+    if let Some(label) = &address.label {
+        line.push_str(&format!(" label {}", label.value));
+    }
+    if address.address.is_ipv6() {
+        line.push_str(&match address.preferred_lifetime {
+            Lifetime::Forever => " preferred_lft forever".to_owned(),
+            Lifetime::Seconds(0) => " deprecated".to_owned(),
+            Lifetime::Seconds(seconds) => format!(" preferred_lft {seconds}"),
+        });
+    }
+    if is_installed {
+        line.push_str(" set");
+    }
+    line
+}
+
+fn statistics(subject: &Subject<'_>) -> Value {
+    let counters = &subject.status.counters;
+    let of = |reason| discarded(subject, reason);
+    json!({
+        "advert_rcvd": counters.adverts_received,
+        "advert_sent": counters.adverts_sent,
+        "become_master": counters.became_master,
+        "release_master": subject.left_master,
+        "packet_len_err": of(Reject::Length).saturating_add(of(Reject::Malformed)),
+        "advert_interval_err": of(Reject::Interval),
+        "ip_ttl_err": of(Reject::Ttl),
+        "invalid_type_rcvd": of(Reject::PacketType),
+        "addr_list_err": of(Reject::Addresses),
+        // An authentication type that nobody knows is one that differs, for locum.
+        "invalid_authtype": 0,
+        "authtype_mismatch": of(Reject::AuthenticationType),
+        "auth_failure": of(Reject::Password),
+        "pri_zero_rcvd": counters.priority_zero_received,
+        "pri_zero_sent": counters.priority_zero_sent,
+    })
+}
+
+/// Packets discarded for this reason.
+pub(super) fn discarded(subject: &Subject<'_>, reason: Reject) -> u32 {
+    subject.status.counters.rejected.get(&reason).copied().unwrap_or(0)
+}
+
+/// Seconds since 1970.
+#[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit in 52 bits for some thousand years")]
+pub(super) fn last_transition(subject: &Subject<'_>) -> f64 {
+    subject.status.since_unix_ms as f64 / 1_000.0
+}
+
+/// Whole where it is whole: programs in strict languages read integers then.
+fn seconds(us: u64) -> Value {
+    if us.is_multiple_of(1_000_000) {
+        return (us / 1_000_000).into();
+    }
+    let ms = u32::try_from(us / 1_000).unwrap_or(u32::MAX);
+    (f64::from(ms) / 1_000.0).into()
+}
+
+/// keepalived's numbers of the states.
+const fn state_number(state: State) -> u8 {
+    match state {
+        State::Init => 0,
+        State::Backup => 1,
+        State::Master => 2,
+        State::Fault => 3,
+    }
+}
+
+/// A command, each word in quotes.
+pub(super) fn command(script: &Script) -> String {
+    let words: Vec<_> = script.words.iter().map(|word| format!("'{word}'")).collect();
+    words.join(" ")
+}
