@@ -12,6 +12,8 @@ pub(crate) const IFF_UP: u32 = 0x1;
 pub(crate) const IFLA_ADDRESS: u16 = 1;
 /// Its name.
 pub(crate) const IFLA_IFNAME: u16 = 3;
+/// The group of interfaces that it is in, a number (ip-link(8)).
+pub(crate) const IFLA_GROUP: u16 = 27;
 /// What it is: a nest of the two below.
 pub(crate) const IFLA_LINKINFO: u16 = 18;
 /// The kind of interface, a text.

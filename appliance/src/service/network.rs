@@ -12,7 +12,8 @@ use locum_core::wire::arp::Mac;
 use super::plan::route::Machine;
 use crate::netlink::NETLINK_ROUTE;
 use crate::netlink::link::{
-    IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, RTM_DELLINK, RTM_NEWLINK,
+    IFF_UP, IFLA_ADDRESS, IFLA_GROUP, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, RTM_DELLINK,
+    RTM_NEWLINK,
 };
 use crate::netlink::message::Message;
 use crate::netlink::monitor::{Heard, Monitor};
@@ -54,6 +55,8 @@ pub(crate) struct Interface {
     pub(crate) mac: Option<Mac>,
     /// The routing table of the VRF that it is.
     pub(crate) vrf_table: Option<u32>,
+    /// Its group of interfaces (ip-link(8)).
+    pub(crate) group: u32,
     /// It is a macvlan (ip-link(8)).
     pub(crate) is_macvlan: bool,
     /// It is set up.
@@ -230,6 +233,7 @@ impl Network {
         for (kind, value) in attributes {
             match kind {
                 IFLA_IFNAME => entry.name = read::text(value),
+                IFLA_GROUP => entry.group = read::u32_at(value, 0).unwrap_or_default(),
                 IFLA_ADDRESS => entry.mac = Mac::try_from(value).ok().filter(|_| hardware == ARPHRD_ETHER),
                 IFLA_LINKINFO => (entry.is_macvlan, entry.vrf_table) = link_info(value),
                 _ => {}

@@ -40,6 +40,9 @@ const PASS: &str = "authentication {\n auth_type PASS\n auth_pass admin123\n }";
 /// The virtual router's MAC address.
 const VMAC: &str = "use_vmac";
 
+/// The same, for the addresses alone.
+const ON_BASE: &str = "use_vmac\n vmac_xmit_base";
+
 const fn keepalived(name: &'static str, version: u8, ipv6: bool, unicast: bool) -> Cell {
     Cell { peer: Daemon::Keepalived, name, version, ipv6, unicast, ours: "", theirs: "" }
 }
@@ -48,7 +51,7 @@ const fn frr(name: &'static str, version: u8, ipv6: bool) -> Cell {
     Cell { peer: Daemon::Frr, name, version, ipv6, unicast: false, ours: "", theirs: "" }
 }
 
-const CELLS: [Cell; 24] = [
+const CELLS: [Cell; 26] = [
     keepalived("v2 IPv4 multicast", 2, false, false),
     Cell { ours: PASS, theirs: PASS, ..keepalived("v2 IPv4 multicast PASS", 2, false, false) },
     keepalived("v2 IPv4 unicast", 2, false, true),
@@ -68,6 +71,8 @@ const CELLS: [Cell; 24] = [
     Cell { ours: VMAC, theirs: VMAC, ..keepalived("v3 IPv4 multicast, VMAC on both", 3, false, false) },
     Cell { ours: VMAC, ..keepalived("v3 IPv6 multicast, our VMAC", 3, true, false) },
     Cell { ours: VMAC, theirs: VMAC, ..keepalived("v3 IPv6 multicast, VMAC on both", 3, true, false) },
+    Cell { ours: ON_BASE, theirs: ON_BASE, ..keepalived("v3 IPv4 multicast, VMAC, adverts without", 3, false, false) },
+    Cell { ours: ON_BASE, theirs: ON_BASE, ..keepalived("v3 IPv4 unicast, VMAC on both", 3, false, true) },
     frr("v2 IPv4 multicast", 2, false),
     frr("v3 IPv4 multicast", 3, false),
     frr("v3 IPv6 multicast", 3, true),

@@ -98,11 +98,16 @@ fn a_master_with_a_virtual_mac_and_a_backup_without() {
 #[test]
 fn adverts_from_the_interface_itself() {
     with_lab(&[Locum, Locum], |lab| {
-        lab.start(A, &configuration(100, "use_vmac vmac45\n    vmac_xmit_base"));
+        lab.router(B).ip("link set eth0 group 9");
+        lab.start(A, &configuration(100, "use_vmac vmac45 group 7\n    vmac_xmit_base"));
         lab.start(B, &configuration(80, "use_vmac 02:00:00:00:45\n    vmac_xmit_base"));
         lab.wait_master(GROUP, A, TAKEOVER_MAX);
         assert!(lab.router(A).ip("-br link show vmac45").contains("00:00:5e:00:01:2d"));
         assert!(lab.router(B).ip("-br link show vrrp.45").contains("02:00:00:00:45:2d"));
+        for (node, name, group) in [(A, "vmac45", " group 7 "), (B, "vrrp.45", " group 9 ")] {
+            let link = lab.router(node).ip(&format!("-o link show {name}"));
+            assert!(link.contains(group), "as told, else as the interface below: {link}");
+        }
         sleep(Duration::from_secs(2));
         let timeline = lab.timeline();
         for advert in timeline.adverts_by(A, GROUP.vrid) {

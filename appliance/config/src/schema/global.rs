@@ -62,7 +62,7 @@ static KEYWORDS: &[Keyword] = &[
     no_effect("dynamic_interfaces", "2.0.0", &[optional("allow_if_changes", Kind::Choice(&["allow_if_changes"]))], "Interfaces may come and go.", "interfaces may always come and go"),
     supported("vmac_prefix", "2.2.0", &[one("TEXT", Kind::Word)], "Prefix of the names of macvlans."),
     supported("vmac_addr_prefix", "2.2.0", &[one("TEXT", Kind::Word)], "Prefix of the names of macvlans for VIPs."),
-    no_effect("disable_local_igmp", "2.2.0", NONE, "Keeps macvlans from reporting multicast groups.", "no macvlan is made"),
+    no_effect("disable_local_igmp", "2.2.0", NONE, "Keeps macvlans from reporting multicast groups.", "groups are joined on the interface below, never on a macvlan"),
     // How the process runs.
     supported("vrrp_rt_priority", "2.0.0", REALTIME, "Real-time priority (SCHED_RR) of the engine thread.").default("none"),
     supported("vrrp_no_swap", "1.2.20", NONE, "Keeps the process in memory."),

@@ -212,8 +212,8 @@ impl Made {
 
     fn follow(&mut self, network: &Network, requests: &mut Requests) {
         let MadeInterface { name, base, .. } = &self.interface;
-        let base_index = network.by_name(base).map(|(index, _)| index.get());
-        let Some(base_index) = base_index else {
+        let Some((base_index, base_group)) = network.by_name(base).map(|(index, known)| (index.get(), known.group))
+        else {
             // It has gone with its base.
             self.tried_on = None;
             self.index = None;
@@ -228,7 +228,9 @@ impl Made {
             log::warn!("interface {name} was deleted by somebody; it is made again");
         }
         self.tried_on = Some(base_index);
-        self.refusal = requests.request(&[&link::make(&self.interface, base_index)]).err();
+        self.refusal = requests
+            .request(&[&link::make(&self.interface, base_index, self.interface.group.unwrap_or(base_group))])
+            .err();
         self.index = match &self.refusal {
             None => nix::net::if_::if_nametoindex(name.as_str()).ok(),
             Some(refusal) => {

@@ -2,7 +2,8 @@
 
 use super::placement::MadeInterface;
 use crate::netlink::link::{
-    IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, RTM_DELLINK, RTM_NEWLINK, header,
+    IFLA_ADDRESS, IFLA_GROUP, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, RTM_DELLINK, RTM_NEWLINK,
+    header,
 };
 pub(crate) use crate::netlink::link::{set_down, set_up};
 use crate::netlink::message::{CREATE, EXCLUSIVE, Message};
@@ -15,10 +16,12 @@ const AF_INET6: u16 = 10;
 const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 const IN6_ADDR_GEN_MODE_NONE: u8 = 1;
 
-/// Makes the interface, set down: a macvlan that exchanges no frames with others on the same base.
-pub(crate) fn make(made: &MadeInterface, base_index: u32) -> Box<[u8]> {
+/// Makes the interface, set down: a macvlan that exchanges no frames with others on the same base, and is in this group of
+/// interfaces.
+pub(crate) fn make(made: &MadeInterface, base_index: u32, group: u32) -> Box<[u8]> {
     let mut message = Message::new(RTM_NEWLINK, CREATE | EXCLUSIVE, &header(0, 0, 0));
     message.put_text(IFLA_IFNAME, &made.name).put_u32(IFLA_LINK, base_index).put(IFLA_ADDRESS, &made.mac);
+    message.put_u32(IFLA_GROUP, group);
     let info = message.open(IFLA_LINKINFO);
     message.put(IFLA_INFO_KIND, b"macvlan");
     let data = message.open(IFLA_INFO_DATA);

@@ -22,6 +22,8 @@ pub(crate) struct MadeInterface {
     pub(crate) base: String,
     /// Its MAC address.
     pub(crate) mac: Mac,
+    /// Its group of interfaces (`group` of `use_vmac`); `None` for that of the interface below it.
+    pub(crate) group: Option<u32>,
     /// The family of the addresses that are meant for it.
     family: Family,
     /// It is the instance's own (`use_vmac` in the instance), which addresses go on without being asked.
@@ -136,7 +138,8 @@ fn placement(instance: &Instance, global: &Global, names: &mut HashSet<String>) 
             None => free_name(&global.vmac_prefix, *instance.vrid, instance.family, names),
         };
         let family = instance.family;
-        placement.made.push(MadeInterface { name, base: own.to_owned(), mac, family, is_own: true });
+        let base = own.to_owned();
+        placement.made.push(MadeInterface { name, base, mac, group: wish.group, family, is_own: true });
         placement.advert_mac = (!*instance.transmit_on_base && !instance.is_unicast()).then_some(mac);
     }
     for (address, _) in super::addresses(instance) {
@@ -152,7 +155,8 @@ fn placement(instance: &Instance, global: &Global, names: &mut HashSet<String>) 
         let prefix = if base == own { &global.vmac_prefix } else { &global.vmac_address_prefix };
         let name = free_name(prefix, *instance.vrid, family, names);
         let MacAddress(mac) = MacAddress::of_virtual_router(family, *instance.vrid);
-        placement.made.push(MadeInterface { name, base: base.to_owned(), mac, family, is_own: false });
+        let base = base.to_owned();
+        placement.made.push(MadeInterface { name, base, mac, group: None, family, is_own: false });
     }
     placement
 }
