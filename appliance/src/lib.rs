@@ -6,6 +6,7 @@
 //! - `script`: running a command of the configuration.
 //! - `track`: what instances follow.
 //! - `engine`: the thread that owns the virtual routers.
+//! - `doctor`: what keeps virtual routers from working.
 //! - `demo`: a virtual LAN to try it all on.
 //! - `machine`: its name, and a configuration as it is read on it.
 //! - `netlink`: what is said to the kernel, and what it says.
@@ -16,6 +17,7 @@ mod cli;
 mod clock;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod engine;
 mod machine;
 mod netlink;

@@ -308,6 +308,7 @@ impl Talk {
                         | Item::Change(_)
                         | Item::Forecast(_)
                         | Item::Finding(_)
+                        | Item::Check(_)
                         | Item::Keepalived(_) => return reports,
                     };
                     reports.push(Report::Begin(purpose.clone()));

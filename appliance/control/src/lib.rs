@@ -13,6 +13,7 @@
 //! Unknown fields are to be ignored, so that fields can be added without a new protocol version.
 
 mod change;
+mod check;
 pub mod client;
 mod event;
 mod framing;
@@ -26,6 +27,7 @@ mod status;
 mod tests;
 
 pub use change::{ChangeRecord, ChangeStanding, Edit, Forecast, Lasts, List};
+pub use check::{Check, CheckResult};
 pub use event::{AdvertMark, Event, MarkKind, Notice, TransitionRecord};
 pub use framing::{FramingError, LineBuffer, from_json};
 pub use histogram::{Bucket, Histogram};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChangeRecord, Edit, Forecast, InstanceStatus, InterfaceStatus, Lasts, Notice, ServiceStatus, TransitionRecord,
+    ChangeRecord, Check, Edit, Forecast, InstanceStatus, InterfaceStatus, Lasts, Notice, ServiceStatus, TransitionRecord,
 };
 
 /// What the connection may do, decided by the peer's credentials.
@@ -130,6 +130,8 @@ pub enum Verb {
     Diff,
     /// The instances as keepalived's JSON dump has them: an [`Item::Keepalived`] each.
     Keepalived,
+    /// Looks for what keeps the instances from working: an [`Item::Check`] each, the worst first. It may take some seconds.
+    Doctor,
     /// Reads the configuration again and puts it into effect, as a whole or not at all (admin): an [`Item::Difference`]
     /// for each instance that it changes; for a dry run also what [`Verb::Change`] has for one.
     Reload {
@@ -156,6 +158,7 @@ impl Verb {
             Self::Changes => "changes",
             Self::Diff => "diff",
             Self::Keepalived => "keepalived",
+            Self::Doctor => "doctor",
             Self::Foresee { .. } => "foresee",
         }
     }
@@ -169,6 +172,7 @@ impl Verb {
             | Self::Changes
             | Self::Diff
             | Self::Keepalived
+            | Self::Doctor
             | Self::Foresee { .. } => false,
             Self::Resume { .. } | Self::Yield { .. } | Self::Take { .. } | Self::Confirm | Self::Rollback { .. } => {
                 true
@@ -214,6 +218,8 @@ pub enum Item {
     Finding(String),
     /// A virtual router in keepalived's JSON: its `data` and its `stats`.
     Keepalived(Box<serde_json::Value>),
+    /// How something is that was looked at.
+    Check(Check),
 }
 
 /// What a new configuration changes about an instance, or about another block.

@@ -323,6 +323,17 @@ pub(crate) enum Command {
         #[arg(long, value_name = "CODE", exclusive = true)]
         explain: Option<String>,
     },
+    /// Look for what keeps virtual routers from working: links, addresses, packet filters, settings of the kernel, other
+    /// daemons
+    ///
+    /// Exits with 0 if all is well, 1 if there are problems, 4 if there are only warnings.
+    Doctor {
+        /// Look with this configuration, as if no service ran [default: ask the service; if none runs, as `check`]
+        file: Option<PathBuf>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Explain a word of the configuration, or the code of a message
     Explain {
         /// A keyword, as advert_int, or a code, as E015

@@ -6,6 +6,7 @@ mod check;
 mod console;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod explain;
 mod keepalived;
 mod log;
@@ -107,6 +108,7 @@ pub fn main() -> ExitCode {
             let format = if json { Format::Json } else { format };
             check::check(&file.unwrap_or_else(default_configuration), format, strict)
         }
+        Some(Command::Doctor { file, json }) => doctor::doctor(&at(&socket), file, json),
         Some(Command::Plan { files, json }) => plan::plan(&files, json),
         #[cfg(feature = "demo")]
         Some(Command::Demo { headless, duration, inside }) => {

@@ -59,6 +59,7 @@ impl Told {
                 | Item::Transition(_)
                 | Item::Notice(_)
                 | Item::Change(_)
+                | Item::Check(_)
                 | Item::Keepalived(_) => {}
             }
         }

@@ -104,6 +104,7 @@ fn comes_through_a_vip(socket: &Path) -> Option<IpAddr> {
         | Item::Change(_)
         | Item::Forecast(_)
         | Item::Finding(_)
+        | Item::Check(_)
         | Item::Keepalived(_) => false,
     });
     is_vip.then_some(server)
@@ -146,6 +147,7 @@ fn changes(socket: &Path, json: bool) -> Exit {
         | Item::Difference(_)
         | Item::Forecast(_)
         | Item::Finding(_)
+        | Item::Check(_)
         | Item::Keepalived(_) => None,
     };
     let records: Vec<_> = items.into_iter().filter_map(record).collect();

@@ -58,6 +58,10 @@ impl Service {
             Verb::Changes => self.list_changes(client, id),
             Verb::Diff => self.diff(client, id),
             Verb::Keepalived => self.answer_dump(client, id).await,
+            Verb::Doctor => match self.examine(client, id) {
+                Ok(()) => return,
+                Err(refusal) => Err(refusal),
+            },
             Verb::Foresee { order } => self.foresee(client, id, *order).await,
             Verb::Reload { dry_run } => self.reload(client, id, dry_run).await,
         };

@@ -24,6 +24,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, spawn_local};
 
 use crate::clock;
+use crate::doctor::Facts;
 
 /// Connections at a time. A new one takes the place of the one that has been silent longest and watches nothing, so that
 /// idle connections lock nobody out. Where all watch, a few more are let in for those who may change things.
@@ -59,6 +60,8 @@ pub(crate) enum Incoming {
     Line(ClientId, Result<String, FramingError>),
     /// It will not say any more.
     Ended(ClientId),
+    /// Not from a connection: what an examination that one has asked for has read.
+    Examined(Option<Box<Facts>>),
     /// It was dropped because it did not read.
     Stalled(ClientId),
 }
@@ -114,6 +117,11 @@ impl Clients {
     /// None yet; what they say goes to `incoming`.
     pub(crate) fn new(incoming: mpsc::Sender<Incoming>) -> Self {
         Self { by_id: BTreeMap::new(), next: 1, incoming, notices_missed: 0 }
+    }
+
+    /// Where what comes from the connections goes.
+    pub(crate) fn incoming(&self) -> mpsc::Sender<Incoming> {
+        self.incoming.clone()
     }
 
     /// A connection was made.

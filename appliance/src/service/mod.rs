@@ -14,6 +14,7 @@
 //! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
 //! - [`follow`]: trackers and sync groups; [`status`]: what `show` says.
 //! - [`losses`]: what somebody takes away from a master.
+//! - [`examine`]: it looks for what is wrong with itself.
 //! - [`facts`]: what the kernel's changes mean for interfaces and instances; [`foreign`]: which addresses are not ours.
 
 mod answers;
@@ -22,6 +23,7 @@ mod clients;
 mod compare;
 mod done;
 mod dump;
+mod examine;
 mod facts;
 mod follow;
 mod foreign;
@@ -69,10 +71,14 @@ use self::instance::Instance;
 use self::journal::{Entry, Journal, RouteEntry};
 use self::kernel::Kernel;
 use self::kernel::recovery::remove_left_behind;
-use self::network::Network;
+use self::examine::Examination;
+pub(crate) use self::network::Network;
+#[cfg(test)]
+pub(crate) use self::network::{Address as KnownAddress, Interface as KnownInterface};
 use self::operator::Handovers;
-use self::plan::Placements;
-pub(crate) use self::plan::{Ties, core_config, ties};
+pub(crate) use self::plan::{
+    Placements, Ties, addresses as addresses_of, core_config, family as core_family, scheduling, ties,
+};
 pub(crate) use self::presence::RUNS;
 use self::repeated::Repeated;
 pub(crate) use self::start::StartError;
@@ -172,6 +178,7 @@ struct Service {
     yields: Yields,
     /// Answers that wait for the end of handovers.
     handovers: Vec<Handovers>,
+    examination: Examination,
     /// What the engine answered to the question that is open.
     reply: Reply,
     next_ticket: u32,
@@ -310,6 +317,7 @@ impl Service {
                 self.clients.heard_from(client);
                 self.answer(client, line).await;
             }
+            Incoming::Examined(facts) => self.tell_examined(facts.as_deref()).await,
             Incoming::Ended(client) => drop(self.clients.remove(client)),
             Incoming::Stalled(client) => {
                 if let Some(client) = self.clients.drop_client(client) {

@@ -129,8 +129,8 @@ impl Network {
 
     /// A network of these interfaces, by their indexes.
     #[cfg(test)]
-    pub(crate) fn of<const COUNT: usize>(interfaces: [(u32, Interface); COUNT]) -> Self {
-        Self { interfaces: interfaces.into(), disturbed: false }
+    pub(crate) fn of(interfaces: impl IntoIterator<Item = (u32, Interface)>) -> Self {
+        Self { interfaces: interfaces.into_iter().collect(), disturbed: false }
     }
 
     /// Takes note of what the kernel has told so far; does not wait. Returns whether anything changed.

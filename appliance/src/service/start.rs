@@ -172,6 +172,7 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
         changes: Changes::in_directory(&options.run_directory, Rc::clone(&configuration)),
         yields: Yields::in_directory(&options.run_directory),
         handovers: Vec::new(),
+        examination: super::examine::Examination::default(),
         reply: Reply::default(),
         next_ticket: 0,
         stopped: false,

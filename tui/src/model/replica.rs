@@ -158,7 +158,12 @@ impl Replica {
                 }
             }
             // Nothing that is asked for here answers with it.
-            Item::Difference(_) | Item::Change(_) | Item::Forecast(_) | Item::Finding(_) | Item::Keepalived(_) => {}
+            Item::Difference(_)
+            | Item::Change(_)
+            | Item::Forecast(_)
+            | Item::Finding(_)
+            | Item::Check(_)
+            | Item::Keepalived(_) => {}
         }
     }
 

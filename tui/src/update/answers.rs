@@ -45,6 +45,8 @@ pub(super) fn item(node: &mut Node, item: Item) -> Option<Item> {
             foresee(answer, &text);
             None
         }
+        // Nobody asks for an examination here.
+        Item::Check(_) => None,
         other @ (Item::Service(_)
         | Item::Interface(_)
         | Item::Instance(_)
@@ -119,6 +121,7 @@ pub(super) fn done(model: &mut Model, at: usize, verb: Verb, text: &str) {
         | Verb::Confirm
         | Verb::Rollback { .. }
         | Verb::Diff
+        | Verb::Doctor
         | Verb::Keepalived
         | Verb::Reload { .. } => {
             node.refresh.instances.clear();

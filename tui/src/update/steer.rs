@@ -74,6 +74,7 @@ pub(super) fn asked(model: &mut Model, verb: Verb) -> Vec<Command> {
         | Verb::Confirm
         | Verb::Changes
         | Verb::Diff
+        | Verb::Doctor
         | Verb::Keepalived
         | Verb::Foresee { .. }
         | Verb::Reload { .. } => {}

@@ -230,6 +230,7 @@ fn answers(verb: &Verb, world: &mut World) -> Vec<Answer> {
         Verb::Reload { .. } => vec![Answer::Done("the file is read again".into())],
         Verb::Confirm => vec![Answer::Done("change 7 is kept".into())],
         Verb::Rollback { .. } => vec![Answer::Done("change 7 is taken back".into())],
+        Verb::Doctor => vec![Answer::Done("all is well".into())],
         Verb::Changes => vec![Answer::Item(Item::Change(statuses::trial())), Answer::Done("1 change".into())],
         Verb::Keepalived => vec![refusal(ErrorCode::NotNow, "the console does not ask for it".into())],
     }

@@ -43,6 +43,7 @@ impl Service {
             | Verb::Foresee { .. }
             | Verb::Diff
             | Verb::Keepalived
+            | Verb::Doctor
             | Verb::Reload { .. }) => {
                 let text = format!("what follows from `{}` is not foreseen", other.name());
                 return Err((ErrorCode::BadRequest, text));
