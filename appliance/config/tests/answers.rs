@@ -47,6 +47,31 @@ fn what_follows_from_a_mistake_is_not_said_beside_it() {
 }
 
 #[test]
+fn what_has_no_effect_is_not_judged() {
+    assert_eq!(said(&instance("debug 9")), ["L002 "]);
+}
+
+#[test]
+fn a_condition_is_about_its_line() {
+    let fix = "W027 write what it is about behind it, on the same line; or take it away";
+    assert_eq!(said(&instance("@here # this\npriority 100")), [fix]);
+    assert!(said(&instance("@here priority 100")).is_empty());
+}
+
+#[test]
+fn a_definition_with_a_blank_is_taken_for_one() {
+    let fix = "E010 if it is to be defined here, write it without a blank: `$VIP=…`";
+    assert_eq!(said("$VIP = 10.0.0.1\n"), [fix]);
+}
+
+#[test]
+fn a_password_behind_another_word_is_not_shown() {
+    let text = instance("authentication {\nauth_type PASS auth_pass geheim\n}");
+    let configuration = check("a", text.as_bytes(), &around());
+    assert!(!configuration.render_text(Default::default()).contains("geheim"));
+}
+
+#[test]
 fn a_flag_of_uci_is_on_or_off() {
     let uci = |value: &str| {
         format!(

@@ -35,6 +35,8 @@ fuzz_target!(|input: (u8, &str, &str)| {
     let Ok(edited) = configuration.edit(std::slice::from_ref(&edit), &around) else { return };
     let again = check("any", edited.text().as_bytes(), &around);
     assert_eq!(again.model(), edited.configuration().model());
+    let difference = configuration.difference(&again, ["before", "after"]);
+    assert!(edited.changes() || difference.is_empty());
     for other in &configuration.model().instances {
         let untouched = *edit.block() != BlockName::instance(&other.name);
         if untouched && !other.broken {

@@ -128,6 +128,13 @@ impl<'s, 'a, F: FnMut(Statement<'s>)> Expander<'s, 'a, F> {
                         self.open_quote(at);
                     }
                     if first && token.text.starts_with('@') {
+                        if line_is_over(cursor) {
+                            self.diagnostics.push(
+                                Diagnostic::new(&code::W027_CONDITION, at, "a condition without a line")
+                                    .label("nothing follows it")
+                                    .fix("write what it is about behind it, on the same line; or take it away"),
+                            );
+                        }
                         if !self.condition_holds(token.text) {
                             skip_line(cursor);
                         }
@@ -251,6 +258,12 @@ impl<'s, 'a, F: FnMut(Statement<'s>)> Expander<'s, 'a, F> {
 /// `include` and its variants, which say what counts as an error.
 pub(crate) fn is_include(word: &str) -> bool {
     matches!(word, "include" | "includer" | "includem" | "includew" | "includeb" | "includea")
+}
+
+/// Whether nothing follows on a line but a comment.
+fn line_is_over(cursor: &Cursor<'_>) -> bool {
+    let next = cursor.lexer.clone().find(|token| token.kind != TokenKind::Blank);
+    next.is_none_or(|token| matches!(token.kind, TokenKind::LineEnd | TokenKind::Comment))
 }
 
 /// Passes over the rest of a line, and over the further lines of a definition on it.

@@ -93,6 +93,11 @@ impl Reader<'_> {
             None if name.starts_with("//") || name.starts_with("--") || name.starts_with(';') => {
                 diagnostic.fix("comments start with `#` or `!`")
             }
+            None if name.starts_with('$')
+                && statement.args().first().is_some_and(|word| word.text.starts_with('=')) =>
+            {
+                diagnostic.fix(format!("if it is to be defined here, write it without a blank: `{}=…`", shorten(name)))
+            }
             None if matches!(place.name, "vrrp_sync_group" | "track_group") && statement.args().is_empty() => {
                 diagnostic.fix("if this is a member, put it into `group { … }`")
             }
@@ -103,6 +108,11 @@ impl Reader<'_> {
 
     /// The values of a statement, as the schema of its keyword has them. `None` when one of them is wrong.
     pub(super) fn values<'w>(&mut self, keyword: &Keyword, statement: &'w Statement<'_>) -> Option<Vec<Value<'w>>> {
+        // What has no effect cannot be so wrong that an instance must not run.
+        let secret = || keyword.args.iter().any(|arg| arg.kind == Kind::Secret);
+        if matches!(keyword.status, Status::NoEffect(_)) && !secret() {
+            return None;
+        }
         self.read_values(keyword, statement.args(), statement.whole(), Extra::Warn).map(|(values, _)| values)
     }
 
@@ -208,6 +218,10 @@ impl Reader<'_> {
     pub(super) fn extra(&mut self, keyword: &Keyword, at: Span) {
         let diagnostic = Diagnostic::new(&code::W010_EXTRA, at, format!("more words than `{}` takes", keyword.name))
             .label("ignored");
+        // A password may stand behind it, if somebody put both on one line.
+        if keyword.name == "auth_type" {
+            self.secrets.push(at);
+        }
         self.diagnostics.push(match keyword.args.first() {
             None => diagnostic.fix("take them away"),
             Some(arg) if arg.kind == Kind::Secret => {

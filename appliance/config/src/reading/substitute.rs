@@ -147,6 +147,11 @@ impl<'s, F: FnMut(Statement<'s>)> Expander<'s, '_, F> {
             return;
         }
         let name = reference.name;
+        // A definition with a blank before `=`, which is said of the line.
+        let rest = text.get(dollar + 1..).and_then(|rest| rest.strip_prefix(name)).unwrap_or_default();
+        if text.get(..dollar).is_some_and(|before| before.trim().is_empty()) && rest.trim_start().starts_with('=') {
+            return;
+        }
         let diagnostic = Diagnostic::new(&code::W026_UNDEFINED_PARAMETER, at, format!("`${name}` is not defined here"));
         let near = self.diagnostics.suggest(name, self.definitions.keys().map(String::as_str));
         self.diagnostics.push(match (name, near) {
