@@ -51,6 +51,7 @@ pub(crate) enum Action {
     Sort,
     Columns,
     Service,
+    Doctor,
     Explain,
     New,
     Play(Step),
@@ -89,6 +90,7 @@ pub(crate) enum Context {
     History,
     Changes,
     Service,
+    Doctor,
     Help,
     Prompt,
     Form,
@@ -97,13 +99,14 @@ pub(crate) enum Context {
 
 impl Context {
     /// Every context.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Overview,
         Self::Instance,
         Self::Peers,
         Self::History,
         Self::Changes,
         Self::Service,
+        Self::Doctor,
         Self::Help,
         Self::Prompt,
         Self::Form,
@@ -119,6 +122,7 @@ impl Context {
             Self::History => "History",
             Self::Changes => "Changes",
             Self::Service => "Service",
+            Self::Doctor => "Doctor",
             Self::Help => "Help",
             Self::Prompt => "Typing a filter or a command",
             Self::Form => "Field of a dialog",

@@ -26,6 +26,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the server may take to greet, or to go on with an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// It looks at many things, some of which it has to wait for.
+const DOCTOR_TIMEOUT: Duration = Duration::from_secs(60);
 const HANDOVER_TIMEOUT: Duration = Duration::from_secs(3 * 255 + 10);
 /// So many lines in a row that nobody understands are not a service.
 const ODD_LINES_MAX: u32 = 20;
@@ -62,6 +64,7 @@ impl Purpose {
     const fn patience(&self) -> Duration {
         match self {
             Self::Order(Verb::Yield { .. }) => HANDOVER_TIMEOUT,
+            Self::Order(Verb::Doctor) => DOCTOR_TIMEOUT,
             Self::Watch | Self::All | Self::One(_) | Self::Order(_) => ANSWER_TIMEOUT,
         }
     }

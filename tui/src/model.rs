@@ -83,6 +83,7 @@ pub(crate) enum Screen {
     History,
     Changes,
     Service,
+    Doctor,
 }
 
 impl Screen {
@@ -95,6 +96,7 @@ impl Screen {
             Self::History => Context::History,
             Self::Changes => Context::Changes,
             Self::Service => Context::Service,
+            Self::Doctor => Context::Doctor,
         }
     }
 }
@@ -245,7 +247,7 @@ impl Model {
         match self.screen {
             Screen::Overview => Some(self.list.filter()),
             Screen::History => Some(&self.history_filter),
-            Screen::Instance | Screen::Peers | Screen::Changes | Screen::Service => None,
+            Screen::Instance | Screen::Peers | Screen::Changes | Screen::Service | Screen::Doctor => None,
         }
     }
 
@@ -254,7 +256,7 @@ impl Model {
         match self.screen {
             Screen::Overview => self.list.set_filter(filter),
             Screen::History => self.history_filter = filter,
-            Screen::Instance | Screen::Peers | Screen::Changes | Screen::Service => {}
+            Screen::Instance | Screen::Peers | Screen::Changes | Screen::Service | Screen::Doctor => {}
         }
     }
 
@@ -263,7 +265,7 @@ impl Model {
         match self.screen {
             Screen::Overview => (self.list.spots.len(), self.instances().count()),
             Screen::History => (history::entries(self).len(), history::count(self)),
-            Screen::Instance | Screen::Peers | Screen::Changes | Screen::Service => (0, 0),
+            Screen::Instance | Screen::Peers | Screen::Changes | Screen::Service | Screen::Doctor => (0, 0),
         }
     }
 

@@ -100,7 +100,7 @@ struct Player {
 
 /// The conversation so far.
 #[derive(Debug, Default)]
-struct Talk {
+pub(crate) struct Talk {
     /// The answer that is under way: its number, and what was asked.
     answer: Option<(Option<u64>, Purpose)>,
     /// Everything was told once.
@@ -287,7 +287,7 @@ impl Player {
 
 impl Talk {
     /// What a line means. What was asked is not recorded; the answers tell it.
-    fn heard(&mut self, line: Line) -> Vec<Report> {
+    pub(crate) fn heard(&mut self, line: Line) -> Vec<Report> {
         match line {
             Line::Hello(hello) => {
                 *self = Self::default();

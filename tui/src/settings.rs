@@ -70,6 +70,8 @@ fn apply(text: &str, options: &mut Options) -> Vec<(usize, String)> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
+        // A comment stands behind two blanks or a tab, so that a key can be `#`.
+        let line = line.split_once("  #").or_else(|| line.split_once("\t#")).map_or(line, |(line, _)| line.trim_end());
         let outcome = match line.split_once('=') {
             None => Err("this is no \"name = value\"".to_owned()),
             // A `=` behind the first one is a key.
@@ -154,7 +156,7 @@ mod tests {
     #[test]
     fn the_file_says_how_the_console_is() {
         let mut options = Options::new("/x".into());
-        let text = "# mine\n theme = light\ncolor=16\ncharset = ascii\nalt-screen = never\nreadonly = yes\n\
+        let text = "# mine\n theme = light   # at noon\ncolor=16\ncharset = ascii\nalt-screen = never\nreadonly = yes\n\
                     idle-lock = 10m\nescape-timeout-ms = 400\nbaud = 9600\ncolumns = name state master\nsort = vrid\n\
                     key priority = y\nkey yield = P\nkey closer = = +\n\n";
         assert_eq!(apply(text, &mut options), []);

@@ -186,6 +186,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Command> {
             return vec![Command::Ask(model.nodes.at, Purpose::Order(Verb::Changes))];
         }
         Action::Service => go_to(model, Screen::Service),
+        Action::Doctor => return doctor(model),
         Action::Explain => explain(model),
         Action::Columns => columns::open(model),
         Action::Play(step) => return play::act(model, step),
@@ -243,6 +244,17 @@ fn theme(model: &mut Model, theme: Theme) {
 fn sort(model: &mut Model, sort: Sort) {
     model.list.set_sort(sort);
     model.say(format!("sorted: {}", sort.words()), false);
+}
+
+/// Has the service look for what keeps its instances from working.
+fn doctor(model: &mut Model) -> Vec<Command> {
+    go_to(model, Screen::Doctor);
+    if model.nodes.current().play.is_some() {
+        model.say("a recording cannot be looked at: its machine is not here", true);
+        return Vec::new();
+    }
+    model.say("looking ...", false);
+    vec![Command::Ask(model.nodes.at, Purpose::Order(Verb::Doctor))]
 }
 
 /// One service after the other, and then all of them again.

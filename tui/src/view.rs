@@ -11,6 +11,7 @@
 mod banner;
 mod changes;
 mod dialog;
+mod doctor;
 mod frame;
 mod history;
 mod instance;
@@ -94,6 +95,7 @@ impl Widget for View<'_> {
                     Screen::History => history::render(model, body, buf),
                     Screen::Changes => changes::render(model, body, buf),
                     Screen::Service => service::render(model, body, buf),
+                    Screen::Doctor => doctor::render(model, body, buf),
                 }
             }
         }
@@ -121,6 +123,7 @@ pub(crate) fn scroll_extent(model: &Model) -> Extent {
         Screen::History => history::extent(model, body),
         Screen::Changes => changes::extent(model, body),
         Screen::Service => service::extent(model, body),
+        Screen::Doctor => doctor::extent(model, body),
     }
 }
 

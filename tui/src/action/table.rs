@@ -10,12 +10,20 @@ const LISTS: &[Context] = &[
     Context::History,
     Context::Changes,
     Context::Service,
+    Context::Doctor,
     Context::Help,
 ];
 pub(super) const SCREENS: &[Context] =
     &[Context::Overview, Context::Instance, Context::Peers, Context::History, Context::Changes, Context::Service];
-const BELOW: &[Context] =
-    &[Context::Instance, Context::Peers, Context::History, Context::Changes, Context::Service, Context::Help];
+const BELOW: &[Context] = &[
+    Context::Instance,
+    Context::Peers,
+    Context::History,
+    Context::Changes,
+    Context::Service,
+    Context::Doctor,
+    Context::Help,
+];
 
 /// The table. Rows that come first are shown first in the footer.
 #[rustfmt::skip] // a row a line
@@ -71,6 +79,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     row(Action::ShowAll, "show all", &[Key::Esc, Key::Char('b'), Key::Backspace], &[Context::Overview], "end the filter"),
     shown(Action::Sort, "sort", &[Key::Char('>')], &[Context::Overview], "another order: worst first, by name, by VRID, last change first"),
     row(Action::Columns, "columns", &[Key::Char('v')], &[Context::Overview], "choose the columns of the list; also :columns name state master"),
+    row(Action::Doctor, "doctor", &[Key::Char('d')], &[Context::Overview, Context::Instance, Context::Peers, Context::History, Context::Service, Context::Doctor], "look for what keeps the instances from working: links, firewall, kernel settings, clock; again: look anew"),
     row(Action::Service, "service", &[Key::Char('i')], &[Context::Overview, Context::Instance, Context::Peers, Context::History], "the service itself: version, configuration, clocks, FIFOs, mail, connection"),
     row(Action::Up, "up", &[Key::Char('k'), Key::Up], LISTS, "a line up"),
     row(Action::Down, "down", &[Key::Char('j'), Key::Down], LISTS, "a line down"),

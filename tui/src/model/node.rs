@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use locum_control::{ChangeRecord, Difference};
+use locum_control::{ChangeRecord, Check, Difference};
 
 use crate::model::{Dialog, Replica, Retry};
 use crate::options::Router;
@@ -33,6 +33,8 @@ pub(crate) struct Node {
     pub(crate) was_stale: bool,
     /// The last changes, newest first, as they were last asked for.
     pub(crate) changes: Vec<ChangeRecord>,
+    /// What was looked at last, the worst first; `None` if nothing was yet.
+    pub(crate) checks: Option<Vec<Check>>,
     /// It is a recording that is played.
     pub(crate) play: Option<Play>,
 }
@@ -44,6 +46,8 @@ pub(crate) struct Answer {
     pub(crate) differences: Vec<Difference>,
     /// What would follow from it, and what the check says about it.
     pub(crate) foreseen: Vec<String>,
+    /// What was looked at.
+    pub(crate) checks: Vec<Check>,
     /// Changes that were made.
     pub(crate) changes: Vec<ChangeRecord>,
 }
@@ -118,6 +122,7 @@ impl Node {
             retry: None,
             was_stale: false,
             changes: Vec::new(),
+            checks: None,
             play: None,
         }
     }

@@ -1,6 +1,6 @@
 //! What comes of orders: previews to be decided on, what took effect, what was refused.
 
-use locum_control::{Difference, DifferenceKind, ErrorCode, Item, Lasts, Refusal, Verb};
+use locum_control::{Check, Difference, DifferenceKind, ErrorCode, Item, Lasts, Refusal, Verb};
 
 use crate::model::dialog::{Dialog, Field, Kind};
 use crate::model::node::Answer;
@@ -13,6 +13,7 @@ use crate::update::steer::titled;
 /// What is kept of an answer.
 const DIFFERENCES_MAX: usize = 64;
 const CHANGES_MAX: usize = 128;
+const CHECKS_MAX: usize = 512;
 /// Lines of a preview; the rest is counted.
 const PREVIEW_LINES_MAX: usize = 12;
 /// How long a change on trial waits to be confirmed.
@@ -46,7 +47,14 @@ pub(super) fn item(node: &mut Node, item: Item) -> Option<Item> {
             None
         }
         // Nobody asks for an examination here.
-        Item::Check(_) => None,
+        Item::Check(check) => {
+            if answer.checks.len() < CHECKS_MAX {
+                let said = |text: String| clean(&text, TEXT_CHARS_MAX);
+                let (subject, fix) = (check.subject.map(said), check.fix.map(said));
+                answer.checks.push(Check { name: said(check.name), detail: said(check.detail), subject, fix, ..check });
+            }
+            None
+        }
         other @ (Item::Service(_)
         | Item::Interface(_)
         | Item::Instance(_)
@@ -71,6 +79,12 @@ pub(super) fn done(model: &mut Model, at: usize, verb: Verb, text: &str) {
     let answer = std::mem::take(&mut node.answer);
     match verb {
         Verb::Changes => node.changes = answer.changes,
+        Verb::Doctor => {
+            let mut checks = answer.checks;
+            checks.sort_by_key(|check| std::cmp::Reverse(check.result));
+            node.checks = Some(checks);
+            model.message = None;
+        }
         Verb::Change { edits, revision, dry_run: true, .. } => {
             node.form = None;
             let was_stale = std::mem::take(&mut node.was_stale);
@@ -121,7 +135,6 @@ pub(super) fn done(model: &mut Model, at: usize, verb: Verb, text: &str) {
         | Verb::Confirm
         | Verb::Rollback { .. }
         | Verb::Diff
-        | Verb::Doctor
         | Verb::Keepalived
         | Verb::Reload { .. } => {
             node.refresh.instances.clear();

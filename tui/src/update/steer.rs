@@ -74,8 +74,8 @@ pub(super) fn asked(model: &mut Model, verb: Verb) -> Vec<Command> {
         | Verb::Confirm
         | Verb::Changes
         | Verb::Diff
-        | Verb::Doctor
         | Verb::Keepalived
+        | Verb::Doctor
         | Verb::Foresee { .. }
         | Verb::Reload { .. } => {}
     }

@@ -85,6 +85,7 @@ fn legend(context: Context, unicode: bool) -> Vec<(&'static str, &'static str)> 
         Context::History
         | Context::Changes
         | Context::Service
+        | Context::Doctor
         | Context::Help
         | Context::Prompt
         | Context::Form

@@ -1,5 +1,6 @@
 mod following;
 mod readme;
+mod recorded;
 
 use std::time::Duration as StdDuration;
 

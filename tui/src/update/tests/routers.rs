@@ -196,3 +196,34 @@ fn the_history_explains_what_was_heard_before() {
     press(&mut model, Key::Esc);
     assert_eq!(model.screen, Screen::History);
 }
+
+#[test]
+fn the_doctor_says_what_is_wrong_first_and_what_to_do() {
+    use locum_control::{Check, CheckResult, Item};
+
+    let mut model = four();
+    let asked = Purpose::Order(Verb::Doctor);
+    assert_eq!(type_text(&mut model, "d"), [Command::Ask(0, asked.clone())]);
+    link(&mut model, Report::Begin(asked.clone()));
+    let check = |name: &str, result, detail: &str, fix: Option<&str>| Check {
+        name: name.into(),
+        subject: Some("eth0".into()),
+        result,
+        detail: detail.into(),
+        fix: fix.map(str::to_owned),
+    };
+    for check in [
+        check("link", CheckResult::Ok, "it is up", None),
+        check("firewall", CheckResult::Problem, "table filter drops protocol 112\x1b", Some("accept ip protocol vrrp")),
+    ] {
+        link(&mut model, Report::Item(Box::new(Item::Check(check))));
+    }
+    link(&mut model, Report::Done(asked.clone(), "2 things".into()));
+    let text = screen(&model);
+    assert!(text.contains("Doctor: 1 problem, 1 ok"), "{text}");
+    let row =
+        |words: &str| text.lines().position(|row| row.contains(words)).unwrap_or_else(|| panic!("{words}: {text}"));
+    assert!(row("PROBLEM   firewall eth0: table filter drops protocol 112?") < row("do: accept ip protocol vrrp"));
+    assert!(row("do: accept") < row("ok        link eth0: it is up"), "the worst first");
+    assert_eq!(type_text(&mut model, "d"), [Command::Ask(0, asked)], "again: look anew");
+}

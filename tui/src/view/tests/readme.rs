@@ -3,7 +3,11 @@
 //! `LOCUM_TUI_README=write cargo test -p locum-tui readme` writes them anew.
 
 use super::*;
+use locum_control::AdvertMark;
+
 use crate::action::{self, Context};
+use crate::fixture::{link_to, notice_to};
+use crate::link::Purpose;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
@@ -21,13 +25,15 @@ fn the_readme_shows_what_there_is() {
     }
 }
 
-fn sections() -> [(&'static str, String); 7] {
+fn sections() -> [(&'static str, String); 11] {
     let mut model = situation();
     let overview = shown(&model);
     let once = fenced(&plain(&model));
     let with = |keys: &str| {
         let mut model = situation();
-        type_text(&mut model, keys);
+        for letter in keys.chars() {
+            press(&mut model, if letter == '\n' { Key::Enter } else { Key::Char(letter) });
+        }
         shown(&model)
     };
     type_text(&mut model, "/eth0 !backup");
@@ -37,6 +43,10 @@ fn sections() -> [(&'static str, String); 7] {
         ("instance", with("o")),
         ("peers", with("p")),
         ("history", with("t")),
+        ("explained", with("tj\n")),
+        ("edit", with("e")),
+        ("routers", shown(&two_routers())),
+        ("group", shown(&group())),
         ("once", once),
         ("keys", keys()),
     ]
@@ -48,6 +58,40 @@ fn situation() -> Model {
     for name in ["VI_3", "VI_5"] {
         adverts(&mut model, name, heard(1, 8));
     }
+    model
+}
+
+/// Two routers of the same groups.
+fn two_routers() -> Model {
+    let mut model = Model::new(vec![router(""), router("")], Size::new(80, 24));
+    attach(&mut model, Role::Admin, vec![statuses::backup("VI_1", 45), statuses::master("VI_2", 144)]);
+    let other = |mut status: InstanceStatus, is_master: bool| {
+        status.source = Some(PEER);
+        status.senders[0].address = statuses::SELF;
+        if let Some(master) = &mut status.master {
+            (master.address, master.priority) = (statuses::SELF, if is_master { 80 } else { 100 });
+        }
+        status
+    };
+    let hello = statuses::hello(Role::Admin, BOOT_US);
+    link_to(&mut model, 1, Report::Connected(locum_control::Hello { host: "gw-b".into(), ..hello }));
+    link_to(&mut model, 1, Report::Begin(Purpose::Watch));
+    for status in [other(statuses::master("VI_1", 45), true), other(statuses::backup("VI_2", 144), false)] {
+        link_to(&mut model, 1, Report::Item(Box::new(Item::Instance(Box::new(status)))));
+    }
+    link_to(&mut model, 1, Report::Done(Purpose::Watch, "ok".into()));
+    model
+}
+
+/// The same, looked at more closely: gw-a hears gw-b no longer, which goes on.
+fn group() -> Model {
+    let mut model = two_routers();
+    adverts(&mut model, "VI_1", heard(-12, -2));
+    let sent: Vec<_> =
+        sent(-12, 1).into_iter().map(|mark| AdvertMark { source: PEER, priority: 100, ..mark }).collect();
+    notice_to(&mut model, 1, locum_control::Event::Adverts { instance: "VI_1".into(), marks: sent });
+    wait_until(&mut model, 1);
+    press(&mut model, Key::Enter);
     model
 }
 
