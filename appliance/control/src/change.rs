@@ -148,7 +148,7 @@ impl fmt::Display for Forecast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(in_us) = self.in_us {
             // Tenths of a second are what a person can follow.
-            match in_us / 100_000 {
+            match in_us.saturating_add(50_000) / 100_000 {
                 0 => f.write_str("at once   ")?,
                 tenths => write!(f, "in {}.{} s  ", tenths / 10, tenths % 10)?,
             }

@@ -4,12 +4,13 @@
 //! change that ends is a layer less; so whatever order changes end in, the rest stands. A change that is to be saved and is
 //! on trial is written when it is confirmed, and not before: what a killed service leaves behind is the old file.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::rc::Rc;
 
 use locum_config::edit::{self, EditError, Edited};
 use locum_config::{Configuration, Severity};
-use locum_control::{ChangeRecord, ChangeStanding, Edit, ErrorCode, Item, Lasts, List, Notice};
+use locum_control::{ChangeRecord, ChangeStanding, Difference, Edit, ErrorCode, Item, Lasts, List, Notice};
 use locum_core::time::{Duration, Instant};
 
 use super::answers::Outcome;
@@ -19,6 +20,8 @@ use super::operator::SECONDS_MAX;
 use super::{Service, compare};
 use crate::{clock, machine};
 
+/// Revisions of which it is known what they changed.
+const APPLIED_MAX: usize = 16;
 /// Layers at a time.
 const LAYERS_MAX: usize = 64;
 /// Edits in one change.
@@ -46,12 +49,14 @@ pub(super) struct Changes {
     done: Done,
     /// Counts what was put into effect.
     pub(super) revision: u64,
+    /// What the last revisions changed.
+    applied: VecDeque<(u64, Vec<Difference>)>,
 }
 
 impl Changes {
     /// What runs is the file as it is; what held only as long as an earlier run did is lost.
     pub(super) fn in_directory(directory: &Path, base: Rc<Configuration>) -> Self {
-        Self { base, layers: Vec::new(), done: Done::in_directory(directory), revision: 1 }
+        Self { base, layers: Vec::new(), done: Done::in_directory(directory), revision: 1, applied: VecDeque::new() }
     }
 
     /// The change that is on trial.
@@ -70,6 +75,15 @@ impl Changes {
         self.layers.iter().flat_map(|layer| [layer.until, layer.trial_until]).flatten().min()
     }
 
+    /// Another configuration is in effect.
+    pub(super) fn applied(&mut self, differences: Vec<Difference>) {
+        self.revision += 1;
+        if self.applied.len() >= APPLIED_MAX {
+            self.applied.pop_front();
+        }
+        self.applied.push_back((self.revision, differences));
+    }
+
     /// Adds a record. What still holds is never pushed out.
     fn push(&mut self, who: &str, what: Vec<String>, standing: ChangeStanding) -> u32 {
         let layers = &self.layers;
@@ -81,7 +95,16 @@ impl Service {
     /// Makes a change.
     pub(super) async fn change(&mut self, client: ClientId, id: u64, asked: Asked) -> Outcome {
         let Asked { edits, lasts, confirm_within_s, revision, dry_run } = asked;
-        self.check(&edits, lasts, confirm_within_s, revision)?;
+        self.check(&edits, lasts, confirm_within_s, revision).inspect_err(|(code, _)| {
+            // What it was made on is not what runs: this has changed meanwhile.
+            let since = self.changes.applied.iter().filter(|(applied, _)| Some(*applied) > revision);
+            let since = since.flat_map(|(_, differences)| differences.iter().cloned());
+            if *code == ErrorCode::Stale
+                && let Some(asking) = self.clients.get_mut(client)
+            {
+                since.for_each(|difference| asking.item(id, Item::Difference(difference)));
+            }
+        })?;
         let new = edited(&self.configuration, &edits, self.interface_names())?.into_configuration();
         let differences = compare::compare(self.configuration.model(), new.model());
         if let Some(asking) = self.clients.get_mut(client) {
@@ -89,8 +112,9 @@ impl Service {
                 asking.item(id, Item::Difference(difference.clone()));
             }
         }
+        self.tell_findings(client, id, &new);
         if differences.is_empty() && lasts != Lasts::Saved {
-            return Ok("nothing changes: it is so already".into());
+            return Ok("nothing changes: that is what runs already".into());
         }
         if dry_run {
             self.foresee_configuration(client, id, &new).await?;
@@ -110,7 +134,7 @@ impl Service {
             is_to_be_saved: lasts == Lasts::Saved,
         };
         let standing = standing(&layer);
-        let what: Vec<String> = edits.iter().map(|edit| format!("{:?}", config_edit(edit))).collect();
+        let what: Vec<String> = edits.iter().map(|edit| config_edit(edit).to_string()).collect();
         let who = self.who(client);
         let number = self.changes.push(&who, what.clone(), standing);
         layer.number = number;

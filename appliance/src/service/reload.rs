@@ -30,6 +30,7 @@ impl Service {
         let file = self.read_again()?;
         let (new, dropped) = self.with_layers(&file);
         let differences = compare::compare(self.configuration.model(), new.model());
+        self.tell_findings(client, id, &new);
         if dry_run {
             self.foresee_configuration(client, id, &new).await?;
         } else {
@@ -98,8 +99,9 @@ impl Service {
     /// Puts a configuration into effect.
     pub(super) async fn apply(&mut self, new: Configuration) -> Result<(), (ErrorCode, String)> {
         let old = Rc::clone(&self.configuration);
+        let differences = compare::compare(old.model(), new.model());
         let Err((code, text)) = self.change_to(Rc::new(new)).await else {
-            self.changes.revision += 1;
+            self.changes.applied(differences);
             return Ok(());
         };
         log::error!("the new configuration cannot be put into effect, the old one is restored: {text}");
@@ -255,20 +257,20 @@ fn summary(differences: &[Difference], instances: usize, dry_run: bool) -> Strin
         (DifferenceKind::Restarted, "begin again"),
         (DifferenceKind::Removed, "end"),
     ];
+    let would = if dry_run { "would " } else { "" };
     let parts = verbs.into_iter().filter_map(|(kind, verb)| match count(kind) {
         0 => None,
-        count => Some(format!("{count} {verb}")),
+        count => Some(format!("{count} {would}{verb}")),
     });
     let parts: Vec<_> = parts.collect();
     let untouched = instances.saturating_sub(of_instances - count(DifferenceKind::Removed));
-    let would = if dry_run { "would " } else { "" };
     let parts = if parts.is_empty() { "none change".to_owned() } else { parts.join(", ") };
     let others = match blocks {
         0 => String::new(),
         1 => "; 1 other block changes".to_owned(),
         count => format!("; {count} other blocks change"),
     };
-    format!("instances: {would}{parts}; {untouched} untouched{others}")
+    format!("instances: {parts}; {untouched} untouched{others}")
 }
 
 impl Instance {

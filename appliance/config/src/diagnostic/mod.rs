@@ -5,6 +5,7 @@ pub(crate) mod render;
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::fmt;
 
 pub use self::code::{CODES, Code};
 pub use self::render::{Report, ReportEntry, Style};
@@ -26,12 +27,17 @@ impl Severity {
     /// So many of them, in words: `1 error`, `2 warnings`.
     #[must_use]
     pub fn counted(self, count: usize) -> String {
-        let word = match self {
+        format!("{count} {self}{}", if count == 1 { "" } else { "s" })
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Lint => "lint",
             Self::Warning => "warning",
             Self::Error => "error",
-        };
-        format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+        })
     }
 }
 

@@ -10,9 +10,9 @@ mod play;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use locum_config::{Configuration, Severity};
-use locum_control::{DifferenceKind, ErrorCode, Forecast, Item, Verb};
-use locum_core::router::Command;
+use locum_config::{Configuration, Diagnostic};
+use locum_control::{Difference, DifferenceKind, ErrorCode, Forecast, Item, Verb};
+use locum_core::router::{Command, Config};
 use locum_core::set::RouterId;
 
 use self::play::{Move, Played, Scene};
@@ -22,6 +22,8 @@ use super::plan::ties;
 use super::{Service, compare};
 use crate::clock;
 use crate::engine::link::Order;
+use crate::engine::storage::Owned;
+use crate::simulate::GroupKey;
 
 /// Findings that one answer tells.
 const FINDINGS_MAX: usize = 32;
@@ -66,24 +68,25 @@ impl Service {
         Ok("nothing is done yet".into())
     }
 
-    /// What would follow from another configuration, and what its check has to say that it did not say before.
+    /// What the check of another configuration has to say that it did not say of the one that runs.
+    pub(super) fn tell_findings(&mut self, client: ClientId, id: u64, new: &Configuration) {
+        let line = |of: &Configuration, found: &Diagnostic| format!("{}: {}", found.severity(), of.one_line(found));
+        let before: Vec<_> = self.configuration.diagnostics().iter().map(|it| line(&self.configuration, it)).collect();
+        let findings = new.diagnostics().iter().map(|found| line(new, found));
+        if let Some(asking) = self.clients.get_mut(client) {
+            for finding in findings.filter(|line| !before.contains(line)).take(FINDINGS_MAX) {
+                asking.item(id, Item::Finding(finding));
+            }
+        }
+    }
+
+    /// What would follow from another configuration.
     pub(super) async fn foresee_configuration(
         &mut self,
         client: ClientId,
         id: u64,
         new: &Configuration,
     ) -> Result<(), (ErrorCode, String)> {
-        let before = |line: &String| {
-            let old = self.configuration.diagnostics().iter();
-            old.map(|found| self.configuration.one_line(found)).any(|known| known == *line)
-        };
-        let found = new.diagnostics().iter().filter(|found| found.severity() != Severity::Error);
-        let findings: Vec<_> = found.map(|found| new.one_line(found)).filter(|line| !before(line)).collect();
-        if let Some(asking) = self.clients.get_mut(client) {
-            for finding in findings.into_iter().take(FINDINGS_MAX) {
-                asking.item(id, Item::Finding(finding));
-            }
-        }
         let (moves, unknown) = self.moves_to(new);
         let mut forecasts = if moves.is_empty() { Vec::new() } else { self.play(&moves).await? };
         forecasts.extend(unknown);
@@ -98,26 +101,36 @@ impl Service {
         // Configurations of routers are made from what is in effect.
         self.configuration = Rc::new(new.clone());
         let (mut moves, mut unknown) = (Vec::new(), Vec::new());
-        for difference in differences {
-            let name = difference.name;
-            let known = self.instances.iter().find(|instance| instance.name() == name);
-            let Some(router) = known.and_then(|instance| instance.router) else { continue };
-            let group_before = known.and_then(|instance| instance.group.clone());
+        for Difference { name, kind, .. } in differences {
             let configured = new.model().instance(&name);
             let config = configured.and_then(|configured| self.core_config(configured));
             let follows = configured.map_or(0, |configured| ties::follows(new.model(), configured).len());
-            let same_group = self.group_name(&name) == group_before;
-            match (difference.kind, config) {
-                (DifferenceKind::Removed | DifferenceKind::Restarted, _) => moves.push((router, Move::End)),
-                (DifferenceKind::Changed, Some(config)) if same_group && config.tracks.len() == follows => {
+            let is_known = |config: &Config<Owned>| config.tracks.len() == follows;
+            let known = self.instances.iter().find(|instance| instance.name() == name);
+            let running = known.and_then(|instance| Some((instance.router?, instance.source, instance.group.clone())));
+            let text = match (kind, running, config) {
+                (DifferenceKind::Block, ..) => continue,
+                (DifferenceKind::Removed, Some((router, ..)), _) => {
+                    moves.push((router, Move::End));
+                    continue;
+                }
+                (DifferenceKind::Restarted, Some((router, source, _)), Some(config)) if is_known(&config) => {
+                    moves.push((router, Move::Restart(Box::new(config), source)));
+                    continue;
+                }
+                (DifferenceKind::Changed, Some((router, _, group)), Some(config))
+                    if is_known(&config) && self.group_name(&name) == group =>
+                {
                     moves.push((router, Move::Reconfigure(Box::new(config))));
+                    continue;
                 }
-                (DifferenceKind::Changed, _) => {
-                    let text = "not known: it follows something new, which has not been looked at yet".to_owned();
-                    unknown.push(Forecast { instance: name, in_us: None, provided: None, text });
+                (DifferenceKind::Added, ..) => "begins; who else is there is not known before",
+                (DifferenceKind::Removed, None, _) => "ends; it did not run",
+                (DifferenceKind::Changed | DifferenceKind::Restarted, ..) => {
+                    "what follows is not known: it follows something new, or did not run"
                 }
-                (DifferenceKind::Added | DifferenceKind::Block, _) => {}
-            }
+            };
+            unknown.push(Forecast { instance: name, in_us: None, provided: None, text: text.to_owned() });
         }
         self.configuration = old;
         (moves, unknown)
@@ -149,13 +162,11 @@ impl Service {
     /// What was played, in words.
     fn words(&self, scene: &Scene, played: &Played, provided: Option<String>) -> Vec<Forecast> {
         let mut found = Vec::new();
-        let names: BTreeMap<_, _> = scene
-            .groups()
-            .filter_map(|(router, group)| {
-                let index = self.index_of(router)?;
-                Some((group, (index, self.instances.get(index)?.name().to_owned())))
-            })
-            .collect();
+        let name_of = |(group, router): (&GroupKey, &RouterId)| {
+            let index = self.index_of(*router)?;
+            Some((*group, (index, self.instances.get(index)?.name().to_owned())))
+        };
+        let names: BTreeMap<_, _> = played.routers.iter().filter_map(name_of).collect();
         let mut say = |name: &str, in_us: Option<u64>, text: String| {
             found.push(Forecast { instance: name.to_owned(), in_us, provided: provided.clone(), text });
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use locum_core::router::{Command, CommandError, Config, ConfigError, Preempt, Transition};
+use locum_core::router::{Command, CommandError, Config, ConfigError, Preempt, Transition, VirtualRouter};
 use locum_core::set::RouterId;
 use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::State;
@@ -18,6 +18,10 @@ const STEPS_MAX: usize = 20_000;
 /// The longest time that is played.
 const TIME_MAX: Duration = Duration::from_s(600);
 
+/// How often it is looked whether a router has handed over, and how many times at most.
+const HANDOVER_STEP: Duration = Duration::from_ms(10);
+const HANDOVER_STEPS: usize = 3_000;
+
 /// What is done to a router of ours.
 pub(super) enum Move {
     /// The operator says this.
@@ -26,6 +30,8 @@ pub(super) enum Move {
     Reconfigure(Box<Config<Owned>>),
     /// It ends in order.
     End,
+    /// It ends in order and begins again with this configuration, sending from this address.
+    Restart(Box<Config<Owned>>, Option<IpAddr>),
 }
 
 /// Who takes part.
@@ -44,6 +50,8 @@ pub(super) struct Played {
     pub(super) changes: Vec<Change>,
     /// What our routers would not do.
     pub(super) refused: Vec<(RouterId, Refused)>,
+    /// Our routers by their groups, also those that they had before.
+    pub(super) routers: BTreeMap<GroupKey, RouterId>,
     /// How it stands in the end.
     pub(super) ends: BTreeMap<GroupKey, End>,
     /// It took too long to play to the end.
@@ -115,11 +123,6 @@ impl<'m> Scene<'m> {
         Self { now, ours: set, moves, around }
     }
 
-    /// Our routers, and the group of each.
-    pub(super) fn groups(&self) -> impl Iterator<Item = (RouterId, GroupKey)> {
-        self.ours.routers().map(|(id, router)| (id, GroupKey::of(router)))
-    }
-
     /// Whose node this is, if it is not ours.
     pub(super) fn neighbour(&self, node: usize) -> Option<IpAddr> {
         // Ours is the first node; silent ones come last, so that numbers hold whether they are played or not.
@@ -173,13 +176,21 @@ impl<'m> Scene<'m> {
                     let changed = set.reconfigure(now, *id, (**config).clone());
                     changed.map(drop).map_err(|(error, _)| Refused::Configuration(error))
                 }
-                Move::End => {
+                Move::End | Move::Restart(..) => {
                     set.handle_stop(now, *id);
                     Ok(())
                 }
             });
             if let Some(Err(error)) = result {
                 refused.push((*id, error));
+            }
+        }
+        let mut routers: BTreeMap<_, _> = self.ours.routers().map(|(id, router)| (GroupKey::of(router), id)).collect();
+        for (id, act) in self.moves {
+            let Move::Restart(config, source) = act else { continue };
+            match restart(&mut world, ours, *id, config, *source) {
+                Ok(group) => drop(routers.insert(group, *id)),
+                Err(error) => refused.push((*id, Refused::Configuration(error))),
             }
         }
         let is_cut_short = world.run(settling_time(&world)).is_err();
@@ -191,8 +202,32 @@ impl<'m> Scene<'m> {
             (group, End { state, effective_priority, is_held, unheld })
         });
         let ends = ends.collect();
-        Played { began: self.now, changes: world.changes().to_vec(), refused, ends, is_cut_short }
+        Played { began: self.now, changes: world.changes().to_vec(), refused, routers, ends, is_cut_short }
     }
+}
+
+/// Begins a router again as soon as it has ended.
+fn restart(
+    world: &mut World,
+    node: usize,
+    id: RouterId,
+    config: &Config<Owned>,
+    source: Option<IpAddr>,
+) -> Result<GroupKey, ConfigError> {
+    let has_ended =
+        |world: &World| world.set(node).and_then(|set| set.router(id)).is_none_or(VirtualRouter::is_stopped);
+    for _ in 0..HANDOVER_STEPS {
+        if has_ended(world) || world.run(HANDOVER_STEP).is_err() {
+            break;
+        }
+    }
+    let begun = world.with(node, |set, now| {
+        set.forget(id);
+        set.insert(now, config.clone(), source).map_err(|(error, _)| error)
+    });
+    let new = begun.ok_or(ConfigError::Interface)??;
+    let router = world.set(node).and_then(|set| set.router(new));
+    router.map(GroupKey::of).ok_or(ConfigError::Interface)
 }
 
 /// How long to play until nothing more happens by itself: twice the longest wait that there is.
