@@ -27,7 +27,7 @@ pub(super) fn demo(
 fn mode(headless: bool, duration: Option<Duration>, console: &ConsoleArguments) -> Mode {
     #[cfg(feature = "console")]
     if !headless {
-        return Mode::Console(super::console::options(std::path::Path::new(""), console));
+        return Mode::Console(Box::new(super::console::options(std::path::Path::new(""), console)));
     }
     let _ = (headless, console);
     Mode::Headless(duration.unwrap_or(DURATION_DEFAULT))

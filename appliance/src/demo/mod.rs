@@ -47,7 +47,7 @@ pub(crate) enum Mode {
     Headless(Duration),
     /// Opens the console on the routers.
     #[cfg(feature = "console")]
-    Console(locum_tui::Options),
+    Console(Box<locum_tui::Options>),
 }
 
 /// How it ended.
@@ -86,7 +86,7 @@ pub(crate) fn run(mode: Mode, inside: Option<u32>) -> Result<Ending, DemoError> 
     match (mode, programme) {
         (Mode::Headless(_), Some(programme)) => Ok(programme.play(&demo)),
         #[cfg(feature = "console")]
-        (Mode::Console(options), _) => console::run(demo, options, inside),
+        (Mode::Console(options), _) => console::run(demo, *options, inside),
         (Mode::Headless(_), None) => Ok(Ending::Bad),
     }
 }
