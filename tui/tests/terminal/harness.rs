@@ -24,6 +24,10 @@ const CHILD: &str = "LOCUM_TUI_TEST_CHILD";
 pub(crate) const LIGHT: &str = "LOCUM_TUI_TEST_LIGHT";
 pub(crate) const IDLE_MS: &str = "LOCUM_TUI_TEST_IDLE_MS";
 pub(crate) const BAUD: &str = "LOCUM_TUI_TEST_BAUD";
+/// The sockets are reached by a command.
+pub(crate) const BY_COMMAND: &str = "LOCUM_TUI_TEST_BY_COMMAND";
+/// The command's socket.
+const PROXY: &str = "LOCUM_TUI_TEST_PROXY";
 pub(crate) const READONLY: &str = "LOCUM_TUI_TEST_READONLY";
 /// The configuration file is read.
 pub(crate) const CONFIGURED: &str = "LOCUM_TUI_TEST_CONFIGURED";
@@ -36,7 +40,9 @@ fn child() {
     let Some(arguments) = std::env::var_os(CHILD) else { return };
     let arguments = arguments.into_string().unwrap();
     let (tty, sockets) = arguments.split_once(' ').unwrap();
-    let routers = sockets.split(' ').map(|socket| Router::at_socket(socket, socket)).collect();
+    let by_command = std::env::var_os(BY_COMMAND).is_some();
+    let router = |socket: &str| if by_command { proxied(socket) } else { Router::at_socket(socket, socket) };
+    let routers = sockets.split(' ').map(router).collect();
     let base = if std::env::var_os(CONFIGURED).is_some() { Options::configured } else { Options::new };
     let options = Options {
         routers,
@@ -61,6 +67,30 @@ fn child() {
             13
         }
     });
+}
+
+/// A service behind a command, which carries the conversation to its socket.
+fn proxied(socket: &str) -> Router {
+    let program = std::env::current_exe().unwrap().to_str().unwrap().to_owned();
+    // What the test program says of itself goes elsewhere.
+    let script = format!("{PROXY}={socket} exec '{program}' --exact harness::proxy --nocapture >/dev/null 2>&1");
+    Router::by_command(socket, ["sh".to_owned(), "-c".to_owned(), script])
+}
+
+/// The command: no test either.
+#[test]
+fn proxy() {
+    let Some(path) = std::env::var_os(PROXY) else { return };
+    let Ok(stream) = std::os::unix::net::UnixStream::connect(path) else { std::process::exit(1) };
+    let mut towards = stream.try_clone().unwrap();
+    thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut towards);
+        std::process::exit(0);
+    });
+    // Standard input and output are one socket, of which libtest has taken the output.
+    let mut back = File::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
+    let _ = std::io::copy(&mut &stream, &mut back);
+    std::process::exit(0);
 }
 
 fn schema() -> Schema {
@@ -212,6 +242,23 @@ impl Console {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    /// The time that it has had the processor.
+    pub(crate) fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // The name, in brackets, may hold anything; the times are the 12th and 13th number behind it (proc_pid_stat(5)).
+        let numbers: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: u64 = numbers[11].parse::<u64>().unwrap() + numbers[12].parse::<u64>().unwrap();
+        // A tick is 10 ms on every Linux that there is (USER_HZ).
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// The memory that it has, in kilobytes.
+    pub(crate) fn resident_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     /// Cuts the line.

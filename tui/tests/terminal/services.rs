@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use locum_control::client::ClientError;
 use locum_tui::{Charset, ConsoleError, Options, Router, WindowSize, once};
 
-use crate::harness::{Console, PLAIN};
+use crate::harness::{BY_COMMAND, Console, PLAIN, Setup};
 use crate::socket;
 use crate::support::{FakeService, World, statuses};
 
@@ -118,4 +118,22 @@ fn several_are_printed_at_once_and_one_that_is_lost_is_named() {
     let options = Options { routers, charset: Charset::Ascii, ..Options::new("".into()) };
     let text = once(&options).unwrap();
     assert!(text.contains("a      VI_A") && text.contains("! b: no service answers"), "{text}");
+}
+
+#[test]
+fn services_behind_commands_are_reached_lost_and_reached_again() {
+    let (one, two) = (socket("command-one"), socket("command-two"));
+    let _one = FakeService::start(&one, World { instances: vec![statuses::backup("VI_A", 1)], ..World::default() });
+    let second = World { instances: vec![statuses::backup("VI_B", 1)], ..World::default() };
+    let service = FakeService::start(&two, second);
+    let environment = &[("TERM", "vt100"), ("PATH", "/usr/bin:/bin"), (BY_COMMAND, "1")];
+    let mut console = Console::start(&Setup { size: (80, 24), environment }, &[&one, &two]);
+    console.wait("both", |text| text.contains("VI_A") && text.contains("VI_B"));
+    drop(service);
+    console.wait("one is lost", |text| text.contains("1 of 2 disconnected") && text.contains("VI_A"));
+    let again = World { instances: vec![statuses::backup("VI_C", 1)], ..World::default() };
+    let _again = FakeService::start(&two, again);
+    console.wait("both again", |text| text.contains("VI_C") && text.contains("connected, admin"));
+    console.keys("q");
+    assert_eq!(console.ends().code(), Some(10));
 }

@@ -145,3 +145,26 @@ fn a_quiet_overview_costs_little() {
     assert!(per_s > 0, "the counters move");
     assert!(per_s <= 400, "{per_s} B/s");
 }
+
+/// A thousand instances that each hear an advert a second: what that costs the console, and that its memory has a bound.
+/// Printed; what is asserted of time is many times what an optimised build takes.
+#[test]
+fn a_thousand_adverts_a_second_cost_little() {
+    const WATCHED: Duration = Duration::from_secs(6);
+    let path = socket("thousand");
+    let instances =
+        (0..1_000_u16).map(|n| statuses::backup(&format!("VI_{n:04}"), u8::try_from(n % 250).unwrap())).collect();
+    let _service = FakeService::start(&path, World { instances, ..World::default() });
+    let mut console = Console::start(&COLOURED, &[&path]);
+    console.wait_for("VI_0000");
+    thread::sleep(Duration::from_secs(3));
+    let (cpu, start) = (console.cpu(), Instant::now());
+    thread::sleep(WATCHED);
+    let share = (console.cpu() - cpu).as_secs_f64() / start.elapsed().as_secs_f64();
+    let memory_kb = console.resident_kb();
+    println!("1,000 instances, 1,000 adverts/s: {:.1} % of a core, {memory_kb} kB resident", share * 100.0);
+    assert!(share < if cfg!(debug_assertions) { 0.5 } else { 0.25 }, "{share}");
+    assert!(memory_kb < 64 * 1_024, "{memory_kb} kB");
+    console.keys("q");
+    assert_eq!(console.ends().code(), Some(10));
+}

@@ -70,17 +70,26 @@ fn colours(model: &Model) -> String {
         let letter = |x| {
             let cell = &buffer[(x, y)];
             let bold = cell.modifier.contains(Modifier::BOLD);
-            let letter = match cell.fg {
-                _ if cell.modifier.contains(Modifier::REVERSED) => return '#',
-                Color::Red => 'r',
-                Color::Green => 'g',
-                Color::Yellow => 'y',
-                Color::Blue => 'b',
-                Color::Magenta => 'm',
-                Color::Cyan => 'c',
-                _ if cell.modifier.contains(Modifier::UNDERLINED) => return '_',
-                _ if bold => return '+',
-                _ => return ' ',
+            if cell.modifier.contains(Modifier::REVERSED) {
+                return '#';
+            }
+            let colours = [
+                (Color::Red, 'r'),
+                (Color::Green, 'g'),
+                (Color::Yellow, 'y'),
+                (Color::Blue, 'b'),
+                (Color::Magenta, 'm'),
+                (Color::Cyan, 'c'),
+            ];
+            let Some((_, letter)) = colours.into_iter().find(|(colour, _)| *colour == cell.fg) else {
+                let underlined = cell.modifier.contains(Modifier::UNDERLINED);
+                return if underlined {
+                    '_'
+                } else if bold {
+                    '+'
+                } else {
+                    ' '
+                };
             };
             if bold { letter.to_ascii_uppercase() } else { letter }
         };
