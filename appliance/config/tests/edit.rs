@@ -273,6 +273,8 @@ fn what_would_be_wrong_is_refused_with_its_diagnostics() {
         (set("V", "virtual_ipaddress", &["1"]), "is a block"),
         (set("V", "priorty", &["1"]), "did you mean `priority`?"),
         (set("V", "auth_pass", &["a\\"]), "cannot be written"),
+        (set("V", "interface", &["eth0", "eth1"]), "takes one value"),
+        (set("V", "nopreempt", &["yes"]), "takes no value"),
     ] {
         let error = edited(FILE, &[edit]).unwrap_err().to_string();
         assert!(error.contains(what), "{error}");

@@ -38,6 +38,13 @@ pub enum EditError {
     },
     /// A keyword that opens a block, so that it has no value of its own.
     TakesBlock(String),
+    /// More values than the keyword takes.
+    TooManyValues {
+        /// The word.
+        keyword: String,
+        /// How many it takes.
+        most: usize,
+    },
     /// A keyword that opens no list.
     NoList(String),
     /// A word that the language cannot express: with a line end, another control character or a double quote.
@@ -99,6 +106,9 @@ impl fmt::Display for EditError {
                 }
             }
             Self::NoList(keyword) => write!(f, "`{keyword}` is no list"),
+            Self::TooManyValues { keyword, most: 0 } => write!(f, "`{keyword}` takes no value"),
+            Self::TooManyValues { keyword, most: 1 } => write!(f, "`{keyword}` takes one value"),
+            Self::TooManyValues { keyword, most } => write!(f, "`{keyword}` takes {most} values at most"),
             Self::TakesBlock(keyword) => write!(f, "`{keyword}` is a block, not an option with a value"),
             Self::Word => f.write_str("a value cannot hold double quotes, line ends or other control characters"),
             Self::Unwritable => f.write_str("the value cannot be written so that it is read as meant"),

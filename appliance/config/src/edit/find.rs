@@ -5,7 +5,7 @@ use super::{BlockName, Change, Edit, EditError, Origin};
 use crate::around::Surroundings;
 use crate::diagnostic::Diagnostics;
 use crate::reading::{self, Block, Includes, Statement, Word, closest, network};
-use crate::schema::{AUTHENTICATION, FILE, GLOBAL_DEFS, INSTANCE, Place, Status};
+use crate::schema::{AUTHENTICATION, Count, FILE, GLOBAL_DEFS, INSTANCE, Place, Status};
 use crate::source::{FileId, Sources};
 use crate::uci;
 
@@ -87,6 +87,7 @@ impl<'s> Found<'s> {
             Edit::Set { block, keyword, values } => {
                 let target = self.target(block)?;
                 let keyword = option(target.place, keyword)?;
+                few_enough(target.place, keyword, values)?;
                 self.set(&target, keyword, values)
             }
             Edit::Unset { block, keyword } => {
@@ -364,6 +365,17 @@ pub(crate) fn option(place: &'static Place, word: &str) -> Result<&'static str, 
         Status::Renamed(new) => new,
         Status::Supported | Status::NoEffect(_) | Status::Outside(_) => keyword.name,
     })
+}
+
+/// Words beyond those that a keyword takes would be read over, so that the answer would be wrong.
+fn few_enough(place: &'static Place, keyword: &str, values: &[String]) -> Result<(), EditError> {
+    let known = place.keyword(keyword).or_else(|| AUTHENTICATION.keyword(keyword));
+    let args = known.map(|known| known.args).unwrap_or_default();
+    let endless = args.iter().any(|arg| arg.count == Count::Any);
+    if endless || values.len() <= args.len() {
+        return Ok(());
+    }
+    Err(EditError::TooManyValues { keyword: keyword.to_owned(), most: args.len() })
 }
 
 /// A list of a place.
