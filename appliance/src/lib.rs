@@ -29,3 +29,5 @@ mod simulate;
 mod track;
 
 pub use cli::main;
+#[cfg(feature = "manual")]
+pub use cli::manual::write_manual;

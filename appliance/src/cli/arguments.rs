@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     pub(crate) command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 what was asked for failed; 2 the command line makes no sense; \
+pub(crate) const EXIT_CODES: &str = "Exit codes: 0 done; 1 what was asked for failed; 2 the command line makes no sense; \
 3 the configuration has errors; 4 it has warnings (check --strict); 5 no service answers on the socket.";
 
 /// How the console looks.

@@ -10,6 +10,8 @@ mod doctor;
 mod explain;
 mod keepalived;
 mod log;
+#[cfg(feature = "manual")]
+pub(crate) mod manual;
 mod metrics;
 mod notify_test;
 mod plan;

@@ -42,6 +42,7 @@ use self::story::{Story, Who};
 
 /// How the demo is wanted.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one of them")]
 pub(crate) enum Mode {
     /// Plays the programme for so long and reports on standard output.
     Headless(Duration),

@@ -15,6 +15,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, umask};
 
 use self::options::Options;
+pub(super) use self::options::help;
 use super::log::{LogFormat, LogTarget, Settings};
 use super::{RUN_DIRECTORY, SOCKET, check, complain, print};
 use crate::machine;
@@ -41,7 +42,7 @@ pub(super) fn main(arguments: &[OsString], socket: Option<PathBuf>) -> ExitCode 
         }
     };
     if options.help {
-        return print(&options::help()).into();
+        return print(&help()).into();
     }
     if options.version {
         // To standard error, as keepalived does.

@@ -377,7 +377,7 @@ fn unexpected(argument: &OsStr) -> String {
 }
 
 /// What `-h` prints: every option, and what becomes of it.
-pub(super) fn help() -> String {
+pub(in crate::cli) fn help() -> String {
     let mut text = String::from(
         "Usage: keepalived [OPTIONS]\n\nlocum, called as keepalived: VRRP only, with the options of keepalived(8).\n",
     );
