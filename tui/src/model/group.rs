@@ -1,6 +1,7 @@
 //! The routers of one group, as far as the console is attached to them.
 
 use std::cmp::Reverse;
+use std::net::IpAddr;
 
 use locum_control::{Duration, InstanceStatus, State, outlook};
 
@@ -13,6 +14,19 @@ pub(crate) fn members<'a>(model: &'a Model, instance: &'a Instance) -> Vec<(usiz
         |other: &InstanceStatus| other.vrid == own.vrid && other.family == own.family && shares_network(other, own);
     let others = model.instances().filter(|(node, other)| *node != model.nodes.at && is_same(&other.status));
     std::iter::once((model.nodes.at, instance)).chain(others).collect()
+}
+
+/// The name of the router of the group that has this address, if the console is attached to it.
+pub(crate) fn router_at(model: &Model, instance: &Instance, address: IpAddr) -> Option<String> {
+    if !model.nodes.are_several() {
+        return None;
+    }
+    let status = &instance.status;
+    let is_it = |other: &InstanceStatus| {
+        other.source == Some(address) && other.vrid == status.vrid && other.family == status.family
+    };
+    let (node, _) = model.instances().find(|(_, other)| is_it(&other.status))?;
+    Some(model.nodes.name(node))
 }
 
 /// Whether two instances of the same VRID belong to one group: they have an address in common, or hear each other.

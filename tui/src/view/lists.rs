@@ -61,6 +61,7 @@ fn legend(context: Context, unicode: bool) -> Vec<(&'static str, &'static str)> 
         Context::Overview => vec![
             (either("►", ">"), "the marked line, on which the keys act"),
             ("!", "in FAULT, or a second master is heard"),
+            ("?", "of several routers, one that is not reached: as it was when it was last heard"),
             ("PRIO 90(100)", "the priority that counts, and in brackets the configured one if that is another"),
             ("MASTER", "who is master as far as this router knows; \"also\": a second one besides this router"),
             ("RX/LATE/MISS", "adverts received, more than half an interval late, not come at all"),
@@ -73,6 +74,7 @@ fn legend(context: Context, unicode: bool) -> Vec<(&'static str, &'static str)> 
             ("0", "an advert of priority 0: the master leaves"),
             ("X", "an advert that was discarded; below is why"),
             ("M B F I", "this router became MASTER, BACKUP, FAULT or INIT"),
+            ("gw-a < gw-b", "with several routers: what gw-a hears of gw-b"),
             ("^", "now, or when it was frozen"),
         ],
         Context::Peers => vec![

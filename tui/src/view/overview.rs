@@ -1,10 +1,13 @@
 //! A line for each instance, the worst first.
 
+use std::net::IpAddr;
+
 use locum_control::{InstanceStatus, SenderStatus, State, headline, priority_sum};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::columns::Column;
+use crate::model::group::router_at;
 use crate::model::{Connection, Instance, Model, Sort, Spot};
 use crate::options::Endpoint;
 use crate::text::{clean, count, fit_end, span, width};
@@ -152,7 +155,10 @@ impl Widths {
         } else {
             pen.skip(1);
         }
-        if status.state == State::Fault || status.second_master.is_some() {
+        if !is_attached(model, spot.node) && model.nodes.are_several() {
+            // As it was when it was last heard.
+            pen.put("?", Tone::Warning);
+        } else if status.state == State::Fault || status.second_master.is_some() {
             pen.put("!", Tone::Alert);
         } else {
             pen.skip(1);
@@ -235,7 +241,7 @@ fn cell(model: &Model, node: usize, instance: &Instance, column: Column) -> Stri
             span(now_us.saturating_sub(status.since_us))
         }
         Column::Priority => priority(status),
-        Column::Master => master(status),
+        Column::Master => master(model, instance),
         Column::Adverts => health(status),
         Column::Health => health_bar(status),
         Column::Group => status.group.clone().unwrap_or_else(|| "-".into()),
@@ -271,15 +277,17 @@ pub(super) fn priority(status: &InstanceStatus) -> String {
     }
 }
 
-fn master(status: &InstanceStatus) -> String {
+fn master(model: &Model, instance: &Instance) -> String {
+    let status = &instance.status;
+    let named = |address: IpAddr| router_at(model, instance, address).unwrap_or_else(|| address.to_string());
     if let Some(second) = &status.second_master {
-        return format!("also {}", second.address);
+        return format!("also {}", named(second.address));
     }
     match (&status.master, status.state) {
         (_, State::Master) => "this router".into(),
         (_, State::Fault) => "-".into(),
         (Some(master), State::Backup | State::Init) if master.is_self => "this router".into(),
-        (Some(master), State::Backup | State::Init) => master.address.to_string(),
+        (Some(master), State::Backup | State::Init) => named(master.address),
         (None, State::Backup | State::Init) => "none heard".into(),
     }
 }

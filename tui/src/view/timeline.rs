@@ -4,7 +4,7 @@ use locum_control::{InstanceStatus, State, TransitionRecord};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::group::members;
+use crate::model::group::{members, router_at};
 use crate::model::lane::{COLUMN_US, Column, Lane, Window};
 use crate::model::{Instance, Model, Node};
 use crate::text::{fit_end, span, time_of_day, width};
@@ -110,7 +110,8 @@ fn rows<'a>(model: &'a Model, instance: &'a Instance) -> Vec<Row<'a>> {
         let mut heard: Vec<&Lane> = member.lanes.iter().filter(|lane| !lane.ours).collect();
         heard.sort_by_key(|lane| std::cmp::Reverse(lane.last_accepted().map(|mark| mark.priority)));
         for lane in heard {
-            let (label, tone) = label(lane, &member.status);
+            let who = router_at(model, member, lane.source).unwrap_or_else(|| lane.source.to_string());
+            let (label, tone) = label(lane, &who, &member.status);
             let label = if are_several { format!("{} < {label}", model.nodes.name(*node)) } else { label };
             let shift_us = model.nodes.shift_us(*node, model.now_us);
             rows.push(Row { node: *node, instance: member, lane: Some(lane), is_ours: false, shift_us, label, tone });
@@ -121,7 +122,7 @@ fn rows<'a>(model: &'a Model, instance: &'a Instance) -> Vec<Row<'a>> {
 }
 
 /// Who is heard, in words, and how it looks.
-fn label(lane: &Lane, status: &InstanceStatus) -> (String, Tone) {
+fn label(lane: &Lane, who: &str, status: &InstanceStatus) -> (String, Tone) {
     let is_master = status.state != State::Master
         && status.master.as_ref().is_some_and(|master| !master.is_self && master.address == lane.source);
     let is_second = status.second_master.as_ref().is_some_and(|second| second.address == lane.source);
@@ -132,10 +133,10 @@ fn label(lane: &Lane, status: &InstanceStatus) -> (String, Tone) {
                 (false, true) => Tone::Master,
                 (false, false) => Tone::Text,
             };
-            (format!("{} p{}", lane.source, last.priority), tone)
+            (format!("{who} p{}", last.priority), tone)
         }
         // Never accepted: a stranger, or misconfigured.
-        None => (format!("{} rejected", lane.source), Tone::Warning),
+        None => (format!("{who} rejected"), Tone::Warning),
     }
 }
 

@@ -89,6 +89,7 @@ fn one_that_is_lost_leaves_the_others() {
     let text = screen(&model);
     assert!(text.contains("1 of 2 disconnected") && text.contains("gw-b disconnected"), "{text}");
     assert_eq!(spots(&model).len(), 4, "what was known of it stays");
+    assert!(text.contains("\n ?gw-b   VI_1"), "{text}");
     let commands = wait_until(&mut model, 8);
     assert_eq!(commands, [Command::Ask(0, Purpose::All)], "only the one that is there is asked");
     type_text(&mut model, "j");
