@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChangeRecord, Check, Edit, Forecast, InstanceStatus, InterfaceStatus, Lasts, Notice, ServiceStatus, TransitionRecord,
+    ChangeRecord, Check, Edit, Forecast, InstanceStatus, InterfaceStatus, Lasts, Notice, ServiceStatus,
+    TransitionRecord,
 };
 
 /// What the connection may do, decided by the peer's credentials.

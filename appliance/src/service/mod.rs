@@ -64,6 +64,7 @@ use self::changes::Changes;
 use self::clients::{Clients, Incoming};
 use self::dump::DumpSignals;
 pub(crate) use self::dump::{Dump, default_directory as dump_directory};
+use self::examine::Examination;
 use self::facts::Interface;
 pub(crate) use self::foreign::look as foreign_addresses;
 use self::history::History;
@@ -71,7 +72,6 @@ use self::instance::Instance;
 use self::journal::{Entry, Journal, RouteEntry};
 use self::kernel::Kernel;
 use self::kernel::recovery::remove_left_behind;
-use self::examine::Examination;
 pub(crate) use self::network::Network;
 #[cfg(test)]
 pub(crate) use self::network::{Address as KnownAddress, Interface as KnownInterface};
