@@ -63,6 +63,9 @@ rejects! {
     /// Unicast peers are configured, but the packet came by multicast.
     Multicast, "multicast to a unicast instance",
         "Another group uses this VRID by multicast: give one of them another virtual_router_id.";
+    /// It was sent to another multicast group than ours (`mcast_dst_ip`).
+    Group, "to another multicast group",
+        "Another group uses this VRID with another mcast_dst_ip: harmless, unless its routers are meant to be of ours.";
     /// No unicast peers are configured, but the packet came by unicast.
     Unicast, "unicast to a multicast instance",
         "The sender has unicast_peer set and we do not: use the same on all routers of the group.";

@@ -104,7 +104,9 @@ fn check_ttl<S: Storage>(config: &Config<S>, packet: &Received<'_>) -> Result<()
 
 fn check_transport<S: Storage>(config: &Config<S>, packet: &Received<'_>) -> Result<(), Reject> {
     match &config.transport {
-        Transport::Multicast { .. } if packet.destination.is_multicast() => Ok(()),
+        Transport::Multicast { group } if packet.destination == *group => Ok(()),
+        // A socket that serves several instances of an interface hears the groups of all of them.
+        Transport::Multicast { .. } if packet.destination.is_multicast() => Err(Reject::Group),
         Transport::Multicast { .. } => Err(Reject::Unicast),
         Transport::Unicast { .. } if packet.destination.is_multicast() => Err(Reject::Multicast),
         Transport::Unicast { peers, check_source: true, .. } => {

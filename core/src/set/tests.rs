@@ -3,6 +3,7 @@
 mod bench;
 mod groups;
 mod moved;
+mod transport;
 
 use std::string::ToString;
 use std::vec::Vec;
@@ -310,19 +311,6 @@ fn a_near_miss_is_told() {
     assert_eq!(bench.times("NearMiss"), [2_900_000]);
     let sender = bench.router().senders()[0];
     assert_eq!((sender.late, sender.missed, sender.longest_gap()), (1, 2, Duration::from_us(2_900_000)));
-}
-
-#[test]
-fn unicast_goes_to_each_peer_and_accepts_no_multicast() {
-    static PEERS: [Peer; 2] = [Peer::new(OTHER), Peer::new(LOWER_ADDRESS)];
-    let transport = Transport::Unicast { peers: PEERS.as_slice(), ttl: 255, check_source: false };
-    let mut bench = Bench::start(Config { transport, ..config(255) });
-    assert_eq!(bench.times("advert 255").len(), 2);
-    assert_eq!(bench.router().counters().adverts_sent, 2);
-    let source = ipv4::Packet::parse(&bench.sent[0].2).unwrap();
-    assert_eq!((IpAddr::V4(source.source), IpAddr::V4(source.destination)), (ME, OTHER));
-    bench.hear(OTHER, 200);
-    assert_eq!(bench.router().counters().rejected.of(Reject::Multicast), 1);
 }
 
 /// Each reason once, in both states that listen: a counter goes up, and nothing else changes.

@@ -41,6 +41,7 @@ mod socket;
 mod split;
 mod steering;
 mod trackers;
+mod transport;
 mod version_3;
 mod vip_lost;
 mod virtual_mac;

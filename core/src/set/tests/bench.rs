@@ -104,6 +104,10 @@ impl Bench {
     }
 
     pub(super) fn advert(priority: u8) -> Vec<u8> {
+        Self::advert_to(priority, OTHER, GROUP)
+    }
+
+    pub(super) fn advert_to(priority: u8, source: IpAddr, destination: IpAddr) -> Vec<u8> {
         let mut buffer = [0; 64];
         let advert = Advertisement {
             version: Version::V2,
@@ -114,7 +118,7 @@ impl Bench {
             addresses: VIPS,
             checksum: Checksum::Plain,
         };
-        advert.emit(&mut buffer, OTHER, GROUP).unwrap().to_vec()
+        advert.emit(&mut buffer, source, destination).unwrap().to_vec()
     }
 
     pub(super) fn hear(&mut self, source: IpAddr, priority: u8) {
