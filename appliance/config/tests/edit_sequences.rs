@@ -5,6 +5,7 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::OnceLock;
 
 use locum_config::edit::{BlockName, Edit, EditError};
@@ -99,7 +100,7 @@ fn set(instance: &str, keyword: &str, value: &str) -> Edit {
 fn choose(kind: Kind, number: u8, model: &Model, is_uci: bool) -> Option<(Edit, Model)> {
     let mut after = model.clone();
     let at = usize::from(number) % model.instances.len().max(1);
-    let instance = after.instances.get_mut(at)?;
+    let instance = Arc::make_mut(after.instances.get_mut(at)?);
     if instance.broken {
         return None; // what holds of it once it is mended is not what holds of it now
     }
@@ -179,7 +180,7 @@ fn choose(kind: Kind, number: u8, model: &Model, is_uci: bool) -> Option<(Edit, 
         }
     };
     // What has an error is refused, so nothing is broken in what an edit gives.
-    after.instances.iter_mut().for_each(|instance| instance.broken = false);
+    after.instances.iter_mut().for_each(|instance| Arc::make_mut(instance).broken = false);
     Some((edit, after))
 }
 

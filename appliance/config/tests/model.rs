@@ -17,7 +17,7 @@ fn one(text: &str) -> Instance {
     let configuration = check("test.conf", text.as_bytes(), &Surroundings::default());
     let instance = configuration.model().instances.first().unwrap().clone();
     assert!(!instance.broken, "{}", configuration.render_text(Default::default()));
-    instance
+    std::sync::Arc::unwrap_or_clone(instance)
 }
 
 fn instance(lines: &str) -> Instance {

@@ -80,7 +80,7 @@ fn choose<'a>(configuration: &'a Configuration, name: Option<&str>) -> Option<&'
             if found.is_none() {
                 complain(&format!("no instance is called {name}; there is {}", names()));
             }
-            found
+            found.map(|instance| &**instance)
         }
         (None, [only]) => Some(only),
         (None, []) => {

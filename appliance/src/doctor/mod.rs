@@ -57,7 +57,8 @@ impl<'a> Subject<'a> {
     /// The instances that are to run.
     fn instances(&self) -> impl Iterator<Item = &'a Instance> + use<'a> {
         let configuration = self.configuration.as_ref().ok().copied();
-        configuration.into_iter().flat_map(|it| &it.model().instances).filter(|instance| !instance.broken)
+        let all = configuration.into_iter().flat_map(|it| &it.model().instances).map(|instance| &**instance);
+        all.filter(|instance| !instance.broken)
     }
 
     /// The instances that are to run, with the interface that each has.

@@ -156,6 +156,14 @@ impl Hooks {
         }
     }
 
+    /// `None` where there is nothing to call.
+    fn kept(self) -> Option<Rc<Self>> {
+        let Self { master, backup, fault, stop, deleted, any, heard_lower, customs: _ } = &self;
+        let all = [master, backup, fault, stop, deleted, any, heard_lower];
+        let has_any = all.iter().any(|command| command.is_some());
+        has_any.then(|| Rc::new(self))
+    }
+
     /// What runs for a notice, in order: the script for the state, then `notify`, which gets told the state
     /// (keepalived.conf(5)).
     pub(super) fn runs(&self, notice: &Notice) -> Vec<(&'static str, Command)> {
@@ -177,13 +185,20 @@ impl Hooks {
     }
 }
 
+impl Inner {
+    fn runs(&self, notice: &Notice) -> Vec<(&'static str, Command)> {
+        self.hooks.as_ref().map(|hooks| hooks.runs(notice)).unwrap_or_default()
+    }
+}
+
 /// The queue of an instance or a group.
 #[derive(Debug, Default)]
 pub(super) struct Queue(Rc<RefCell<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    hooks: Rc<Hooks>,
+    /// `None` where nothing is to be called, as most instances of a large configuration are.
+    hooks: Option<Rc<Hooks>>,
     /// The newest state that is not told yet.
     state: Option<Notice>,
     /// A lower priority was heard after that.
@@ -199,18 +214,18 @@ struct Inner {
 
 impl Queue {
     pub(super) fn new(hooks: Hooks) -> Self {
-        Self(Rc::new(RefCell::new(Inner { hooks: Rc::new(hooks), ..Inner::default() })))
+        Self(Rc::new(RefCell::new(Inner { hooks: hooks.kept(), ..Inner::default() })))
     }
 
     /// Other scripts from the next run on.
     pub(super) fn set_hooks(&self, hooks: Hooks) {
-        self.0.borrow_mut().hooks = Rc::new(hooks);
+        self.0.borrow_mut().hooks = hooks.kept();
     }
 
     /// Tells the scripts, as soon as those that run have ended. Never waits.
     pub(super) fn push(&self, notice: Notice, shared: &Rc<Shared>) {
         let mut inner = self.0.borrow_mut();
-        if inner.hooks.runs(&notice).is_empty() {
+        if inner.runs(&notice).is_empty() {
             return;
         }
         if notice.word == Word::HeardLower {
@@ -249,7 +264,7 @@ async fn work(inner: Rc<RefCell<Inner>>, shared: Rc<Shared>) {
             if shared.patience_ends.get().is_some() && inner.borrow().state.is_some() {
                 break;
             }
-            let customs = inner.borrow().hooks.customs.clone();
+            let customs = inner.borrow().hooks.as_ref().and_then(|hooks| hooks.customs.clone());
             let environment = notice.environment(skipped);
             let command = environment.into_iter().fold(command, |command, (name, value)| command.variable(name, value));
             let refusal = customs.and_then(|customs| check(&command, customs.security).err());
@@ -284,7 +299,7 @@ fn next(inner: &RefCell<Inner>) -> Option<Next> {
         return None;
     };
     let skipped = std::mem::take(&mut inner.skipped_now);
-    Some((inner.hooks.runs(&notice), notice, skipped))
+    Some((inner.runs(&notice), notice, skipped))
 }
 
 async fn run(command: &Command, word: Word, shared: &Shared) -> (String, bool, Duration, Vec<String>) {

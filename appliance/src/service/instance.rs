@@ -1,6 +1,7 @@
 //! An instance as the service knows it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use locum_config::Instance as Configured;
 use locum_control::AdvertMark;
@@ -26,7 +27,7 @@ pub(crate) struct Instance {
     /// How the engine's answer to its making is known.
     pub(crate) key: InstanceKey,
     /// What its configuration says.
-    pub(crate) configured: Configured,
+    pub(crate) configured: Arc<Configured>,
     /// The engine's router. `None` before it runs, and where its configuration has an error.
     pub(crate) router: Option<RouterId>,
     /// Why it cannot run, where its configuration has an error.
@@ -65,14 +66,14 @@ pub(crate) struct Instance {
     /// How often something of it was put back that somebody else had taken out of the kernel.
     pub(crate) put_back: u32,
     /// What the engine showed last.
-    pub(crate) view: Option<RouterView>,
+    pub(crate) view: Option<Box<RouterView>>,
 }
 
 impl Instance {
     /// An instance that does not run yet. `of` is how many there are.
     pub(crate) fn new(
         key: InstanceKey,
-        configured: Configured,
+        configured: Arc<Configured>,
         placement: Placement,
         of: usize,
         now: Instant,

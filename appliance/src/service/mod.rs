@@ -401,7 +401,7 @@ impl Service {
             for view in views {
                 let index = self.index_of(view.router);
                 if let Some(instance) = index.and_then(|index| self.instances.get_mut(index)) {
-                    instance.view = Some(view);
+                    instance.view = Some(Box::new(view));
                 }
             }
             first = more_from;

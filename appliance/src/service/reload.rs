@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use locum_config::{Configuration, Model, Style};
 use locum_control::{Difference, DifferenceKind, ErrorCode, Item};
@@ -194,7 +195,7 @@ impl Service {
         entries.dedup();
         self.journalled_addresses = entries;
         let both = before.instances.iter().chain(&after.instances);
-        self.journalled_routes = plan::items::route_entries(both, &self.network);
+        self.journalled_routes = plan::items::route_entries(both.map(|instance| &**instance), &self.network);
         self.placements = plan::Placements::of(after);
         self.kernel.adopt(after, &self.placements);
         self.kernel.look(&self.network, false);
@@ -275,7 +276,7 @@ fn summary(differences: &[Difference], instances: usize, dry_run: bool) -> Strin
 
 impl Instance {
     /// It goes on with another configuration: what became of the addresses that stay is still known.
-    fn reconfigure(&mut self, configured: locum_config::Instance, placement: plan::Placement) {
+    fn reconfigure(&mut self, configured: Arc<locum_config::Instance>, placement: plan::Placement) {
         let outcome_of = |wanted: plan::Part<'_>| {
             let known = plan::parts(&self.configured, &self.placement).zip(&self.outcomes);
             let mut same = known.filter(|(part, _)| *part == wanted);

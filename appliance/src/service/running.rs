@@ -1,5 +1,7 @@
 //! Which instances run: begun at the start or by a reload, and forgotten when they have ended.
 
+use std::sync::Arc;
+
 use locum_config::Model;
 use locum_config::model;
 use locum_control::TransitionRecord;
@@ -19,14 +21,14 @@ use crate::engine::storage::Owned;
 impl Service {
     /// Adds an instance and has the engine run it, unless its configuration has an error. Returns whether the engine will
     /// answer.
-    pub(super) fn insert(&mut self, configured: &model::Instance) -> bool {
+    pub(super) fn insert(&mut self, configured: &Arc<model::Instance>) -> bool {
         let index = self.instances.len();
         let (now, unix_ms) = (clock::now(), clock::unix_ms());
         let of = self.configuration.model().instances.len();
         let key = InstanceKey(self.next_key);
         self.next_key = self.next_key.wrapping_add(1);
         let placement = self.placements.get(configured).clone();
-        let mut instance = Instance::new(key, configured.clone(), placement, of, now, unix_ms);
+        let mut instance = Instance::new(key, Arc::clone(configured), placement, of, now, unix_ms);
         let source = instance.choose_source(&self.network);
         instance.source = source;
         let config = self.core_config(configured);

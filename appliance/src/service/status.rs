@@ -119,7 +119,7 @@ impl Instance {
         last_transition: Option<&TransitionRecord>,
     ) -> InstanceStatus {
         let configured = &self.configured;
-        let view = self.view.as_ref();
+        let view = self.view.as_deref();
         let is_version_3 = *configured.version == locum_config::model::Version::V3;
         let has_flavours = is_version_3 && self.family() == Family::Ipv4;
         let us = |at: Instant| at.us();

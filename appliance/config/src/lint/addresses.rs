@@ -22,7 +22,7 @@ pub(super) fn check(model: &Model, found: &mut Diagnostics) {
             let interface = address.interface.as_ref().or(instance.interface.as_ref()).map(|name| name.value.as_str());
             let key = (address.address, interface.filter(|_| link_local));
             match seen.get(&key) {
-                Some((other, first)) if std::ptr::eq(*other, instance) => found.push(
+                Some((other, first)) if std::ptr::eq(*other, &**instance) => found.push(
                     Diagnostic::new(&code::W017_DUPLICATE_ENTRY, address.at.0, format!("VIP {} stands twice in `{}`", address.address, instance.name.value))
                         .label("again here")
                         .related(*first, "first here")

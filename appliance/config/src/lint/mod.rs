@@ -5,6 +5,7 @@ mod telling;
 mod trackers;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
@@ -77,7 +78,9 @@ fn groups(model: &mut Model, found: &mut Diagnostics) {
         }
     }
     for instance in &mut model.instances {
-        instance.broken |= broken.contains(&instance.name.value);
+        if broken.contains(&instance.name.value) {
+            Arc::make_mut(instance).broken = true;
+        }
     }
 }
 
@@ -86,7 +89,7 @@ fn unequal_members(model: &Model, found: &mut Diagnostics) {
     if model.sync_groups.is_empty() {
         return;
     }
-    let by_name: HashMap<&str, &Instance> = model.instances.iter().map(|it| (it.name.value.as_str(), it)).collect();
+    let by_name: HashMap<&str, &Instance> = model.instances.iter().map(|it| (it.name.value.as_str(), &**it)).collect();
     for group in &model.sync_groups {
         let mut members = group.members.iter().filter_map(|name| by_name.get(name.value.as_str()));
         let Some(first) = members.next() else { continue };
@@ -148,7 +151,7 @@ fn macvlan_names(model: &mut Model, found: &mut Diagnostics) {
     }
     for index in broken {
         if let Some(instance) = model.instances.get_mut(index) {
-            instance.broken = true;
+            Arc::make_mut(instance).broken = true;
         }
     }
 }
@@ -212,7 +215,7 @@ fn shared_vrids(model: &mut Model, found: &mut Diagnostics) {
     }
     for index in broken {
         if let Some(instance) = model.instances.get_mut(index) {
-            instance.broken = true;
+            Arc::make_mut(instance).broken = true;
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::around::{ScriptFile, Surroundings};
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
@@ -20,15 +21,19 @@ pub(super) fn references(model: &mut Model, found: &mut Diagnostics) {
         ("track_probe", "vrrp_probe", model.probes.iter().map(|it| (it.name.value.clone(), it.broken)).collect()),
     ];
     for instance in &mut model.instances {
+        let mut is_broken = false;
         let Tracks { interfaces: _, scripts, files, processes, probes } = &instance.tracks;
         let lists = [scripts, files, processes, probes];
         for ((list, block, known), entries) in kinds.iter().zip(lists) {
             for entry in entries {
                 if let Some(diagnostic) = reference(list, block, known, entry, found) {
-                    instance.broken = true;
+                    is_broken = true;
                     found.push(diagnostic.instance(&instance.name.value));
                 }
             }
+        }
+        if is_broken {
+            Arc::make_mut(instance).broken = true;
         }
     }
     for group in &mut model.sync_groups {

@@ -12,6 +12,7 @@ mod virtual_mac;
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 pub use self::address::{Broadcast, Lifetime, Scope, StaticAddress, VirtualAddress};
 pub use self::global::{Fifo, Firewall, Global, Mail, MailSecurity, NotifyFifo, ServiceScript};
@@ -36,8 +37,8 @@ use crate::source::Span;
 pub struct Model {
     /// `global_defs`
     pub global: Global,
-    /// `vrrp_instance`, in the order of the file.
-    pub instances: Vec<Instance>,
+    /// `vrrp_instance`, in the order of the file. Who runs one holds on to it, beyond a reload, without a copy.
+    pub instances: Vec<Arc<Instance>>,
     /// `vrrp_sync_group`, in the order of the file.
     pub sync_groups: Vec<SyncGroup>,
     /// `vrrp_script`
@@ -65,7 +66,7 @@ pub struct Model {
 impl Model {
     /// The instance of this name.
     #[must_use]
-    pub fn instance(&self, name: &str) -> Option<&Instance> {
+    pub fn instance(&self, name: &str) -> Option<&Arc<Instance>> {
         self.instances.iter().find(|instance| instance.name.value == name)
     }
 }

@@ -20,6 +20,7 @@ mod values;
 mod virtual_mac;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use self::expand::Setting as ExpandSetting;
 pub(crate) use self::expand::{Included, Includes, is_include};
@@ -202,7 +203,9 @@ impl<'a> Reader<'a> {
             self.finish_instance(draft);
         }
         for instance in &mut self.model.instances {
-            instance.broken |= self.all_failed || self.failed.contains(&instance.name.value);
+            if self.all_failed || self.failed.contains(&instance.name.value) {
+                Arc::make_mut(instance).broken = true;
+            }
         }
         lint::check(&mut self.model, self.around, &mut self.diagnostics);
         for secret in &mut self.secrets {

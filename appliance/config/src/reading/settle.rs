@@ -1,6 +1,7 @@
 //! An instance once all of its block and `global_defs` is known: defaults, and what its values say together.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::instance::{Draft, concern};
 use super::values::millionths;
@@ -58,7 +59,7 @@ impl Reader<'_> {
         for diagnostic in self.diagnostics.since(mark) {
             concern(diagnostic, &name);
         }
-        self.model.instances.push(instance);
+        self.model.instances.push(Arc::new(instance));
     }
 
     /// `global_defs` as a whole: what stands for what is not written, and what groups take over from it.

@@ -65,7 +65,7 @@ impl Service {
         let model = self.configuration.model();
         let ending = self.instances.iter().filter(|running| model.instance(running.name()).is_none());
         let all = model.instances.iter().chain(ending.map(|running| &running.configured));
-        let routes = plan::items::route_entries(all, &self.network);
+        let routes = plan::items::route_entries(all.map(|it| &**it), &self.network);
         // What a change of the network makes of the messages must be known before they are used.
         let others = self.journalled_routes != routes;
         self.journalled_routes = routes;

@@ -148,7 +148,7 @@ pub(crate) fn journal_entries(model: &Model) -> Vec<Entry> {
             prefix_len: installed_prefix_len(address),
         })
     };
-    model.instances.iter().flat_map(of_instance).collect()
+    model.instances.iter().map(|instance| &**instance).flat_map(of_instance).collect()
 }
 
 /// The routes and rules that the journal must list while these instances may run.
