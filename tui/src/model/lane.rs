@@ -47,6 +47,8 @@ pub(crate) enum Column {
     One,
     /// More than one.
     Several,
+    /// An advert whose priority is another than that of the one before.
+    Priority,
     /// An advert of priority 0: the master leaves.
     Zero,
     /// An advert that was discarded.
@@ -149,11 +151,19 @@ impl Lane {
             let silent_until = end.min(window.until_us);
             fill(&mut columns, window, mark.at_us, silent_until, interval_us);
         }
+        let mut before = 0;
         for mark in self.marks.iter().filter(|mark| mark.at_us <= window.until_us) {
+            // After a priority of 0 it begins anew, which is no change.
+            let is_other = mark.reject.is_none() && mark.priority > 0 && before > 0 && mark.priority != before;
+            if mark.reject.is_none() {
+                before = mark.priority;
+            }
             let Some(column) = window.column(mark.at_us).and_then(|index| columns.get_mut(index)) else { continue };
             *column = match (mark, *column) {
                 (Mark { reject: Some(_), .. }, _) | (_, Column::Rejected) => Column::Rejected,
                 (Mark { priority: 0, .. }, _) | (_, Column::Zero) => Column::Zero,
+                (_, Column::Priority) => Column::Priority,
+                (_, _) if is_other => Column::Priority,
                 (_, Column::One | Column::Several) => Column::Several,
                 (_, Column::Blank | Column::Quiet | Column::Missed) => Column::One,
             };
@@ -220,6 +230,7 @@ mod tests {
             Column::Missed => '_',
             Column::One => '|',
             Column::Several => ':',
+            Column::Priority => '*',
             Column::Zero => '0',
             Column::Rejected => 'X',
         };
@@ -258,6 +269,14 @@ mod tests {
         assert_eq!(drawn(&leaving, &[], 109 * S), "|0                  ");
         leaving.push(&AdvertMark { kind: MarkKind::Rejected { reason: Reject::Password }, ..mark(103 * S, 100) }, 100);
         assert_eq!(drawn(&leaving, &[], 109 * S), "|0    X             ");
+    }
+
+    #[test]
+    fn another_priority_is_marked_where_it_begins() {
+        let marks = [mark(100 * S, 100), mark(101 * S, 100), mark(102 * S, 70), mark(103 * S, 70), mark(104 * S, 0)];
+        let mut changing = lane(&marks);
+        changing.push(&mark(105 * S, 100), 100);
+        assert_eq!(drawn(&changing, &[], 105 * S), "|.|.*.|.0 |         ");
     }
 
     #[test]

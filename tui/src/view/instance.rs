@@ -2,7 +2,7 @@
 
 mod follows;
 
-use locum_control::{Duration, InstanceStatus, Mode, State, headline};
+use locum_control::{ChecksumFlavour, Duration, InstanceStatus, Mode, State, headline};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -286,7 +286,17 @@ fn senders(model: &Model, status: &InstanceStatus, room: usize, lines: &mut Vec<
         if sender.longest_gap_us > 0 {
             text.push_str(&format!(", longest silence {}", Duration::from_us(sender.longest_gap_us)));
         }
-        let troubled = sender.late > 0 || sender.missed > 0;
+        let differs = sender.advert_interval_cs > 0 && sender.advert_interval_cs != status.advert_interval_cs;
+        if differs {
+            let (its, ours) = (sender.advert_interval_cs, status.advert_interval_cs);
+            text.push_str(&format!("; its advert_int is {}, ours {}", Duration::from_cs(its), Duration::from_cs(ours)));
+        }
+        match sender.checksum {
+            Some(ChecksumFlavour::Plain) => text.push_str("; checksum without a pseudo-header"),
+            Some(ChecksumFlavour::PseudoHeader) => text.push_str("; checksum over a pseudo-header"),
+            None => {}
+        }
+        let troubled = sender.late > 0 || sender.missed > 0 || differs;
         let label = if index == 0 { "heard" } else { "" };
         labelled(label, wrap(&text, room), if troubled { Tone::Warning } else { Tone::Text }, lines);
         if let Some(reason) = sender.last_reject {

@@ -71,6 +71,7 @@ fn legend(context: Context, unicode: bool) -> Vec<(&'static str, &'static str)> 
             (either("║", ":"), "several adverts in one column"),
             (either("·", "."), "between two adverts"),
             (either("░", "_"), "an advert is missing: more than half an interval late"),
+            ("*", "an advert with another priority than the one before"),
             ("0", "an advert of priority 0: the master leaves"),
             ("X", "an advert that was discarded; below is why"),
             ("M B F I", "this router became MASTER, BACKUP, FAULT or INIT"),

@@ -161,6 +161,7 @@ const fn mark(column: Column, unicode: bool) -> (&'static str, Tone) {
         Column::Missed => (if unicode { "░" } else { "_" }, Tone::Warning),
         Column::One => (if unicode { "│" } else { "|" }, Tone::Mark),
         Column::Several => (if unicode { "║" } else { ":" }, Tone::Mark),
+        Column::Priority => ("*", Tone::Warning),
         Column::Zero => ("0", Tone::Warning),
         Column::Rejected => ("X", Tone::Fault),
     }
