@@ -42,7 +42,6 @@ use self::story::{Story, Who};
 
 /// How the demo is wanted.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "there is one of them")]
 pub(crate) enum Mode {
     /// Plays the programme for so long and reports on standard output.
     Headless(Duration),
