@@ -8,6 +8,7 @@
 //! - `engine`: the thread that owns the virtual routers.
 //! - `doctor`: what keeps virtual routers from working.
 //! - `demo`: a virtual LAN to try it all on.
+//! - `privileges`: what it may do; `supervision`: who watches it.
 //! - `machine`: its name, and a configuration as it is read on it.
 //! - `netlink`: what is said to the kernel, and what it says.
 //! - `readiness`: waiting for descriptors that tokio has no type for.
@@ -22,10 +23,12 @@ mod engine;
 mod machine;
 mod netlink;
 mod notify;
+mod privileges;
 mod readiness;
 mod script;
 mod service;
 mod simulate;
+mod supervision;
 mod track;
 
 pub use cli::main;

@@ -231,6 +231,12 @@ pub(crate) struct RunArguments {
     /// The same as --log-format json
     #[arg(long, conflicts_with = "log_format")]
     pub(crate) json: bool,
+    /// Stay as a parent that starts the service again after a crash; for systems without systemd or procd
+    #[arg(long)]
+    pub(crate) supervise: bool,
+    /// What that parent says to the service: its process
+    #[arg(long, hide = true, value_name = "PID", conflicts_with = "supervise")]
+    pub(crate) supervised_by: Option<i32>,
 }
 
 /// Where the log goes.
@@ -249,6 +255,17 @@ pub(crate) enum TargetArgument {
 pub(crate) enum Command {
     /// Run the service, in the foreground
     Run(RunArguments),
+    /// Remove what a service that was killed has left in the kernel: addresses, routes, rules, interfaces, settings
+    ///
+    /// Refuses while a service runs on the run directory. A start does the same by itself.
+    Cleanup {
+        /// The run directory of the service that is gone [default: /run/locum]
+        #[arg(long, value_name = "DIR")]
+        run_dir: Option<PathBuf>,
+        /// Only say what would be removed
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Show the instances, or one in full
     Show {
         /// Only this one, in full

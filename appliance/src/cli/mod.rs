@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod cleanup;
 #[cfg(feature = "console")]
 mod console;
 #[cfg(feature = "demo")]
@@ -34,6 +35,7 @@ use locum_control::client::{Client, ClientError};
 use self::arguments::{Arguments, Command, Format, RunArguments, ShowFormat, TargetArgument};
 use self::log::{LogFormat, LogTarget};
 use crate::service;
+use crate::supervision::parent;
 
 /// What the process ends with. Scripts rely on these numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,12 @@ pub fn main() -> ExitCode {
         None => start_looking(&at(&socket), &arguments),
         Some(Command::Run(how)) => {
             log::start(&log_settings(&how));
+            if how.supervise {
+                return parent::supervise(std::env::args_os().collect());
+            }
+            if let Some(parent) = how.supervised_by {
+                parent::end_with(parent);
+            }
             let run_directory = how.run_dir.unwrap_or_else(|| RUN_DIRECTORY.into());
             let socket = socket.unwrap_or_else(|| run_directory.join(SOCKET));
             let configuration = how.file.unwrap_or_else(default_configuration);
@@ -96,6 +104,10 @@ pub fn main() -> ExitCode {
         }
         Some(Command::Show { instance, json, format }) => {
             show::show(&at(&socket), instance, json || format == ShowFormat::Json)
+        }
+        Some(Command::Cleanup { run_dir, dry_run }) => {
+            let run_directory = run_dir.unwrap_or_else(|| RUN_DIRECTORY.into());
+            cleanup::cleanup(&run_directory, &socket.unwrap_or_else(|| run_directory.join(SOCKET)), dry_run)
         }
         Some(Command::Why { instance, json }) => show::why(&at(&socket), instance, json),
         Some(Command::Watch { instance, adverts, json }) => watch::watch(&at(&socket), instance, adverts, json),

@@ -220,6 +220,9 @@ pub(crate) struct Shared {
     woken: AtomicBool,
     /// The engine has ended.
     ended: AtomicBool,
+    /// How often the engine was asked whether it moves, and which of that it has answered.
+    asked: AtomicU32,
+    answered: AtomicU32,
 }
 
 impl Shared {
@@ -231,6 +234,17 @@ impl Shared {
     /// Whether the engine has ended, in order or by a panic.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::SeqCst)
+    }
+
+    /// Asks the engine whether it moves.
+    pub(crate) fn ask(&self) {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let _ = self.to_engine.write(1); // fails only when the counter is full, and then it is readable
+    }
+
+    /// Whether the engine has moved since it was last asked.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::SeqCst) == self.asked.load(Ordering::SeqCst)
     }
 
     /// The service is about to fetch reports: what is told from now on wakes it again. Called after the byte was taken out
@@ -254,6 +268,7 @@ impl EngineEnd {
 
     pub(super) fn acknowledge(&self) {
         let _ = self.shared.to_engine.read(); // fails only when nothing was there
+        self.shared.answered.store(self.shared.asked.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
     /// Orders are left for the next turn.
@@ -355,6 +370,8 @@ pub(super) fn link() -> io::Result<(EngineEnd, ServiceEnd)> {
         lost: AtomicU32::new(0),
         woken: AtomicBool::new(false),
         ended: AtomicBool::new(false),
+        asked: AtomicU32::new(0),
+        answered: AtomicU32::new(0),
     });
     // The ring lives as long as the process: one service has one engine.
     let ring: &'static mut Queue<Report, REPORTS> = Box::leak(Box::default());

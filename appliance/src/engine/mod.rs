@@ -155,6 +155,7 @@ impl Engine {
 
     fn run(&mut self, scheduling: Scheduling) {
         scheduling.apply(|error| self.end.tell(Report::NotScheduled(error)));
+        crate::privileges::restrict_engine();
         // Ordinary threads are woken up to 50 µs late, to save power (prctl(2)); adverts are worth the power.
         let _ = nix::sys::prctl::set_timerslack(1);
         while self.turn().is_continue() {}

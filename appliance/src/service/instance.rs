@@ -52,6 +52,8 @@ pub(crate) struct Instance {
     pub(crate) outcomes: Vec<Option<ItemOutcome>>,
     /// What the kernel said to it.
     pub(crate) dealings: Dealings,
+    /// It was MASTER when the service crashed, and goes on if it begins before this.
+    pub(super) goes_on_until: Option<Instant>,
     /// What somebody took away from it.
     pub(super) losses: Losses,
     /// The last adverts.
@@ -96,6 +98,7 @@ impl Instance {
             plan: 0,
             outcomes,
             dealings: Dealings::default(),
+            goes_on_until: None,
             losses: Losses::default(),
             marks: VecDeque::new(),
             marks_max,

@@ -236,7 +236,7 @@ pub(crate) fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
-fn namespace() -> u64 {
+pub(crate) fn namespace() -> u64 {
     fs::metadata("/proc/self/ns/net").map_or(0, |meta| meta.ino())
 }
 

@@ -195,6 +195,7 @@ impl Service {
             && (to == State::Master || cause == Cause::Yielded)
         {
             instance.losses.reason = None;
+            instance.goes_on_until = None;
         }
     }
 

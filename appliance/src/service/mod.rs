@@ -13,12 +13,14 @@
 //! - [`preview`]: what would follow from an order or a change, before it is carried out.
 //! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
 //! - [`follow`]: trackers and sync groups; [`status`]: what `show` says.
+//! - [`heart`]: proof that it moves; [`cleanup`]: what a start does first, without one.
 //! - [`losses`]: what somebody takes away from a master.
 //! - [`examine`]: it looks for what is wrong with itself.
 //! - [`facts`]: what the kernel's changes mean for interfaces and instances; [`foreign`]: which addresses are not ours.
 
 mod answers;
 mod changes;
+mod cleanup;
 mod clients;
 mod compare;
 mod done;
@@ -27,6 +29,7 @@ mod examine;
 mod facts;
 mod follow;
 mod foreign;
+mod heart;
 mod history;
 mod instance;
 mod journal;
@@ -61,17 +64,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use self::changes::Changes;
+pub(crate) use self::cleanup::cleanup;
 use self::clients::{Clients, Incoming};
 use self::dump::DumpSignals;
 pub(crate) use self::dump::{Dump, default_directory as dump_directory};
 use self::examine::Examination;
 use self::facts::Interface;
 pub(crate) use self::foreign::look as foreign_addresses;
+use self::heart::{Heart, Legacy};
 use self::history::History;
 use self::instance::Instance;
 use self::journal::{Entry, Journal, RouteEntry};
 use self::kernel::Kernel;
 use self::kernel::recovery::remove_left_behind;
+pub(crate) use self::kernel::recovery::{Fate, Remnant};
 pub(crate) use self::network::Network;
 #[cfg(test)]
 pub(crate) use self::network::{Address as KnownAddress, Interface as KnownInterface};
@@ -156,6 +162,9 @@ struct Service {
     /// The engine's key of the next instance.
     next_key: u32,
     history: History,
+    heart: Heart,
+    /// What the run before has left to go on with.
+    legacy: Legacy,
     journal: Journal,
     notifier: Notifier,
     /// Notification scripts that have ended.
@@ -257,6 +266,7 @@ impl Service {
                 }
                 report = tracker_reports.next() => self.tracker_says(&report),
                 () = links_due => self.network_changed(),
+                () = sleep_until(Some(self.heart.due())) => self.beat(),
                 () = sleep_until(own_deadline), if own_deadline.is_some() => self.time_has_passed().await,
                 ready = sources.monitor.readable() => {
                     ready?;
@@ -277,7 +287,11 @@ impl Service {
                 }
                 Some(()) = sources.terminate.recv() => self.shut_down(),
                 Some(()) = sources.interrupt.recv() => self.shut_down(),
-                Some(()) = sources.hang_up.recv() => self.reload_at_signal().await,
+                Some(()) = sources.hang_up.recv() => {
+                    self.heart.manager.reloading();
+                    self.reload_at_signal().await;
+                    self.tell_manager_that_all_runs();
+                }
                 dump = sources.dumps.recv() => self.dump_at_signal(dump).await,
                 Some(incoming) = sources.incoming.recv() => self.handle_incoming(incoming).await,
                 accepted = listener.accept() => match accepted {
@@ -330,6 +344,7 @@ impl Service {
     /// Begins to stop: the engine hands over, and says when it is done.
     fn shut_down(&mut self) {
         log::info!("stopping: masters hand over");
+        self.heart.manager.stopping();
         let now = clock::now();
         self.clients.tell(now.us(), clock::unix_ms(), &Event::Stopping);
         self.order(Order::Shutdown);
@@ -349,6 +364,7 @@ impl Service {
         let all_gone = self.kernel.end();
         // Everything has been handed over; now the last words about it may take their time.
         self.notifier.shut_down().await;
+        self.heart.stop();
         if all_gone && let Err(error) = self.journal.clear() {
             log::warn!("journal: {error}");
         }

@@ -25,6 +25,7 @@ impl Service {
                             // The source may have changed while the order was under way.
                             self.follow_source(index);
                             self.follow_block(index);
+                            self.go_on(index);
                         }
                     }
                     Err(error) => {

@@ -3,12 +3,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use locum_config::model::Global;
 use locum_config::{Configuration, LoadError, Model, Severity, Style};
 use locum_core::time::{Duration, Instant};
+use locum_core::vocabulary::State;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::net::UnixListener;
@@ -16,6 +17,7 @@ use tokio::net::unix::pipe;
 
 use super::changes::Changes;
 use super::clients::{self, Clients};
+use super::heart::Heart;
 use super::history::{self, History};
 use super::journal::{self, Entry, Journal};
 use super::kernel::Kernel;
@@ -28,7 +30,7 @@ use super::{Options, Reply, Service, foreign, plan, running};
 use crate::engine::{self, Sizes};
 use crate::notify::Notifier;
 use crate::track::{Links, Trackers};
-use crate::{clock, machine};
+use crate::{clock, machine, privileges};
 
 /// Why the service could not start, or could not go on.
 #[derive(Debug)]
@@ -107,7 +109,7 @@ pub(super) struct Lock(#[allow(dead_code, reason = "held for as long as the serv
 pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service, UnixListener), StartError> {
     history::make_directory(&options.run_directory)
         .map_err(|error| StartError::Io(format!("run directory {}", options.run_directory.display()), error))?;
-    let lock = lock(&options)?;
+    let lock = lock(&options.run_directory)?;
     check_privilege()?;
     let network = Network::read().map_err(StartError::Netlink)?;
     let journal = Journal::in_directory(&options.run_directory);
@@ -136,6 +138,7 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
     let (mut end, thread) = engine::start(sizes, plan::scheduling(&model.global))?;
     let ready = end.ready.take().ok_or_else(|| io::Error::other("the engine has no pipe"))?;
     let reports_ready = pipe::Receiver::from_owned_fd(ready.into())?;
+    let (heart, legacy) = Heart::in_directory(&options.run_directory, &configuration);
     let configuration = Rc::new(configuration);
     let mut service = Service {
         configuration: Rc::clone(&configuration),
@@ -158,6 +161,8 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
         links: Links::new(&configuration.model().up_down_delays),
         next_key: 0,
         history,
+        heart,
+        legacy,
         journal,
         notifier,
         script_runs: Some(script_runs),
@@ -193,9 +198,15 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
     // Sockets and links first, so that no router begins in FAULT only because it does not know its interface yet.
     service.network_changed();
     for configured in &configuration.model().instances {
+        let was_master = service.history.last(&configured.name).is_some_and(|last| last.to == State::Master);
         service.note_unclean_end(&configured.name);
         service.insert(configured);
+        if let Some(instance) = service.instances.last_mut().filter(|_| was_master) {
+            instance.goes_on_until = service.legacy.until(configured);
+        }
     }
+    privileges::restrict_service(service.heart.scripts);
+    service.tell_manager_that_all_runs();
     log::info!(
         "locum {} started with {} instances from {}",
         env!("CARGO_PKG_VERSION"),
@@ -206,7 +217,7 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
 }
 
 /// Reads the configuration, and says in the log what is wrong with it.
-fn load(path: &std::path::Path, network: &Network, journal: &[Entry]) -> Result<Configuration, StartError> {
+fn load(path: &Path, network: &Network, journal: &[Entry]) -> Result<Configuration, StartError> {
     let interfaces = network.names().map(str::to_owned).collect();
     let configuration =
         machine::load_here(path, Some(interfaces), foreign::among(network, journal)).map_err(StartError::Load)?;
@@ -255,8 +266,12 @@ fn begin_at(global: &Global, now: Instant) -> Instant {
     after_start.max(after_boot)
 }
 
-fn lock(options: &Options) -> Result<Lock, StartError> {
-    let path = options.run_directory.join("lock");
+/// Locks the run directory.
+///
+/// # Errors
+/// When another service has it.
+pub(super) fn lock(run_directory: &Path) -> Result<Lock, StartError> {
+    let path = run_directory.join("lock");
     let failed = |error| StartError::Io(format!("{}", path.display()), error);
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -268,7 +283,7 @@ fn lock(options: &Options) -> Result<Lock, StartError> {
         Err((mut file, Errno::EWOULDBLOCK)) => {
             let mut pid = String::new();
             let _ = file.rewind().and_then(|()| Read::take(&mut file, 20).read_to_string(&mut pid)); // a message does without
-            Err(StartError::Running(options.run_directory.clone(), pid))
+            Err(StartError::Running(run_directory.to_owned(), pid))
         }
         Err((_, errno)) => Err(failed(errno.into())),
     }

@@ -140,6 +140,13 @@ impl Settings {
     }
 }
 
+/// Whether a setting has the value that we have given it, and is to be set back.
+pub(super) fn is_as_we_set_it(entry: &SettingEntry) -> bool {
+    let SettingEntry { interface, name, before, ours } = entry;
+    let is_a_name = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    is_a_name && before != ours && read(interface, name).is_ok_and(|current| current == *ours)
+}
+
 /// Sets back what is still as we have set it.
 pub(super) fn restore(entry: &SettingEntry) {
     let SettingEntry { interface, name, before, ours } = entry;

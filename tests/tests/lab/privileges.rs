@@ -1,0 +1,141 @@
+//! The service gives up what it does not need, and needs no more than two capabilities.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command};
+
+use locum_control::{Item, State};
+use locum_tests::Daemon::Locum;
+use locum_tests::Node::A;
+use locum_tests::{Group, Lab, locum_binary, scenario, skip, wait_for, with_lab};
+
+use crate::TAKEOVER_MAX;
+
+const GROUP: Group = Group::VI_1;
+
+const NET_ADMIN: u64 = 1 << 12;
+const NET_RAW: u64 = 1 << 13;
+const IPC_LOCK: u64 = 1 << 14;
+const SYS_MODULE: u64 = 1 << 16;
+const SYS_PTRACE: u64 = 1 << 19;
+const SYS_ADMIN: u64 = 1 << 21;
+const SYS_NICE: u64 = 1 << 23;
+
+/// A thread, as its status in /proc says.
+struct Thread {
+    effective: u64,
+    permitted: u64,
+    ambient: u64,
+    no_new_privileges: bool,
+}
+
+/// The service's thread and the engine's.
+fn threads(lab: &mut Lab) -> [Thread; 2] {
+    let pid = lab.router(A).show().iter().find_map(|item| match item {
+        Item::Service(service) => Some(service.pid),
+        _ => None,
+    });
+    let pid = pid.expect("a process");
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("threads").map(|entry| entry.unwrap().path());
+    let (engines, others): (Vec<_>, Vec<_>) =
+        tasks.partition(|path| fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "engine"));
+    [&others[0], &engines[0]].map(|path| {
+        let text = fs::read_to_string(path.join("status")).expect("its status");
+        let value = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("no {name} in {text}")).trim().to_owned()
+        };
+        let set = |name: &str| u64::from_str_radix(&value(name), 16).unwrap();
+        Thread {
+            effective: set("CapEff:"),
+            permitted: set("CapPrm:"),
+            ambient: set("CapAmb:"),
+            no_new_privileges: value("NoNewPrivs:") == "1",
+        }
+    })
+}
+
+#[test]
+fn what_is_not_needed_is_given_up() {
+    with_lab(&[Locum], |lab| {
+        lab.start(A, &scenario("alone"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let [service, engine] = threads(lab);
+        for set in [engine.effective, engine.permitted] {
+            assert_eq!(set & !IPC_LOCK, NET_ADMIN | NET_RAW, "{set:x}");
+        }
+        for set in [service.effective, service.permitted] {
+            assert_eq!(set & (SYS_ADMIN | SYS_MODULE | SYS_PTRACE | SYS_NICE), 0, "{set:x}");
+            assert_eq!(set & NET_ADMIN, NET_ADMIN, "{set:x}");
+        }
+        assert_eq!(service.ambient, 0);
+        assert!(engine.no_new_privileges && service.no_new_privileges, "nothing is ever run");
+    });
+}
+
+#[test]
+fn scripts_may_do_what_their_user_may() {
+    with_lab(&[Locum], |lab| {
+        let said = lab.file("said", "");
+        let script = format!("#!/bin/sh\ngrep -E 'CapEff|NoNewPrivs' /proc/self/status > {}\n", said.display());
+        let script = lab.file("notify.sh", &script);
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let notify = format!("priority 100\n notify_master {} root", script.display());
+        lab.start(A, &scenario("alone").replace("priority 100", &notify));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let [service, engine] = threads(lab);
+        assert!(engine.no_new_privileges && !service.no_new_privileges);
+        let text = wait_for("the script to say what it may", TAKEOVER_MAX, || {
+            fs::read_to_string(&said).ok().filter(|text| text.contains("NoNewPrivs"))
+        });
+        let own = fs::read_to_string("/proc/self/status").unwrap();
+        let line = |text: &str| text.lines().find(|line| line.starts_with("CapEff")).map(str::to_owned);
+        assert_eq!(line(&text), line(&own), "a script of root's is root");
+        assert!(text.contains("NoNewPrivs:\t0"), "sendmail and sudo work: {text}");
+    });
+}
+
+/// Ends with the test, however that ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill(); // it may have ended
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn two_capabilities_are_enough_for_an_ordinary_user() {
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    if !Command::new("setpriv").args(nobody).arg("true").status().is_ok_and(|status| status.success()) {
+        skip("setpriv cannot become another user; run it as root");
+        return;
+    }
+    with_lab(&[Locum], |lab| {
+        let binary = lab.file("locum", "");
+        fs::copy(locum_binary(), &binary).expect("copy the binary");
+        let configuration = lab.file("locum.conf", &scenario("alone"));
+        let run_dir = lab.router(A).run_dir();
+        std::os::unix::fs::chown(&run_dir, Some(65534), Some(65534)).unwrap();
+        let socket = run_dir.join("control.sock");
+        let mut command = lab.router(A).command_in("setpriv");
+        command.args(nobody).args(["--inh-caps=+net_admin,+net_raw", "--ambient-caps=+net_admin,+net_raw"]);
+        command.arg(&binary).arg("run").arg("-f").arg(&configuration).arg("--run-dir").arg(&run_dir);
+        let mut running = Running(command.spawn().expect("run it"));
+        let ask = |arguments: &[&str]| {
+            let output = Command::new(&binary).args(arguments).arg("--socket").arg(&socket).output().expect("ask it");
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        wait_for("MASTER", TAKEOVER_MAX, || ask(&["show"]).contains(&State::Master.to_string()).then_some(()));
+        wait_for("the VIP", TAKEOVER_MAX, || lab.router(A).has(GROUP.vip).then_some(()));
+        let pid = running.0.id();
+        let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
+        assert!(text.contains("Uid:\t65534") && text.contains("CapAmb:\t0000000000000000"), "{text}");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap()), nix::sys::signal::SIGTERM)
+            .unwrap();
+        let status = wait_for("it to end", TAKEOVER_MAX, || running.0.try_wait().expect("wait for it"));
+        assert!(status.success(), "{status}");
+        assert!(!lab.router(A).has(GROUP.vip));
+    });
+}
