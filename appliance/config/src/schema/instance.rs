@@ -68,7 +68,7 @@ static KEYWORDS: &[Keyword] = &[
     supported("skip_check_adv_addr", "1.2.20", SWITCH, "Does not compare the addresses in an advert when it comes from the same master as the one before.").default("global_defs vrrp_skip_check_adv_addr"),
     supported("strict_mode", "1.2.20", SWITCH, "Holds the instance to the letter of the RFC: no unicast, no authentication, and more.").default("global_defs vrrp_strict"),
     supported("lower_prio_no_advert", "1.2.20", SWITCH, "A master that hears a lower priority does not answer with an advert.").default("off"),
-    supported("higher_prio_send_advert", "1.3.5", SWITCH, "A master that hears a higher priority sends a last advert before it gives way.").default("off"),
+    supported("higher_prio_send_advert", "1.3.5", SWITCH, "A master that hears a higher priority sends a last advert before it gives way: locum always does, which heals neighbours.").default("off"),
     supported("owner_ignore_adverts", "2.3.3", SWITCH, "With priority 255, adverts of others are ignored."),
     supported("timer_expired_backup", "2.2.8", &[optional("PRIORITY", int(1, 254))], "With nopreempt: after a stall, goes to BACKUP when another router may have taken over."),
     renamed("thread_timer_expired", "2.3.2", "timer_expired_backup"),
