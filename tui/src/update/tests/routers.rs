@@ -1,15 +1,21 @@
 //! Several services at once, and recordings.
 
+use locum_control::AdvertMark;
+
 use super::*;
 use crate::fixture::{link_to, notice_to};
 use crate::link::Playing;
 use crate::model::node::Play;
+
+/// How much longer gw-b has been up.
+const LONGER_US: u64 = 500_000_000;
 
 /// Two routers of one group, gw-a and gw-b, whose clocks are seven seconds apart.
 fn two() -> Model {
     let mut model = Model::new(vec![router(""), router("gw-b")], Size::new(80, 24));
     attach(&mut model, Role::Admin, vec![statuses::backup("VI_1", 45), statuses::master("VI_2", 46)]);
     let hello = locum_control::Hello { host: "other".into(), ..statuses::hello(Role::Reader, BOOT_US) };
+    let hello = locum_control::Hello { now_us: hello.now_us + LONGER_US, ..hello };
     link_to(&mut model, 1, Report::Connected(locum_control::Hello { now_unix_ms: hello.now_unix_ms + 7_000, ..hello }));
     link_to(&mut model, 1, Report::Begin(Purpose::Watch));
     for status in [statuses::master("VI_1", 45), statuses::backup("VI_2", 46)] {
@@ -101,7 +107,8 @@ fn timelines_and_histories_are_brought_to_one_clock() {
     let mut model = two();
     assert_eq!(model.nodes.ahead_ms(1, 0).unwrap().0, 7_000);
     adverts(&mut model, "VI_1", crate::fixture::heard(-6, 0));
-    let marks = crate::fixture::sent(-6, 0);
+    let later = |mark: AdvertMark| AdvertMark { at_us: mark.at_us + LONGER_US, ..mark };
+    let marks = crate::fixture::sent(-6, 0).into_iter().map(later).collect();
     notice_to(&mut model, 1, Happening::Adverts { instance: "VI_1".into(), marks });
     press(&mut model, Key::Enter);
     let text = screen(&model);
