@@ -66,6 +66,7 @@ pub(crate) enum Action {
     Redraw,
     Help,
     Quit,
+    QuitKeeping,
     Interrupt,
 }
 

@@ -30,7 +30,7 @@ use crate::profile::{Environment, Profile};
 use crate::terminal::{self, Output, Raw, Terminal};
 use crate::theme::Look;
 use crate::update::{Command, settle, update};
-use crate::view::View;
+use crate::view::{self, View};
 
 /// Events that wait for the loop. Beyond that their senders wait, and at last the service, which then drops us.
 const EVENTS_MAX: usize = 1_024;
@@ -136,6 +136,7 @@ pub fn run(options: Options) -> Result<Ending, ConsoleError> {
         raw,
         threads,
         stop,
+        keeps: false,
     };
     let ending = console.run(&events);
     drop(console);
@@ -226,6 +227,8 @@ struct Console {
     threads: Threads,
     /// The signal that ends the console, or 0.
     stop: Arc<AtomicI32>,
+    /// What is shown is to stay in the terminal.
+    keeps: bool,
 }
 
 /// Why the loop ended.
@@ -241,7 +244,8 @@ impl Console {
             self.raw.discard_input(&self.terminal.input);
         }
         let rows = self.model.size.height;
-        self.raw.set_farewell(terminal::farewell(&self.profile, rows, &last_line(&self.model)));
+        let left = if self.keeps { self.picture() } else { last_line(&self.model) };
+        self.raw.set_farewell(terminal::farewell(&self.profile, rows, &left));
         match stop {
             Stop::Ending(ending) => Ok(ending),
             Stop::Error(error) => Err(error),
@@ -273,6 +277,14 @@ impl Console {
                 return stop;
             }
         }
+    }
+
+    /// What is shown, as text.
+    fn picture(&self) -> String {
+        let mut buffer = Buffer::empty(Rect::from((Position::ORIGIN, self.model.size)));
+        View(&self.model).render(buffer.area, &mut buffer);
+        let lines = view::lines_of(&buffer);
+        lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\r\n")
     }
 
     fn now_us(&self) -> u64 {
@@ -329,6 +341,11 @@ impl Console {
     fn obey(&mut self, command: Command) -> Result<(), Stop> {
         match command {
             Command::Quit => Err(Stop::Ending(Ending::Quit)),
+            Command::QuitKeeping => {
+                // Without another screen it stays anyway.
+                self.keeps = self.profile.alt_screen;
+                Err(Stop::Ending(Ending::Quit))
+            }
             Command::Redraw => self.redraw(),
             Command::Ask(node, purpose) => self.order(node, Order::Ask(purpose)),
             Command::Play(node, playing) => self.order(node, Order::Play(playing)),

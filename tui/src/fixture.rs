@@ -111,20 +111,7 @@ pub(crate) fn rendered(model: &Model) -> Buffer {
 
 /// The screen as text, a line a row, blanks at the end of rows cut off.
 pub(crate) fn screen(model: &Model) -> String {
-    let buffer = rendered(model);
-    let mut lines: Vec<String> = Vec::new();
-    for y in 0..buffer.area.height {
-        let mut line = String::new();
-        let mut skip = 0;
-        for x in 0..buffer.area.width {
-            let symbol = buffer[(x, y)].symbol();
-            if skip == 0 {
-                line.push_str(symbol);
-                skip = crate::text::width(symbol);
-            }
-            skip = skip.saturating_sub(1);
-        }
-        lines.push(line.trim_end().to_owned());
-    }
+    let lines = crate::view::lines_of(&rendered(model));
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
     lines.join("\n")
 }

@@ -31,6 +31,8 @@ const TEXT_CHARS_MAX: usize = 300;
 pub(crate) enum Command {
     /// Leave.
     Quit,
+    /// Leave, and leave what is shown in the terminal.
+    QuitKeeping,
     /// Ask the terminal for its size and draw everything anew.
     Redraw,
     /// Ask the service of this number.
@@ -114,6 +116,7 @@ fn on_key(model: &mut Model, key: Key) -> Vec<Command> {
 fn act(model: &mut Model, action: Action) -> Vec<Command> {
     match action {
         Action::Quit | Action::Interrupt => return vec![Command::Quit],
+        Action::QuitKeeping => return vec![Command::QuitKeeping],
         Action::Redraw => return vec![Command::Redraw],
         Action::Charset => {
             model.unicode = !model.unicode;

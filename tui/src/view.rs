@@ -31,7 +31,7 @@ use crate::model::{Model, Screen};
 use crate::text;
 
 pub(crate) use instance::{after_us, pan_columns, zoom};
-pub(crate) use plain::plain;
+pub(crate) use plain::{lines_of, plain};
 
 /// From this width on, everything is shown.
 const FULL_COLUMNS: u16 = 72;

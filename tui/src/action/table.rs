@@ -88,6 +88,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     row(Action::Top, "top", &[Key::Char('g'), Key::Home], LISTS, "to the first line"),
     row(Action::Bottom, "bottom", &[Key::Char('G'), Key::End], LISTS, "to the last line"),
     shown(Action::Help, "help", &[Key::Char('?')], LISTS, "this page; again: back"),
+    row(Action::QuitKeeping, "leave the screen", &[Key::Char('Q')], LISTS, "leave the console and what it shows in the terminal"),
     shown(Action::Quit, "quit", &[Key::Char('q')], LISTS, "leave the console; the service goes on"),
     row(Action::Charset, "ASCII/UTF-8", &[Key::Char('u')], SCREENS, "draw with ASCII, or with UTF-8 line characters"),
     row(Action::Theme, "theme", &[Key::Char('T')], SCREENS, "other colours: for a dark or a light background, none, or for the colour-blind"),

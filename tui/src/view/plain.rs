@@ -1,7 +1,7 @@
 //! The overview as lines of text, without frame, mark and keys.
 
 use locum_control::headline;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 
 use crate::model::replica::severity;
@@ -54,16 +54,24 @@ fn row(model: &Model, draw: impl FnOnce(Rect, &mut Buffer)) -> String {
     if !model.unicode {
         only_ascii(area, &mut buf);
     }
-    let mut text = String::new();
-    let mut skip = 0;
-    for cell in buf.content() {
-        if skip == 0 {
-            text.push_str(cell.symbol());
-            skip = crate::text::width(cell.symbol());
+    lines_of(&buf).concat()
+}
+
+/// The rows of a buffer as text, without the blanks at their ends, each with a newline.
+pub(crate) fn lines_of(buf: &Buffer) -> Vec<String> {
+    let columns = usize::from(buf.area.width).max(1);
+    let line = |cells: &[Cell]| {
+        let (mut text, mut skip) = (String::new(), 0);
+        for cell in cells {
+            if skip == 0 {
+                text.push_str(cell.symbol());
+                skip = crate::text::width(cell.symbol());
+            }
+            skip = skip.saturating_sub(1);
         }
-        skip = skip.saturating_sub(1);
-    }
-    text.truncate(text.trim_end().len());
-    text.push('\n');
-    text
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        text
+    };
+    buf.content().chunks(columns).map(line).collect()
 }

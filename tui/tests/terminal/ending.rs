@@ -45,6 +45,20 @@ fn colours_and_the_other_screen_are_left_behind_in_order() {
 }
 
 #[test]
+fn what_was_shown_can_be_left_behind() {
+    let path = socket("keep");
+    let _service = FakeService::start(&path, World::default());
+    let mut console = Console::start(&COLOURED, &[&path]);
+    console.wait_for("VI_4");
+    console.keys("Q");
+    assert_eq!(console.ends().code(), Some(10));
+    console.assert_restored();
+    let text = console.emulated();
+    assert!(text.contains("VI_4   47 eth9"), "{text}");
+    assert!(text.contains("STATE") && text.contains("quit"), "{text}");
+}
+
+#[test]
 fn every_signal_that_ends_restores() {
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
         let path = socket(signal.as_str());
