@@ -24,6 +24,7 @@ mod faults;
 mod interop;
 mod kernel;
 mod lab_itself;
+mod log;
 mod made_interfaces;
 mod metrics;
 mod no_addresses;
