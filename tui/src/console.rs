@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ratatui::buffer::Buffer;
@@ -23,7 +23,7 @@ use crate::input;
 use crate::key::Key;
 use crate::link::{Link, Order, Report};
 use crate::model::{Connection, Model, Sort};
-use crate::options::{ConsoleError, Ending, Extra, Options, ROUTERS_MAX, WindowSize};
+use crate::options::{ConsoleError, Ending, Endpoint, Extra, Options, ROUTERS_MAX, WindowSize};
 use crate::pace::{Pace, Wish};
 use crate::painter::Painter;
 use crate::profile::{Environment, Profile};
@@ -36,6 +36,8 @@ use crate::view::{self, View};
 const EVENTS_MAX: usize = 1_024;
 /// Orders that wait for the link.
 const ORDERS_MAX: usize = 64;
+/// How long the commands that carry conversations may take to end.
+const COMMANDS_END: Duration = Duration::from_millis(300);
 /// So many events are taken in before the screen has its turn.
 const EVENTS_PER_TURN_MAX: usize = 4_096;
 /// Relative times tick this often.
@@ -143,13 +145,16 @@ pub fn run(options: Options) -> Result<Ending, ConsoleError> {
     if terminal::panicked() { Err(ConsoleError::Panicked) } else { ending }
 }
 
-/// The threads that feed the loop. Dropping it tells them to end; none of them is waited for.
+/// The threads that feed the loop. Dropping it tells them to end; none of them is waited for but those that have a
+/// command to end, and these not for long.
 struct Threads {
     signals: Handle,
     /// Dropped, it ends the reader of the terminal.
     _input_bell: UnixStream,
     /// One for each service.
     links: Vec<LinkEnd>,
+    /// Those that have a command to end.
+    commands: Vec<JoinHandle<()>>,
 }
 
 /// The console's end of its way to a link.
@@ -168,7 +173,7 @@ impl Threads {
     ) -> Result<Self, ConsoleError> {
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let built = thread::Builder::new().name(name.to_owned()).spawn(work);
-            built.map(drop).map_err(ConsoleError::System)
+            built.map_err(ConsoleError::System)
         };
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT]).map_err(ConsoleError::System)?;
         let handle = signals.handle();
@@ -190,7 +195,7 @@ impl Threads {
         let input = terminal.input.try_clone().map_err(ConsoleError::Terminal)?;
         let (sender, escape_timeout) = (events.clone(), profile.escape_timeout);
         spawn("terminal", Box::new(move || input::run(input, &bell, escape_timeout, &sender)))?;
-        let mut links = Vec::new();
+        let (mut links, mut commands) = (Vec::new(), Vec::new());
         for (node, router) in options.routers.iter().enumerate() {
             let (link_bell, bell) = UnixStream::pair().map_err(ConsoleError::System)?;
             for end in [&link_bell, &bell] {
@@ -199,16 +204,24 @@ impl Threads {
             let (orders, receiver) = sync_channel(ORDERS_MAX);
             let endpoint = router.endpoint.clone();
             let link = Link { node, endpoint, events: events.clone(), orders: receiver, bell };
-            spawn("link", Box::new(move || link.run()))?;
+            let is_command = matches!(link.endpoint, Endpoint::Command(_));
+            let thread = spawn("link", Box::new(move || link.run()))?;
+            commands.extend(is_command.then_some(thread));
             links.push(LinkEnd { bell: link_bell, orders });
         }
-        Ok(Self { signals: handle, _input_bell: input_bell, links })
+        Ok(Self { signals: handle, _input_bell: input_bell, links, commands })
     }
 }
 
 impl Drop for Threads {
     fn drop(&mut self) {
         self.signals.close();
+        // Nobody is to be left behind who still tries to reach another machine.
+        self.links.clear();
+        let until = Instant::now() + COMMANDS_END;
+        while Instant::now() < until && !self.commands.iter().all(JoinHandle::is_finished) {
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 }
 

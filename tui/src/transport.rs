@@ -95,7 +95,7 @@ impl Drop for Child {
     fn drop(&mut self) {
         // What it started, too. That there is nobody left to end is no error.
         if let Ok(pid) = i32::try_from(self.process.id()) {
-            let _ = killpg(Pid::from_raw(pid), Signal::SIGTERM);
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
         }
         let _ = self.process.kill();
         let _ = self.process.wait();

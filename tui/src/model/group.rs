@@ -5,7 +5,10 @@ use std::net::IpAddr;
 
 use locum_control::{Duration, InstanceStatus, State, outlook};
 
-use crate::model::{Instance, Model};
+use crate::model::{Instance, Model, Node};
+
+/// Among more, an instance is not looked for by its address: that would be done for each line of the overview.
+const INSTANCES_SEARCHED_MAX: usize = 256;
 
 /// The present service's `instance` first, then those of the other services that stand for the same addresses.
 pub(crate) fn members<'a>(model: &'a Model, instance: &'a Instance) -> Vec<(usize, &'a Instance)> {
@@ -25,8 +28,13 @@ pub(crate) fn router_at(model: &Model, instance: &Instance, address: IpAddr) -> 
     let is_it = |other: &InstanceStatus| {
         other.source == Some(address) && other.vrid == status.vrid && other.family == status.family
     };
-    let (node, _) = model.instances().find(|(_, other)| is_it(&other.status))?;
-    Some(model.nodes.name(node))
+    // Nearly always it has the same name on all routers of the group; only then is it looked for among many.
+    let named = |node: &Node| node.replica.instances.get(&status.name).is_some_and(|other| is_it(&other.status));
+    let found = model.nodes.iter().position(named).or_else(|| {
+        let is_few = model.list.spots.len() <= INSTANCES_SEARCHED_MAX;
+        model.instances().filter(|_| is_few).find(|(_, other)| is_it(&other.status)).map(|(node, _)| node)
+    });
+    Some(model.nodes.name(found?))
 }
 
 /// Whether two instances of the same VRID belong to one group: they have an address in common, or hear each other.

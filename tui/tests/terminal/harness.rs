@@ -28,6 +28,8 @@ pub(crate) const BAUD: &str = "LOCUM_TUI_TEST_BAUD";
 pub(crate) const BY_COMMAND: &str = "LOCUM_TUI_TEST_BY_COMMAND";
 /// The command's socket.
 const PROXY: &str = "LOCUM_TUI_TEST_PROXY";
+/// What is given are recordings.
+pub(crate) const RECORDED: &str = "LOCUM_TUI_TEST_RECORDED";
 pub(crate) const READONLY: &str = "LOCUM_TUI_TEST_READONLY";
 /// The configuration file is read.
 pub(crate) const CONFIGURED: &str = "LOCUM_TUI_TEST_CONFIGURED";
@@ -41,7 +43,12 @@ fn child() {
     let arguments = arguments.into_string().unwrap();
     let (tty, sockets) = arguments.split_once(' ').unwrap();
     let by_command = std::env::var_os(BY_COMMAND).is_some();
-    let router = |socket: &str| if by_command { proxied(socket) } else { Router::at_socket(socket, socket) };
+    let recorded = std::env::var_os(RECORDED).is_some();
+    let router = |path: &str| match (by_command, recorded) {
+        (true, _) => proxied(path),
+        (false, true) => Router::recorded(path, path),
+        (false, false) => Router::at_socket(path, path),
+    };
     let routers = sockets.split(' ').map(router).collect();
     let base = if std::env::var_os(CONFIGURED).is_some() { Options::configured } else { Options::new };
     let options = Options {
@@ -71,6 +78,11 @@ fn child() {
 
 /// A service behind a command, which carries the conversation to its socket.
 fn proxied(socket: &str) -> Router {
+    if socket.ends_with(".pid") {
+        // One that never reaches anything, and ignores a hang-up.
+        let script = format!("trap '' HUP TERM; echo $$ > '{socket}'; while :; do sleep 1; done");
+        return Router::by_command(socket, ["sh".to_owned(), "-c".to_owned(), script]);
+    }
     let program = std::env::current_exe().unwrap().to_str().unwrap().to_owned();
     // What the test program says of itself goes elsewhere.
     let script = format!("{PROXY}={socket} exec '{program}' --exact harness::proxy --nocapture >/dev/null 2>&1");

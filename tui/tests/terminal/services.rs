@@ -1,12 +1,13 @@
 //! Services that come, go, talk nonsense or flood.
 
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use locum_control::client::ClientError;
 use locum_tui::{Charset, ConsoleError, Options, Router, WindowSize, once};
 
-use crate::harness::{BY_COMMAND, Console, PLAIN, Setup};
+use crate::harness::{BY_COMMAND, Console, PLAIN, RECORDED, Setup};
 use crate::socket;
 use crate::support::{FakeService, World, statuses};
 
@@ -136,4 +137,53 @@ fn services_behind_commands_are_reached_lost_and_reached_again() {
     console.wait("both again", |text| text.contains("VI_C") && text.contains("connected, admin"));
     console.keys("q");
     assert_eq!(console.ends().code(), Some(10));
+}
+
+#[test]
+fn a_recording_is_played_held_and_moved() {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/failover.jsonl"));
+    let environment = &[("TERM", "vt100"), (RECORDED, "1")];
+    let mut console = Console::start(&Setup { size: (80, 24), environment }, &[path]);
+    console.wait("the banner", |text| text.contains("RECORDING") && text.contains("on gw-b"));
+    console.keys(" ");
+    console.wait_for(", held");
+    console.keys("{");
+    console.wait_for("VI_1   45 eth0  BACKUP");
+    // The other router is killed a few seconds on, and back at the end.
+    console.keys("]");
+    console.wait_for("VI_1   45 eth0  MASTER");
+    console.keys("o");
+    console.wait("the adverts of both", |text| text.contains("this router p80") && text.contains("172.20.45.131 p100"));
+    console.keys("]");
+    console.wait_for("preempted by 172.20.45.131 (priority 100)");
+    console.keys("{");
+    console.wait("the beginning", |text| !text.contains("preempted by") && text.contains("held"));
+    console.keys("y");
+    console.wait_for("a recording cannot be changed");
+    console.keys("q");
+    assert_eq!(console.ends().code(), Some(10));
+    console.assert_restored();
+    let none = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    let mut console = Console::start(&Setup { size: (80, 24), environment }, &[none]);
+    console.wait_for("this is no recording of locum");
+    console.keys("q");
+    assert_eq!(console.ends().code(), Some(10));
+}
+
+#[test]
+fn a_command_that_reaches_nothing_ends_with_the_console() {
+    let (path, pid) = (socket("command-left"), socket("command-left").with_extension("pid"));
+    let _service = FakeService::start(&path, World::default());
+    let environment = &[("TERM", "vt100"), ("PATH", "/usr/bin:/bin"), (BY_COMMAND, "1")];
+    let mut console = Console::start(&Setup { size: (80, 24), environment }, &[&path, &pid]);
+    console.wait_for("VI_4");
+    let is_pid = |text: &String| text.ends_with('\n');
+    let started = || std::fs::read_to_string(&pid).ok().filter(is_pid);
+    console.wait("the command to start", |_| started().is_some());
+    let process = Path::new("/proc").join(started().unwrap().trim());
+    assert!(process.exists());
+    console.keys("q");
+    assert_eq!(console.ends().code(), Some(10));
+    assert!(!process.exists(), "left behind");
+    std::fs::remove_file(pid).unwrap();
 }
