@@ -75,7 +75,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     shown(Action::Peers, "peers", &[Key::Char('p')], &[Context::Overview, Context::Instance, Context::History], "who was heard on each interface and with which VRID, strangers too; who would follow; free VRIDs"),
     shown(Action::History, "history", &[Key::Char('t')], &[Context::Overview, Context::Instance, Context::Peers], "the changes of state of all instances, newest first"),
     row(Action::Changes, "changes", &[Key::Char('C')], &[Context::Overview, Context::Instance, Context::Peers, Context::History], "the last changes of the configuration: who, when, what became of them"),
-    shown(Action::Filter, "filter", &[Key::Char('/')], &[Context::Overview, Context::History], "show only lines with these words: names, interfaces, addresses, states, vrid45; !word: only lines without it"),
+    shown(Action::Filter, "filter", &[Key::Char('/')], &[Context::Overview, Context::History], "show only lines with these words: names, interfaces, addresses, states, vrid45; !word: only lines without it; =VI_1: the whole word; since:10m"),
     row(Action::ShowAll, "show all", &[Key::Esc, Key::Char('b'), Key::Backspace], &[Context::Overview], "end the filter"),
     shown(Action::Sort, "sort", &[Key::Char('>')], &[Context::Overview], "another order: worst first, by name, by VRID, last change first"),
     row(Action::Columns, "columns", &[Key::Char('v')], &[Context::Overview], "choose the columns of the list; also :columns name state master"),

@@ -47,8 +47,8 @@ pub(crate) enum Sort {
     Since,
 }
 
-/// What the lines of a list must say to be shown: all of its words, and none of those with a `!` before them. Capital
-/// and small letters count the same.
+/// What the lines of a list must say to be shown: all of its words, and none of those with a `!` before them. One with a
+/// `=` before it must stand there as a whole. Capital and small letters count the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
     text: String,
@@ -262,7 +262,11 @@ impl Filter {
     /// Whether `text` is to be shown.
     pub(crate) fn accepts(&self, text: &str) -> bool {
         let text = text.to_lowercase();
-        self.words.iter().all(|(word, inverse)| text.contains(word.as_str()) != *inverse)
+        let is_there = |word: &str| match word.strip_prefix('=') {
+            Some(whole) if !whole.is_empty() => text.split_whitespace().any(|other| other == whole),
+            Some(_) | None => text.contains(word),
+        };
+        self.words.iter().all(|(word, inverse)| is_there(word) != *inverse)
     }
 }
 
@@ -357,6 +361,9 @@ mod tests {
             ("45.131 !master", vec!["e-init", "a-backup"]),
             ("!45.131", vec!["d-fault"]),
             ("!eth0", vec!["d-fault"]),
+            ("=vrid1", vec!["d-fault"]),
+            ("!=vrid1 =fault", vec![]),
+            ("=", vec![]),
             ("  ! ", vec!["d-fault", "b-second", "e-init", "a-backup", "c-master"]),
             ("a-backup c-master", vec![]),
         ] {
