@@ -354,7 +354,7 @@ async fn read(mut stream: OwnedReadHalf, id: ClientId, outbox: Rc<Outbox>, incom
 /// What the file system says.
 pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        super::history::make_directory(directory)?;
+        std::fs::create_dir_all(directory)?;
     }
     match std::os::unix::net::UnixStream::connect(path) {
         Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another service answers on it")),

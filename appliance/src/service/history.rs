@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use locum_control::{TransitionRecord, from_json};
@@ -73,7 +74,7 @@ impl History {
         }
         let file = match &mut self.file {
             Some(file) => file,
-            None => self.file.insert(OpenOptions::new().create(true).append(true).open(&self.path)?),
+            None => self.file.insert(OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?),
         };
         file.write_all(&[line.as_slice(), b"\n"].concat())
     }
@@ -110,8 +111,15 @@ impl History {
 /// # Errors
 /// What the file system says.
 pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(directory)
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
+    // What is read there is believed: whoever can write there could have anything removed from the kernel.
+    let mode = fs::metadata(directory)?.mode();
+    if mode & 0o002 != 0 {
+        let text = format!("everybody may write into it (mode {:o}); take one of its own", mode & 0o7777);
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use locum_control::from_json;
@@ -223,10 +223,11 @@ fn release_is_at_least(release: &str, wanted: (u32, u32)) -> bool {
     version >= wanted
 }
 
-/// Writes a file by way of a temporary one, so that a reader sees the old or the new content and nothing between.
+/// Writes a file by way of a temporary one, so that a reader sees the old or the new content and nothing between. It is
+/// its user's alone: changes that are kept may hold a password.
 pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
-    let mut file = fs::File::create(&temporary)?;
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&temporary, path)

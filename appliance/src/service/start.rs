@@ -115,12 +115,13 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
     let journal = Journal::in_directory(&options.run_directory);
     let left = journal.read().map_err(|error| StartError::Journal(options.run_directory.clone(), error))?;
     let configuration = load(&options.configuration, &network, &left.addresses)?;
+    // The last that can refuse: from here on the kernel is changed.
+    let listener = clients::listen(&options.socket)
+        .map_err(|error| StartError::Io(format!("control socket {}", options.socket.display()), error))?;
     let network = remove_left_behind(&left, network)?;
     let placements = Placements::of(configuration.model());
     let journalled_addresses = journal_entries(configuration.model(), &network);
     let kernel = Kernel::new(configuration.model(), &placements)?;
-    let listener = clients::listen(&options.socket)
-        .map_err(|error| StartError::Io(format!("control socket {}", options.socket.display()), error))?;
 
     let mut history = History::in_directory(&options.run_directory);
     let model = configuration.model();

@@ -13,6 +13,7 @@ use std::time::Duration;
 mod accept_mode;
 mod address_already_there;
 mod as_keepalived;
+mod bad_input;
 mod bad_packets;
 mod causes;
 mod cleanup;

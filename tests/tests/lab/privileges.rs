@@ -31,14 +31,7 @@ struct Thread {
 
 /// The service's thread and the engine's.
 fn threads(lab: &mut Lab) -> [Thread; 2] {
-    let pid = lab.router(A).show().iter().find_map(|item| match item {
-        Item::Service(service) => Some(service.pid),
-        _ => None,
-    });
-    let pid = pid.expect("a process");
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("threads").map(|entry| entry.unwrap().path());
-    let (engines, others): (Vec<_>, Vec<_>) =
-        tasks.partition(|path| fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "engine"));
+    let (engines, others): (Vec<_>, Vec<_>) = tasks(lab).into_iter().partition(|path| comm(path) == "engine");
     [&others[0], &engines[0]].map(|path| {
         let text = fs::read_to_string(path.join("status")).expect("its status");
         let value = |name: &str| {
@@ -138,4 +131,48 @@ fn two_capabilities_are_enough_for_an_ordinary_user() {
         assert!(status.success(), "{status}");
         assert!(!lab.router(A).has(GROUP.vip));
     });
+}
+
+#[test]
+fn the_engine_is_scheduled_as_it_is_to_be_and_never_killed_for_it() {
+    with_lab(&[Locum], |lab| {
+        let global = "global_defs {\n vrrp_rt_priority 40\n vrrp_rlimit_rttime 10000\n vrrp_cpu_affinity 0\n \
+                      vrrp_no_swap\n}\n";
+        lab.start(A, &format!("{global}{}", scenario("alone")));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let log = lab.router(A).log();
+        if log.contains("cannot be had") {
+            skip(&format!("this machine does not allow it: {log}"));
+            return;
+        }
+        let process = tasks(lab).remove(0);
+        let engine = tasks(lab).into_iter().find(|path| comm(path) == "engine").expect("an engine");
+        let stat = fs::read_to_string(engine.join("stat")).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        // proc_pid_stat(5): 40 is rt_priority, 41 the policy, of which 2 is SCHED_RR; the first two are cut off.
+        assert_eq!((fields[37], fields[38]), ("40", "2"), "{stat}");
+        let status = fs::read_to_string(engine.join("status")).unwrap();
+        let value = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+        assert_eq!(value("Cpus_allowed_list:"), "0");
+        assert!(value("VmLck:") != "0 kB", "{status}");
+        let limits = fs::read_to_string(process.join("limits")).unwrap();
+        let limit = limits.lines().find(|line| line.starts_with("Max realtime timeout")).unwrap();
+        assert!(limit.contains("unlimited"), "a limit kills: {limit}");
+    });
+}
+
+fn comm(task: &std::path::Path) -> String {
+    fs::read_to_string(task.join("comm")).unwrap_or_default().trim().to_owned()
+}
+
+/// The threads of the service, the first one first.
+fn tasks(lab: &mut Lab) -> Vec<std::path::PathBuf> {
+    let pid = lab.router(A).show().iter().find_map(|item| match item {
+        Item::Service(service) => Some(service.pid),
+        _ => None,
+    });
+    let tasks = fs::read_dir(format!("/proc/{}/task", pid.expect("a process"))).expect("threads");
+    let mut paths: Vec<_> = tasks.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
 }
