@@ -24,6 +24,7 @@ const FOREIGN_MAX: usize = 510;
 const HISTORY_MAX: usize = 1_000;
 const EVENTS_MAX: usize = 500;
 const TRACKERS_MAX: usize = 64;
+const PARTS_MAX: usize = 128;
 const NOTIFIED_MAX: usize = 16;
 const LAST_LINES_MAX: usize = 4;
 const LINES_PER_CHANGE_MAX: usize = 64;
@@ -424,6 +425,19 @@ fn cleaned(mut status: InstanceStatus) -> InstanceStatus {
         vip.device = clean(&vip.device, NAME_CHARS_MAX);
         vip.label = vip.label.as_deref().map(|label| clean(label, NAME_CHARS_MAX));
         vip.error = vip.error.as_deref().map(|error| clean(error, TEXT_CHARS_MAX));
+    }
+    if status.parts.len() > PARTS_MAX {
+        let more = u32::try_from(status.parts.len() - PARTS_MAX).unwrap_or(u32::MAX);
+        status.parts_left_out = status.parts_left_out.saturating_add(more);
+        status.parts.truncate(PARTS_MAX);
+    }
+    for part in &mut status.parts {
+        part.name = clean(&part.name, TEXT_CHARS_MAX);
+        part.error = part.error.as_deref().map(|error| clean(error, TEXT_CHARS_MAX));
+    }
+    if let Some(table) = &mut status.no_accept {
+        table.table = clean(&table.table, NAME_CHARS_MAX);
+        table.error = table.error.as_deref().map(|error| clean(error, TEXT_CHARS_MAX));
     }
     status.senders.truncate(SENDERS_MAX);
     status.group = status.group.as_deref().map(|group| clean(group, NAME_CHARS_MAX));

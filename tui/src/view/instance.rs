@@ -174,6 +174,7 @@ fn details(model: &Model, instance: &Instance, width: u16) -> Vec<Line> {
     follows::standing(model, status, room, &mut lines);
     follows::priority(status, room, &mut lines);
     addresses(status, &mut lines);
+    follows::parts(status, room, &mut lines);
     follows::trackers(status, now_us, room, &mut lines);
     transitions(model, status, room, &mut lines);
     if let Some(near) = instance.near_miss {

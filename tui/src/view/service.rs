@@ -105,6 +105,12 @@ fn itself(model: &Model, node: &Node, section: &mut Section<'_>) {
     }
     let late = locum_control::Duration::from_us(service.lateness_max_us);
     section.put("engine", &format!("its timer came {late} late at the worst"), Tone::Text);
+    let slow = if service.notices_missed > 0 {
+        format!("; {} events came too fast for some of them", service.notices_missed)
+    } else {
+        String::new()
+    };
+    section.put("clients", &format!("{} on its socket{slow}", service.clients), Tone::Text);
     if service.reports_lost > 0 {
         let text = format!("{} reports of the engine were lost: the machine was too busy", service.reports_lost);
         section.put("", &text, Tone::Warning);

@@ -1,6 +1,6 @@
 //! What an instance follows and what follows from it: trackers, orders of the operator, notifications.
 
-use locum_control::{Duration, InstanceStatus, RunStatus, TrackReading, TrackStatus, priority_sum};
+use locum_control::{Duration, InstanceStatus, PartKind, RunStatus, State, TrackReading, TrackStatus, priority_sum};
 
 use super::labelled;
 use crate::model::Model;
@@ -37,6 +37,44 @@ pub(super) fn standing(model: &Model, status: &InstanceStatus, room: usize, line
 pub(super) fn priority(status: &InstanceStatus, room: usize, lines: &mut Vec<Line>) {
     if status.effective_priority != status.priority || !status.trackers.is_empty() {
         labelled("priority", wrap(&priority_sum(status), room), Tone::Text, lines);
+    }
+}
+
+/// What it has in the kernel beside its addresses while it is MASTER, and whether it is there.
+pub(super) fn parts(status: &InstanceStatus, room: usize, lines: &mut Vec<Line>) {
+    let is_ours = status.state == State::Master || status.timers.handover_until_us.is_some();
+    let mut before = None;
+    for part in &status.parts {
+        let label = match part.kind {
+            _ if before == Some(part.kind) => "",
+            PartKind::Interface => "interface",
+            PartKind::Route => "routes",
+            PartKind::Rule => "rules",
+        };
+        before = Some(part.kind);
+        // An interface of its own stands all the time; the rest only while it is MASTER.
+        let is_wanted = is_ours || part.kind == PartKind::Interface && status.state != State::Fault;
+        let (held, tone) = match (&part.error, part.installed, is_wanted) {
+            (Some(error), ..) => (error.clone(), Tone::Warning),
+            (None, true, true) => ("here".to_owned(), Tone::Master),
+            (None, true, false) => ("here".to_owned(), Tone::Text),
+            (None, false, true) => ("MISSING HERE".to_owned(), Tone::Warning),
+            (None, false, false) => ("not here".to_owned(), Tone::Subdued),
+        };
+        let tracked = if part.tracked || part.kind == PartKind::Interface { "" } else { ", not tracked" };
+        labelled(label, wrap(&format!("{}{tracked}: {held}", part.name), room), tone, lines);
+    }
+    if status.parts_left_out > 0 {
+        let text = format!("{} more routes and rules", status.parts_left_out);
+        labelled("", vec![text], Tone::Subdued, lines);
+    }
+    if let Some(table) = &status.no_accept {
+        let (text, tone) = match (&table.error, table.in_force) {
+            (Some(error), _) => (format!("NOT dropped, because the kernel refused it: {error}"), Tone::Warning),
+            (None, true) => (format!("dropped by the nftables table {}", table.table), Tone::Text),
+            (None, false) => ("nothing to drop now".to_owned(), Tone::Subdued),
+        };
+        labelled("no_accept", wrap(&format!("packets to the addresses: {text}"), room), tone, lines);
     }
 }
 

@@ -196,3 +196,39 @@ fn dialogs_with_fields_and_many_buttons() {
     type_text(&mut model, "y");
     at_wide_sizes("yield", &mut model);
 }
+
+/// A master with an interface, routes and rules of its own, one of which the kernel refused.
+#[test]
+fn what_else_is_in_the_kernel() {
+    use locum_control::{NoAcceptStatus, PartKind, PartStatus};
+
+    let part =
+        |kind, name: &str, installed| PartStatus { kind, name: name.into(), tracked: true, installed, error: None };
+    let mut status = statuses::master("VI_1", 45);
+    status.parts = vec![
+        part(PartKind::Interface, "vrrp.45 00:00:5e:00:01:2d", true),
+        part(PartKind::Route, "10.9.0.0/16 via 172.20.45.1 dev eth0", true),
+        PartStatus {
+            tracked: false,
+            error: Some("Network is unreachable".into()),
+            ..part(PartKind::Route, "10.10.0.0/16 via 10.255.0.1", false)
+        },
+        part(PartKind::Rule, "from 172.20.45.248 lookup 100", false),
+    ];
+    status.parts_left_out = 3;
+    status.no_accept = Some(NoAcceptStatus { table: "locum".into(), in_force: true, error: None });
+    let mut model = attached(80, 24, vec![status]);
+    press(&mut model, Key::Enter);
+    at_wide_sizes("parts", &mut model);
+    let text = screen(&model);
+    for words in [
+        "interface vrrp.45 00:00:5e:00:01:2d: here",
+        "routes    10.9.0.0/16 via 172.20.45.1 dev eth0: here",
+        "          10.10.0.0/16 via 10.255.0.1, not tracked: Network is unreachable",
+        "rules     from 172.20.45.248 lookup 100: MISSING HERE",
+        "          3 more routes and rules",
+        "no_accept packets to the addresses: dropped by the nftables table locum",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
