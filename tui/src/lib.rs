@@ -5,12 +5,15 @@
 //! ```text
 //!  terminal ──► input (bytes → keys) ─┐                        ┌─► view (model → cells) ─► painter ─► terminal
 //!  signals ───────────────────────────┼─► update (model, event)┤
-//!  service ◄──► link (lines → events) ┘                        └─► commands ─► link, terminal
+//!  services ◄─► links (lines → events)┘                        └─► commands ─► links, terminal
 //! ```
+//!
+//! There is a link for each service: to its socket, to a command that carries the conversation elsewhere, or to a recording
+//! that is played.
 //!
 //! [`once`] prints the overview as text and touches no terminal.
 //!
-//! Three threads (terminal, signals, service) feed one bounded channel; the loop takes what is there, then draws. Nothing
+//! Their threads (terminal, signals, a link each) feed one bounded channel; the loop takes what is there, then draws. Nothing
 //! here needs terminfo: `profile` says what a terminal may be sent, and `backend` sends nothing else.
 
 mod action;
