@@ -13,7 +13,7 @@
 //!
 //! [`once`] prints the overview as text and touches no terminal.
 //!
-//! Their threads (terminal, signals, a link each) feed one bounded channel; the loop takes what is there, then draws. Nothing
+//! The threads (terminal, signals, a link each) feed one bounded channel; the loop takes what is there, then draws. Nothing
 //! here needs terminfo: `profile` says what a terminal may be sent, and `backend` sends nothing else.
 
 mod action;
