@@ -90,6 +90,45 @@ fn a_burst_disturbs_neither_master_nor_backup() {
     });
 }
 
+/// As fast as can be, and slowly: the clients notice neither. `LAB_FLOOD_SECONDS=60` is the full length.
+#[test]
+fn a_flood_and_a_trickle_cost_the_clients_nothing() {
+    let lasts = std::env::var("LAB_FLOOD_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
+    with_lab(&[Locum, Locum], |lab| {
+        master_and_backup(lab);
+        let injector = lab.injector();
+        let packets: Vec<_> =
+            bad_packets().into_iter().flat_map(|(packet, _)| as_dangerous_as_can_be(packet)).collect();
+        for every in [Duration::from_millis(100), Duration::from_micros(50)] {
+            let before = [A, B].map(|node| Snapshot::of(lab, node));
+            let probe = lab.probe(GROUP.vip);
+            sleep(Duration::from_millis(500));
+            let from = Moment::now();
+            let began = Instant::now();
+            let mut sent = 0;
+            for packet in packets.iter().cycle() {
+                injector.send(packet);
+                sent += 1;
+                // By the clock, so that what is late is made up for.
+                sleep((every * sent).saturating_sub(began.elapsed()));
+                if began.elapsed() > Duration::from_secs(lasts) {
+                    break;
+                }
+            }
+            let (_, silence) = probe.finish().longest_silence(from, Moment::now());
+            eprintln!("{sent} packets, one every {every:?}: the longest silence was {silence:?}");
+            assert!(silence < Duration::from_millis(500), "{silence:?} of silence");
+            let timeline = lab.timeline().since(from);
+            let gap = timeline.longest_gap(A, GROUP.vrid);
+            assert!(gap < Duration::from_millis(1500), "an advert was late: {gap:?}");
+            assert!(timeline.adverts_by(B, GROUP.vrid).is_empty(), "the backup spoke");
+            for snapshot in before {
+                assert_eq!(lab.router(snapshot.node).history(GROUP.instance).len(), snapshot.transitions);
+            }
+        }
+    });
+}
+
 #[test]
 fn a_packet_with_our_own_address_is_refused() {
     with_lab(&[Locum], |lab| {

@@ -59,6 +59,25 @@ fn a_backup_that_stalls_reads_what_waits_before_it_takes_over() {
 }
 
 #[test]
+fn a_master_that_stalls_is_no_second_master_for_longer_than_an_advert() {
+    with_lab(&[Locum, Locum], |lab| {
+        lab.start(A, &scenario("1-unicast-a"));
+        lab.start(B, &scenario("1-unicast-b"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        lab.pause(A);
+        lab.router(B).wait_state(GROUP.instance, State::Master, TAKEOVER_MAX);
+        sleep(Duration::from_secs(1));
+        let resumed = lab.resume(A);
+        sleep(Duration::from_secs(4));
+        let timeline = lab.timeline().since(resumed);
+        // A has the higher priority: what B has not heard of yet it may say once.
+        let of_b = timeline.adverts_by(B, GROUP.vrid).len();
+        assert!(of_b <= 1, "{of_b} adverts of B after A was back");
+        lab.wait_master(GROUP, A, Duration::from_secs(1));
+    });
+}
+
+#[test]
 fn an_interface_that_goes_and_returns_many_times_ends_like_a_fresh_start() {
     with_lab(&[Locum], |lab| {
         lab.start(A, &scenario("alone"));
