@@ -117,7 +117,7 @@ fn a_flood_and_a_trickle_cost_the_clients_nothing() {
             }
             let (_, silence) = probe.finish().longest_silence(from, Moment::now());
             eprintln!("{sent} packets, one every {every:?}: the longest silence was {silence:?}");
-            assert!(silence < Duration::from_millis(500), "{silence:?} of silence");
+            assert!(silence < Duration::from_secs(1), "{silence:?} of silence");
             let timeline = lab.timeline().since(from);
             let gap = timeline.longest_gap(A, GROUP.vrid);
             assert!(gap < Duration::from_millis(1500), "an advert was late: {gap:?}");
