@@ -152,6 +152,9 @@ pub struct InstanceStatus {
     pub blocks: Vec<BlockStatus>,
     /// Its virtual addresses.
     pub vips: Vec<VipStatus>,
+    /// How many more there are than in `vips`, which has those that are in trouble or not installed before others then.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub vips_left_out: u32,
     /// What else it has in the kernel while it is MASTER, in the order in which it is put there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartStatus>,

@@ -98,7 +98,7 @@ fn brief(shown: &Shown, now_us: u64) -> String {
     for status in &shown.instances {
         let mut vips = status.vips.iter().map(|vip| vip.address.as_str());
         let first = vips.next().unwrap_or("none").to_owned();
-        let more = vips.count();
+        let more = vips.count().saturating_add(usize::try_from(status.vips_left_out).unwrap_or(usize::MAX));
         rows.push(vec![
             status.name.clone(),
             status.vrid.to_string(),
@@ -210,6 +210,9 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
             (None, false) => "not here",
         };
         lines.push(format!("  {} on {}{label}: {what}{excluded}", vip.address, vip.device));
+    }
+    if status.vips_left_out > 0 {
+        lines.push(format!("  and {} more", status.vips_left_out));
     }
     lines.extend(parts(status));
     if !status.senders.is_empty() {

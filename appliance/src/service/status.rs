@@ -119,6 +119,7 @@ impl Instance {
         last_transition: Option<&TransitionRecord>,
     ) -> InstanceStatus {
         let configured = &self.configured;
+        let (vips, vips_left_out) = bounded(self.vips());
         let view = self.view.as_deref();
         let is_version_3 = *configured.version == locum_config::model::Version::V3;
         let has_flavours = is_version_3 && self.family() == Family::Ipv4;
@@ -164,7 +165,8 @@ impl Instance {
                 last_resort: back.last_resort,
                 until_unix_ms: None,
             }),
-            vips: self.vips(),
+            vips,
+            vips_left_out,
             parts: Vec::new(),
             parts_left_out: 0,
             no_accept: None,
@@ -202,7 +204,7 @@ impl Instance {
         }
     }
 
-    fn vips(&self) -> Vec<VipStatus> {
+    pub(super) fn vips(&self) -> Vec<VipStatus> {
         let parts = plan::parts(&self.configured, &self.placement).zip(&self.outcomes);
         let installed = parts.filter_map(|(part, outcome)| match part {
             Part::Address(_, device) => Some((device, outcome.as_ref())),
@@ -220,6 +222,33 @@ impl Instance {
             })
             .collect()
     }
+}
+
+/// Bytes of JSON that the virtual addresses of an instance may take. A line of the control socket has 64 KiB, and holds the
+/// rest of the instance as well.
+pub(super) const VIPS_BYTES_MAX: usize = 40 * 1024;
+
+/// As many of them as there is room for, and how many are left out. Those that somebody has to look at come first then.
+fn bounded(mut vips: Vec<VipStatus>) -> (Vec<VipStatus>, u32) {
+    let bytes = |vip: &VipStatus| {
+        let texts = [vip.label.as_ref(), vip.error.as_ref(), Some(&vip.address), Some(&vip.device)];
+        // What stands around the texts, and the escapes of odd characters in them.
+        90 + texts.into_iter().flatten().map(|text| 2 * text.len()).sum::<usize>()
+    };
+    if vips.iter().map(bytes).sum::<usize>() <= VIPS_BYTES_MAX {
+        return (vips, 0);
+    }
+    vips.sort_by_key(|vip| (vip.error.is_none(), vip.installed));
+    let mut room = VIPS_BYTES_MAX;
+    let fits = |vip: &&VipStatus| {
+        let left = room.checked_sub(bytes(vip));
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    let kept = vips.iter().take_while(fits).count();
+    let left_out = u32::try_from(vips.len() - kept).unwrap_or(u32::MAX);
+    vips.truncate(kept);
+    (vips, left_out)
 }
 
 const fn is_installed(outcome: Option<&ItemOutcome>) -> bool {

@@ -69,3 +69,28 @@ fn the_counters_move() {
         assert!(shown.stdout.contains("deadlines: 99 %"), "{}", shown.said());
     });
 }
+
+/// A line of the control socket has 64 KiB, and 1,200 addresses take more.
+#[test]
+fn any_number_of_addresses_is_shown() {
+    const ADDRESSES: u32 = 1_200;
+    with_lab(&[Locum], |lab| {
+        let addresses: String = (0..ADDRESSES).map(|n| format!("        10.7.{}.{}/32\n", n / 250, n % 250)).collect();
+        let excluded = format!("    virtual_ipaddress_excluded {{\n{addresses}    }}\n}}\n");
+        let alone = scenario("alone");
+        let (most, _) = alone.trim_end().rsplit_once('}').expect("a block");
+        lab.start(A, &format!("{most}{excluded}"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        sleep(Duration::from_secs(2));
+        let all = f64::from(ADDRESSES) + 1.0;
+        let text = metrics(lab.router(A));
+        assert_eq!(value(&text, "locum_instance_addresses{vrrp_instance=\"VI_1\"}"), all);
+        assert_eq!(value(&text, "locum_instance_addresses_installed{vrrp_instance=\"VI_1\"}"), all);
+        let shown = lab.router(A).locum(&["show", GROUP.instance]);
+        assert!(shown.stdout.contains(" more\n"), "{}", shown.said());
+        let brief = lab.router(A).locum(&["show"]);
+        assert!(brief.stdout.contains("+1200"), "{}", brief.said());
+        let dump = lab.router(A).locum(&["show", "--format", "keepalived"]);
+        assert!(dump.code == Some(0) && dump.stdout.contains("10.7.0.7 dev eth0"), "{}", dump.said());
+    });
+}

@@ -106,6 +106,7 @@ pub fn backup(name: &str, vrid: u8) -> InstanceStatus {
         }],
         parts: Vec::new(),
         parts_left_out: 0,
+        vips_left_out: 0,
         no_accept: None,
         senders: vec![SenderStatus {
             address: PEER,

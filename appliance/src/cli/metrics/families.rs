@@ -151,12 +151,19 @@ fn of_instances(mut of: Instances<'_>) {
     of.each(gauge, "locum_instance_master_down_interval_seconds", "Silence after which a master is down.", |status| {
         Number::Micros(status.master_down_interval_us)
     });
-    of.each(gauge, "locum_instance_addresses", "Its virtual addresses.", |status| count(status.vips.iter()));
+    of.each(gauge, "locum_instance_addresses", "Its virtual addresses.", |status| {
+        Number::Count(count(status.vips.iter()).saturating_add(status.vips_left_out.into()))
+    });
     of.each(
         gauge,
         "locum_instance_addresses_installed",
         "Those that are on an interface, put there by it.",
-        |status| count(status.vips.iter().filter(|vip| vip.installed)),
+        |status| {
+            let listed = count(status.vips.iter().filter(|vip| vip.installed));
+            // Those that are not installed are listed first, so that behind one that is there are only such.
+            let left_out = if status.vips.last().is_some_and(|vip| vip.installed) { status.vips_left_out } else { 0 };
+            Number::Count(listed.saturating_add(left_out.into()))
+        },
     );
     of.each(gauge, "locum_instance_second_master", "1 while it is MASTER and hears another one.", |status| {
         status.second_master.is_some().into()
@@ -287,8 +294,8 @@ fn labels<const N: usize>(status: &InstanceStatus, more: [(&'static str, String)
     [("vrrp_instance", status.name.clone())].into_iter().chain(more).collect()
 }
 
-fn count(what: impl Iterator) -> Number {
-    u64::try_from(what.count()).unwrap_or(u64::MAX).into()
+fn count(what: impl Iterator) -> u64 {
+    u64::try_from(what.count()).unwrap_or(u64::MAX)
 }
 
 /// The word that JSON has for it.

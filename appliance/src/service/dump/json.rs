@@ -38,7 +38,7 @@ fn data(subject: &Subject<'_>) -> Value {
         "vrid": status.vrid,
         "base_priority": status.priority,
         "effective_priority": status.effective_priority,
-        "vipset": status.vips.iter().any(|vip| vip.installed),
+        "vipset": subject.vips.iter().any(|vip| vip.installed),
         "promote_secondaries": *configured.promote_secondaries,
         "adver_int": interval,
         "master_adver_int": interval,
@@ -105,7 +105,7 @@ fn add_lists(data: &mut Map<String, Value>, subject: &Subject<'_>) {
 
 /// Addresses as keepalived writes them. Programs take the first and the third word: the address and the interface.
 pub(super) fn addresses(subject: &Subject<'_>, addresses: &[VirtualAddress], excluded: bool) -> Vec<String> {
-    let installed = subject.status.vips.iter().filter(|vip| vip.excluded == excluded);
+    let installed = subject.vips.iter().filter(|vip| vip.excluded == excluded);
     addresses.iter().zip(installed).map(|(address, vip)| line(address, &vip.device, subject, vip.installed)).collect()
 }
 
@@ -165,6 +165,21 @@ fn statistics(subject: &Subject<'_>) -> Value {
         "pri_zero_rcvd": counters.priority_zero_received,
         "pri_zero_sent": counters.priority_zero_sent,
     })
+}
+
+/// Takes entries off the lists of an instance until each list has no more than its share of so many bytes.
+pub(super) fn shorten(instance: &mut Value, bytes_max: usize) {
+    const LISTS: [&str; 4] = ["vips", "evips", "vroutes", "vrules"];
+    for list in LISTS {
+        let lines = instance.pointer_mut(&format!("/data/{list}")).and_then(Value::as_array_mut);
+        let Some(lines) = lines else { continue };
+        let mut room = bytes_max / LISTS.len();
+        lines.retain(|line| {
+            let left = room.checked_sub(line.as_str().map_or(0, str::len) + 3);
+            room = left.unwrap_or(0);
+            left.is_some()
+        });
+    }
 }
 
 /// Packets discarded for this reason.

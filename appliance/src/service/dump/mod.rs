@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use locum_config::Instance as Configured;
 use locum_config::model::VrrpScript;
-use locum_control::{InstanceStatus, Item};
+use locum_control::{InstanceStatus, Item, VipStatus};
 use serde_json::Value;
 
 pub(crate) use self::signals::Dump;
@@ -23,12 +23,15 @@ use super::Service;
 use super::answers::Outcome;
 use super::clients::ClientId;
 use super::plan::Placement;
+use super::status::VIPS_BYTES_MAX;
 
 /// What is told of an instance.
 struct Subject<'a> {
     configured: &'a Configured,
     placement: &'a Placement,
     status: InstanceStatus,
+    /// All its addresses; `status` has as many as fit on a line of the socket.
+    vips: Vec<VipStatus>,
     /// All scripts that there are.
     scripts: &'a [VrrpScript],
     /// Changes of its state from MASTER.
@@ -48,7 +51,8 @@ impl Service {
         let dump = self.json_dump().await?;
         let count = dump.len();
         if let Some(asking) = self.clients.get_mut(client) {
-            for instance in dump {
+            for mut instance in dump {
+                json::shorten(&mut instance, VIPS_BYTES_MAX);
                 asking.item(id, Item::Keepalived(Box::new(instance)));
             }
         }
@@ -106,6 +110,7 @@ impl Service {
                 configured: &instance.configured,
                 placement: &instance.placement,
                 status: self.instance_status(index)?,
+                vips: instance.vips(),
                 scripts: &self.configuration.model().scripts,
                 left_master: instance.left_master,
             })
