@@ -1,29 +1,27 @@
 //! The loop: takes what happens, updates the model, draws. The only part that does I/O.
 
 mod sizing;
+mod threads;
 
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::widgets::Widget;
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH};
-use signal_hook::iterator::{Handle, Signals};
+use signal_hook::consts::{SIGCONT, SIGWINCH};
 
 use self::sizing::{Probe, Sizing};
+use self::threads::Threads;
 use crate::action;
 use crate::backend::TerminalBackend;
-use crate::input;
 use crate::key::Key;
-use crate::link::{Link, Order, Report};
+use crate::link::{Order, Report};
 use crate::model::{Connection, Model, Sort};
-use crate::options::{ConsoleError, Ending, Endpoint, Extra, Options, ROUTERS_MAX, WindowSize};
+use crate::options::{ConsoleError, Ending, Extra, Options, ROUTERS_MAX, WindowSize};
 use crate::pace::{Pace, Wish};
 use crate::painter::Painter;
 use crate::profile::{Environment, Profile};
@@ -34,10 +32,6 @@ use crate::view::{self, View};
 
 /// Events that wait for the loop. Beyond that their senders wait, and at last the service, which then drops us.
 const EVENTS_MAX: usize = 1_024;
-/// Orders that wait for the link.
-const ORDERS_MAX: usize = 64;
-/// How long the commands that carry conversations may take to end.
-const COMMANDS_END: Duration = Duration::from_millis(300);
 /// So many events are taken in before the screen has its turn.
 const EVENTS_PER_TURN_MAX: usize = 4_096;
 /// Relative times tick this often.
@@ -143,86 +137,6 @@ pub fn run(options: Options) -> Result<Ending, ConsoleError> {
     let ending = console.run(&events);
     drop(console);
     if terminal::panicked() { Err(ConsoleError::Panicked) } else { ending }
-}
-
-/// The threads that feed the loop. Dropping it tells them to end; none of them is waited for but those that have a
-/// command to end, and these not for long.
-struct Threads {
-    signals: Handle,
-    /// Dropped, it ends the reader of the terminal.
-    _input_bell: UnixStream,
-    /// One for each service.
-    links: Vec<LinkEnd>,
-    /// Those that have a command to end.
-    commands: Vec<JoinHandle<()>>,
-}
-
-/// The console's end of its way to a link.
-struct LinkEnd {
-    bell: UnixStream,
-    orders: SyncSender<Order>,
-}
-
-impl Threads {
-    fn start(
-        terminal: &Terminal,
-        profile: &Profile,
-        options: &Options,
-        events: &SyncSender<Event>,
-        stop: &Arc<AtomicI32>,
-    ) -> Result<Self, ConsoleError> {
-        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
-            let built = thread::Builder::new().name(name.to_owned()).spawn(work);
-            built.map_err(ConsoleError::System)
-        };
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT]).map_err(ConsoleError::System)?;
-        let handle = signals.handle();
-        let (sender, stop) = (events.clone(), Arc::clone(stop));
-        spawn(
-            "signals",
-            Box::new(move || {
-                for signal in signals.forever() {
-                    if matches!(signal, SIGINT | SIGTERM | SIGHUP) {
-                        stop.store(signal, Ordering::Relaxed);
-                    }
-                    if sender.send(Event::Signal(signal)).is_err() {
-                        return;
-                    }
-                }
-            }),
-        )?;
-        let (input_bell, bell) = UnixStream::pair().map_err(ConsoleError::System)?;
-        let input = terminal.input.try_clone().map_err(ConsoleError::Terminal)?;
-        let (sender, escape_timeout) = (events.clone(), profile.escape_timeout);
-        spawn("terminal", Box::new(move || input::run(input, &bell, escape_timeout, &sender)))?;
-        let (mut links, mut commands) = (Vec::new(), Vec::new());
-        for (node, router) in options.routers.iter().enumerate() {
-            let (link_bell, bell) = UnixStream::pair().map_err(ConsoleError::System)?;
-            for end in [&link_bell, &bell] {
-                end.set_nonblocking(true).map_err(ConsoleError::System)?;
-            }
-            let (orders, receiver) = sync_channel(ORDERS_MAX);
-            let endpoint = router.endpoint.clone();
-            let link = Link { node, endpoint, events: events.clone(), orders: receiver, bell };
-            let is_command = matches!(link.endpoint, Endpoint::Command(_));
-            let thread = spawn("link", Box::new(move || link.run()))?;
-            commands.extend(is_command.then_some(thread));
-            links.push(LinkEnd { bell: link_bell, orders });
-        }
-        Ok(Self { signals: handle, _input_bell: input_bell, links, commands })
-    }
-}
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        self.signals.close();
-        // Nobody is to be left behind who still tries to reach another machine.
-        self.links.clear();
-        let until = Instant::now() + COMMANDS_END;
-        while Instant::now() < until && !self.commands.iter().all(JoinHandle::is_finished) {
-            thread::sleep(Duration::from_millis(2));
-        }
-    }
 }
 
 struct Console {
