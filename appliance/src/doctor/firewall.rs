@@ -294,10 +294,9 @@ fn say(advert: &Advert, fate: Fate, checks: &mut Checks) {
         if is_old {
             format!("let protocol 112 pass before that: {program} -I {} -p 112 -j ACCEPT", hook.to_uppercase())
         } else {
-            format!(
-                "let protocol 112 pass before that, as `meta l4proto 112 accept`; `nft -a list ruleset` shows the rule, \
-                 `nft insert rule …` puts one before others"
-            )
+            "let protocol 112 pass before that, as `meta l4proto 112 accept`; `nft -a list ruleset` shows the rule, `nft \
+             insert rule …` puts one before others"
+                .to_owned()
         }
     };
     match fate {

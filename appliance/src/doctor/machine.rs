@@ -119,7 +119,7 @@ fn modules(subject: &Subject<'_>, checks: &mut Checks) {
     let mut wanted: Vec<(&str, &str)> = Vec::new();
     for instance in subject.instances() {
         let virtual_mac: &Option<VirtualMac> = &instance.virtual_mac;
-        if virtual_mac.is_some() || subject.placements().get(instance).made.iter().next().is_some() {
+        if virtual_mac.is_some() || !subject.placements().get(instance).made.is_empty() {
             wanted.push(("macvlan", "use_vmac"));
         }
         if !*instance.accept {

@@ -175,7 +175,8 @@ impl Ruleset {
                 let name = (table.to_owned(), name.trim_start_matches('@').to_owned());
                 self.sets.get(&name).cloned().unwrap_or_default()
             }
-            other => other.get("set").and_then(Value::as_array).cloned().unwrap_or_default(),
+            Value::Object(set) => set.get("set").and_then(Value::as_array).cloned().unwrap_or_default(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => Vec::new(),
         }
     }
 }
