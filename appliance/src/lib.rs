@@ -7,6 +7,7 @@
 //! - `track`: what instances follow.
 //! - `engine`: the thread that owns the virtual routers.
 //! - `doctor`: what keeps virtual routers from working.
+//! - `record`: what a service says, kept in a file, and captures made of it.
 //! - `demo`: a virtual LAN to try it all on.
 //! - `privileges`: what it may do; `supervision`: who watches it.
 //! - `machine`: its name, and a configuration as it is read on it.
@@ -25,6 +26,7 @@ mod netlink;
 mod notify;
 mod privileges;
 mod readiness;
+mod record;
 mod script;
 mod service;
 mod simulate;

@@ -1,6 +1,6 @@
 //! The overview as text, once: for scripts, and for lines on which no screen works.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use locum_control::Verb;
@@ -37,7 +37,7 @@ pub fn once(options: &Options) -> Result<String, ConsoleError> {
     let environment = Environment::read();
     let profile = Profile::choose(&environment, Line::Pseudo, options);
     let terminal = || {
-        let stdout = std::io::stdout();
+        let stdout = io::stdout();
         let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout).ok()).flatten();
         size.map(|size| size.ws_col)
     };
@@ -74,7 +74,12 @@ fn ask(model: &mut Model, at: usize, endpoint: &Endpoint) -> Result<(), ClientEr
         Endpoint::Socket(socket) => client = Client::connect(socket)?,
         Endpoint::Command(words) => {
             let child = Child::start(words).map_err(ClientError::Connect)?;
-            client = Client::over(child.blocking_stream().map_err(ClientError::Connect)?)?;
+            let answer = child.blocking_stream().map_err(ClientError::Connect).and_then(Client::over);
+            // What the command complained about says more than that it ended.
+            client = answer.map_err(|error| match child.complaint() {
+                Some(complaint) => ClientError::Connect(io::Error::other(complaint)),
+                None => error,
+            })?;
             _child = child;
         }
         Endpoint::Recording(_) => {

@@ -53,7 +53,7 @@ impl Transport {
     pub(crate) fn complaint(&self) -> Option<String> {
         match self {
             Self::Socket(_) => None,
-            Self::Child(child) => child.errors.borrow_mut().last_line(),
+            Self::Child(child) => child.complaint(),
         }
     }
 }
@@ -83,6 +83,11 @@ impl Child {
         let stream = self.stream.try_clone()?;
         stream.set_nonblocking(false)?;
         Ok(stream)
+    }
+
+    /// The last line that it wrote to its standard error.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        self.errors.borrow_mut().last_line()
     }
 
     /// Takes what was written to the standard error, so that the command never waits for that.

@@ -20,6 +20,7 @@ control socket says the same types, a value a line (src/lib.rs has the conversat
 | `locum why INSTANCE --json` | `schema`; `instance`: InstanceStatus; `outlook`: a sentence; `transitions`: TransitionRecord each, newest first |
 | `locum watch --json` | a Notice a line |
 | `locum changes --json` | `schema`; `changes`: ChangeRecord each |
+| `locum doctor --json` | `schema`; `by_service`: whether the service has looked; `worst`: CheckResult; `checks`: Check each, the worst first |
 
 Times that end in `_us` are microseconds of the boot-time clock (`now_us` is that clock), or durations; those that end in
 `_unix_ms` are milliseconds since 1970. What stands with `?` can be absent or null.

@@ -62,6 +62,12 @@ pub(crate) struct ConsoleArguments {
     /// Print the overview as text, and end
     #[arg(long)]
     pub(crate) once: bool,
+    /// A service on another machine, reached as `ssh HOST locum proxy`; as root@router. Several are shown together
+    #[arg(long, value_name = "HOST", value_parser = host)]
+    pub(crate) host: Vec<String>,
+    /// What is run there, as its shell takes it [default: locum proxy]
+    #[arg(long, value_name = "COMMAND", requires = "host", value_parser = remote_command)]
+    pub(crate) remote_command: Option<String>,
 }
 
 /// Which theme.
@@ -351,6 +357,35 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Record what the service says, to be played by `replay`, until Ctrl-C
+    Record {
+        /// A new file; only you can read it, and no password is in it
+        file: PathBuf,
+        /// End after so long, as 8h
+        #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+        lasts: Option<u64>,
+        /// End when the file has this size
+        #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = bytes)]
+        max_size: u64,
+    },
+    /// Play a recording in the console: Space holds it, [ and ] go back and on
+    #[cfg(feature = "console")]
+    Replay {
+        /// The recording
+        file: PathBuf,
+    },
+    /// Write the adverts of a recording, or the last ones that the service has kept, as a capture for Wireshark
+    ///
+    /// The packets are rebuilt from what the service keeps of each: time, sender and priority.
+    Export {
+        /// The capture, a new file
+        #[arg(long, value_name = "FILE")]
+        pcap: PathBuf,
+        /// A recording [default: what the service has kept]
+        recording: Option<PathBuf>,
+    },
+    /// Carry the conversation with the service over standard input and output, for a console on another machine
+    Proxy,
     /// Explain a word of the configuration, or the code of a message
     Explain {
         /// A keyword, as advert_int, or a code, as E015
@@ -410,6 +445,45 @@ pub(crate) enum Format {
     Json,
 }
 
+/// The name of a machine for ssh, which must not take it for an option.
+fn host(text: &str) -> Result<String, String> {
+    word_for_ssh(text)?;
+    if text.chars().any(char::is_whitespace) {
+        return Err("a host has no spaces in its name; what to run there is said with --remote-command".into());
+    }
+    Ok(text.to_owned())
+}
+
+fn remote_command(text: &str) -> Result<String, String> {
+    word_for_ssh(text).map(|()| text.to_owned())
+}
+
+fn word_for_ssh(text: &str) -> Result<(), String> {
+    if text.trim().is_empty() {
+        return Err("it is empty".into());
+    }
+    if text.starts_with('-') {
+        return Err("it must not begin with a hyphen: ssh would take it for an option".into());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("there is a control character in it".into());
+    }
+    Ok(())
+}
+
+/// A size as `64M`, in bytes.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (number, factor) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (text.get(..at), 1 << 10),
+        Some((at, 'm' | 'M')) => (text.get(..at), 1 << 20),
+        Some((at, 'g' | 'G')) => (text.get(..at), 1 << 30),
+        _ => (Some(text), 1_u64),
+    };
+    let number: Option<u64> = number.and_then(|number| number.parse().ok());
+    let size = number.and_then(|number| number.checked_mul(factor)).filter(|size| *size > 0);
+    size.ok_or_else(|| "write it as 64M, 500k or 1G".into())
+}
+
 fn parse_size(text: &str) -> Result<(u16, u16), String> {
     let parts =
         text.split_once(['x', 'X']).and_then(|(columns, rows)| Some((columns.parse().ok()?, rows.parse().ok()?)));
@@ -434,7 +508,24 @@ mod tests {
     }
 
     #[test]
+    fn hosts_are_no_options() {
+        let hosts = |words: &[&str]| Arguments::try_parse_from(words).map(|arguments| arguments.console.host);
+        assert_eq!(hosts(&["locum", "--host", "root@a", "--host", "b"]).unwrap(), ["root@a", "b"]);
+        for bad in ["-oProxyCommand=reboot", "", " ", "a b", "a\nb"] {
+            assert!(hosts(&["locum", &format!("--host={bad}")]).is_err(), "{bad}");
+        }
+        assert!(hosts(&["locum", "--host", "a", "--remote-command", "-x"]).is_err());
+        assert!(hosts(&["locum", "--remote-command", "x"]).is_err(), "for no host");
+    }
+
+    #[test]
     fn sizes() {
+        for (text, size) in [("1", 1), ("2k", 2048), ("64M", 64 << 20), ("1G", 1 << 30)] {
+            assert_eq!(bytes(text), Ok(size));
+        }
+        for bad in ["", "0", "-1", "M", "1T", "99999999999G", "\u{e4}"] {
+            assert!(bytes(bad).is_err(), "{bad}");
+        }
         assert_eq!(parse_size("80x24"), Ok((80, 24)));
         for bad in ["", "80", "0x24", "80x", "x24", "-1x5", "99999x1"] {
             assert!(parse_size(bad).is_err(), "{bad}");

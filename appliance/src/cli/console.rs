@@ -5,19 +5,43 @@ use std::time::Duration;
 
 use locum_config::schema::{self, Count, Kind, Status};
 use locum_tui::{
-    AltScreen, Charset, Colour, ConsoleError, Endpoint, Keyword, Options, Router, Schema, Takes, Theme, WindowSize,
+    AltScreen, Charset, Colour, ConsoleError, Endpoint, Keyword, Options, ROUTERS_MAX, Router, Schema, Takes, Theme,
+    WindowSize,
 };
 
 use super::arguments::{ColourArgument, ConsoleArguments, ThemeArgument};
 use super::{Exit, complain, complain_about, print};
 
-/// The console on the service at `socket`, or on all of `sockets` if there are several.
+/// What is run on another machine.
+const REMOTE_COMMAND: &str = "locum proxy";
+
+/// The console on the service at `socket`, or on all of `sockets` and of the hosts that the arguments name.
 pub(super) fn console(socket: &Path, sockets: &[PathBuf], arguments: &ConsoleArguments) -> Exit {
     let mut options = options(socket, arguments);
-    if sockets.len() > 1 {
-        options.routers = sockets.iter().map(|socket| Router::at_socket("", socket)).collect();
+    if sockets.len() > 1 || !arguments.host.is_empty() {
+        let local = sockets.iter().map(|socket| Router::at_socket("", socket));
+        let remote = arguments.host.iter().map(|host| on_host(host, arguments.remote_command.as_deref()));
+        options.routers = local.chain(remote).collect();
     }
-    if !arguments.once {
+    if options.routers.len() > ROUTERS_MAX {
+        complain(&format!("the console shows at most {ROUTERS_MAX} services"));
+        return Exit::Failed;
+    }
+    open(options, arguments.once)
+}
+
+/// A service on another machine. ssh is given the host and the command as words of their own, and no terminal: it cannot ask
+/// for a password, so a key has to be there.
+fn on_host(host: &str, command: Option<&str>) -> Router {
+    let label = host.rsplit_once('@').map_or(host, |(_, machine)| machine);
+    let words =
+        ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", host, command.unwrap_or(REMOTE_COMMAND)];
+    Router::by_command(label, words)
+}
+
+/// Opens the console, or prints its overview.
+pub(super) fn open(options: Options, once: bool) -> Exit {
+    if !once {
         return run(options);
     }
     match locum_tui::once(&options) {

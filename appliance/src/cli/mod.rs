@@ -16,6 +16,8 @@ pub(crate) mod manual;
 mod metrics;
 mod notify_test;
 mod plan;
+mod proxy;
+mod record;
 mod reload;
 mod show;
 mod steer;
@@ -79,6 +81,10 @@ pub fn main() -> ExitCode {
         complain("only the console takes several sockets");
         return ExitCode::from(2);
     }
+    if !arguments.console.host.is_empty() && arguments.command.is_some() {
+        complain("only the console takes --host");
+        return ExitCode::from(2);
+    }
     let at = |socket: &Option<PathBuf>| socket.clone().unwrap_or_else(|| Path::new(RUN_DIRECTORY).join(SOCKET));
     if let Some(name) = arguments.config_id.clone() {
         crate::machine::set_config_id(name);
@@ -123,6 +129,11 @@ pub fn main() -> ExitCode {
             check::check(&file.unwrap_or_else(default_configuration), format, strict)
         }
         Some(Command::Doctor { file, json }) => doctor::doctor(&at(&socket), file, json),
+        Some(Command::Record { file, lasts, max_size }) => record::record(&at(&socket), &file, lasts, max_size),
+        #[cfg(feature = "console")]
+        Some(Command::Replay { file }) => record::replay(&file, &arguments.console),
+        Some(Command::Export { pcap, recording }) => record::export(&at(&socket), recording.as_deref(), &pcap),
+        Some(Command::Proxy) => proxy::proxy(&at(&socket)),
         Some(Command::Plan { files, json }) => plan::plan(&files, json),
         #[cfg(feature = "demo")]
         Some(Command::Demo { headless, duration, inside }) => {
