@@ -88,60 +88,89 @@ fn loopback_up() {
     Requests::open(NETLINK_ROUTE).unwrap().request(&[&set_up(LOOPBACK)]).unwrap();
 }
 
-/// A peer that advertises VRID 2 to us every 10 ms until `done`.
-fn peer(done: &AtomicBool) {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::RAW, Some(112.into())).unwrap();
-    socket.set_header_included_v4(true).unwrap();
-    let advert = Advertisement {
-        version: Version::V3,
-        vrid: 2,
-        priority: 200,
-        advert_interval_cs: 1,
-        password: None,
-        addresses: &[VIP],
-        checksum: Checksum::Plain,
-    };
-    let mut packet = [0; 64];
-    let len = advert.len(Family::Ipv4);
-    ipv4::emit(&mut packet, PEER, HERE, 255, vrrp::PROTOCOL, len).unwrap();
-    advert.emit(&mut packet[ipv4::HEADER_BYTES..], PEER.into(), HERE.into()).unwrap();
-    let to = socket2::SockAddr::from(std::net::SocketAddrV4::new(HERE, 0));
-    while !done.load(Ordering::Relaxed) {
-        socket.send_to(&packet[..ipv4::HEADER_BYTES + len], &to).unwrap();
-        thread::sleep(StdDuration::from_millis(10));
+/// A peer that advertises VRID 2 to us.
+struct PeerRouter {
+    socket: socket2::Socket,
+    packet: Vec<u8>,
+}
+
+impl PeerRouter {
+    fn new() -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::RAW, Some(112.into())).unwrap();
+        socket.set_header_included_v4(true).unwrap();
+        let advert = Advertisement {
+            version: Version::V3,
+            vrid: 2,
+            priority: 200,
+            advert_interval_cs: 1,
+            password: None,
+            addresses: &[VIP],
+            checksum: Checksum::Plain,
+        };
+        let len = advert.len(Family::Ipv4);
+        let mut packet = vec![0; ipv4::HEADER_BYTES + len];
+        ipv4::emit(&mut packet, PEER, HERE, 255, vrrp::PROTOCOL, len).unwrap();
+        advert.emit(&mut packet[ipv4::HEADER_BYTES..], PEER.into(), HERE.into()).unwrap();
+        Self { socket, packet }
     }
+
+    fn send(&self) {
+        let to = socket2::SockAddr::from(std::net::SocketAddrV4::new(HERE, 0));
+        self.socket.send_to(&self.packet, &to).unwrap();
+    }
+}
+
+/// Runs `test` on a thread of its own, whose network namespace is gone with it; says so where there can be none.
+fn in_namespace(name: &str, test: impl FnOnce() + Send) {
+    thread::scope(|scope| {
+        let inside = scope.spawn(|| match unshare(CloneFlags::CLONE_NEWNET) {
+            Ok(()) => {
+                loopback_up();
+                test();
+            }
+            // Not by println, which the harness would keep to itself.
+            Err(errno) => drop(writeln!(io::stderr(), "SKIPPED {name}: no network namespace: {errno}")),
+        });
+        inside.join().unwrap();
+    });
+}
+
+/// An engine with these virtual routers (VRID and priority) on the loopback interface.
+fn engine(routers: &[(u8, u8)]) -> (Engine, ServiceEnd) {
+    let (end, service) = link::link().unwrap();
+    let sizes = Sizes { routers: routers.len(), interfaces: 1, trackers: 0 };
+    let mut engine = Engine::new(sizes, end, Jobs::new(routers.len()).unwrap());
+    let attachment = Attachment::open("lo", NonZeroU32::MIN, None, &[]).unwrap();
+    engine.handle_order(Order::Attach { interface: ETH, attachment: Box::new(attachment) });
+    engine.handle_order(Order::SetLink { interface: ETH, link: Link::Up });
+    for (vrid, priority) in routers.iter().copied() {
+        engine.handle_order(Order::Insert {
+            key: InstanceKey(vrid.into()),
+            config: Box::new(config(vrid, priority)),
+            source: Some(HERE.into()),
+            plan: Box::default(),
+            last_resort: None,
+        });
+    }
+    (engine, service)
 }
 
 /// MASTER of one virtual router and BACKUP of another, each at a hundred adverts a second.
 #[test]
 fn adverts_are_sent_and_received_without_allocating() {
-    // On a thread of its own, whose namespace is gone with it.
-    thread::spawn(|| {
-        if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
-            // Not by println, which the harness would keep to itself.
-            let name = "adverts_are_sent_and_received_without_allocating";
-            let _ = writeln!(io::stderr(), "SKIPPED {name}: no network namespace: {errno}");
-            return;
-        }
-        loopback_up();
-        let (end, mut service) = link::link().unwrap();
-        let mut engine = Engine::new(Sizes { routers: 2, interfaces: 1, trackers: 0 }, end, Jobs::new(2).unwrap());
-        let attachment = Attachment::open("lo", NonZeroU32::MIN, None, &[]).unwrap();
-        engine.handle_order(Order::Attach { interface: ETH, attachment: Box::new(attachment) });
-        engine.handle_order(Order::SetLink { interface: ETH, link: Link::Up });
-        for (vrid, priority) in [(1, 255), (2, 100)] {
-            engine.handle_order(Order::Insert {
-                key: InstanceKey(vrid.into()),
-                config: Box::new(config(vrid, priority)),
-                source: Some(HERE.into()),
-                plan: Box::default(),
-                last_resort: None,
-            });
-        }
+    in_namespace("adverts_are_sent_and_received_without_allocating", || {
+        let (mut engine, mut service) = engine(&[(1, 255), (2, 100)]);
         let done = Arc::new(AtomicBool::new(false));
         let sender = {
             let done = Arc::clone(&done);
-            thread::spawn(move || peer(&done)) // inherits the namespace
+            // Inherits the namespace.
+            thread::spawn(move || {
+                let peer = PeerRouter::new();
+                while !done.load(Ordering::Relaxed) {
+                    peer.send();
+                    thread::sleep(StdDuration::from_millis(10));
+                }
+            })
         };
         let turns = |engine: &mut Engine, time: StdDuration| {
             let end = StdInstant::now() + time;
@@ -166,9 +195,32 @@ fn adverts_are_sent_and_received_without_allocating() {
         let received = after.1.1.adverts_received - before.1.1.adverts_received;
         assert!(sent > 50 && received > 50, "{sent} sent, {received} received: nothing was measured");
         assert_eq!(count, 0, "allocations for {sent} adverts sent and {received} received");
-    })
-    .join()
-    .unwrap();
+    });
+}
+
+#[test]
+fn a_burst_is_left_to_grow_only_while_it_is_one_and_nothing_in_it_is_lost() {
+    in_namespace("a_burst_is_left_to_grow_only_while_it_is_one_and_nothing_in_it_is_lost", || {
+        let (mut engine, _service) = engine(&[(2, 100)]);
+        let peer = PeerRouter::new();
+        let received = |engine: &Engine| {
+            let counters = engine.set.routers().map(|(_, router)| router.counters().adverts_received);
+            counters.sum::<u32>()
+        };
+        // What is sent over the loopback interface has arrived when the call returns.
+        (0..BURST).for_each(|_| peer.send());
+        assert!(engine.turn().is_continue());
+        assert!(engine.is_burst, "so many at once");
+        let so_far = received(&engine);
+        assert_eq!(usize::try_from(so_far).unwrap(), BURST);
+        peer.send();
+        assert!(engine.turn().is_continue());
+        assert_eq!(received(&engine), so_far + 1);
+        assert!(!engine.is_burst, "a single one");
+        (0..BURST - 1).for_each(|_| peer.send());
+        assert!(engine.turn().is_continue());
+        assert!(!engine.is_burst, "too few");
+    });
 }
 
 #[test]

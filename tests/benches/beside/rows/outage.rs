@@ -174,7 +174,9 @@ fn play(
     for _ in 0..context.runs {
         let capture = ground.capture();
         let probe = probe(&ground, VIP);
-        sleep(Duration::from_millis(300) + random_share(times.interval.max(Duration::from_millis(50))));
+        // Long enough for an advert to be seen, and then at any point between two of them.
+        let before_event = Duration::from_millis(300) + times.interval;
+        sleep(before_event + random_share(times.interval.max(Duration::from_millis(50))));
         let before = Moment::now();
         let stands_back = event == Event::Yield && which == Which::Locum;
         let is_stopped = event.is_planned() && !stands_back;
