@@ -282,3 +282,27 @@ fn what_would_be_wrong_is_refused_with_its_diagnostics() {
     let broken = FILE.replacen("}\n", "\n", 1);
     assert!(matches!(edited(&broken, &[set("V", "priority", &["1"])]), Err(EditError::Untellable)));
 }
+
+#[test]
+fn the_options_of_an_entry_change_in_place() {
+    let set_entry = |list: &str, line: &str| Edit::SetEntry {
+        block: BlockName::instance("V"),
+        list: list.into(),
+        words: line.split(' ').map(str::to_owned).collect(),
+    };
+    let script = "vrrp_script chk {\n script /bin/true\n}\nvrrp_script other {\n script /bin/true\n}\n";
+    let lines = "track_script {\n  chk   weight  -20   # the link\n  other\n }\n";
+    let file = format!("{script}{}", FILE.replace("\tstate BACKUP\n", &format!("\tstate BACKUP\n {lines}")));
+    expect(&file, &[set_entry("track_script", "chk weight -30")], &file.replace("-20", "-30"));
+    expect(&file, &[set_entry("track_script", "other weight 7")], &file.replace("  other\n", "  other weight 7\n"));
+    expect(&file, &[set_entry("track_script", "chk")], &file.replace("chk   weight  -20", "chk"));
+    expect(
+        &file,
+        &[set_entry("virtual_ipaddress", "172.20.45.248 dev eth1")],
+        &file.replace("248 dev eth0", "248 dev eth1"),
+    );
+    for absent in [set_entry("track_script", "chkk weight 1"), set_entry("track_interface", "eth0 weight 1")] {
+        assert!(matches!(edited(&file, &[absent]), Err(EditError::NotThere(_))));
+    }
+    assert!(matches!(edited(&file, &[set_entry("track_script", "chk weight 999")]), Err(EditError::Invalid(_))));
+}

@@ -195,3 +195,15 @@ fn sections_come_and_go() {
     let near = refused(&[Edit::RemoveBlock { block: BlockName::instance("LAM") }]);
     assert_eq!(near.to_string(), "there is no instance `LAM`; did you mean `LAN`?");
 }
+
+#[test]
+fn the_options_of_an_entry_change_in_its_section() {
+    let set_entry = |list: &str, line: &str| Edit::SetEntry {
+        block: lan(),
+        list: list.into(),
+        words: line.split(' ').map(str::to_owned).collect(),
+    };
+    expect(UCI, &[set_entry("track_interface", "wan weight -40")], &UCI.replace("weight '-30'", "weight '-40'"));
+    assert!(matches!(refused(&[set_entry("track_interface", "eth7 weight 1")]), EditError::NotThere(_)));
+    assert!(matches!(refused(&[set_entry("track_script", "wan weight 5")]), EditError::NotInUci(_)));
+}

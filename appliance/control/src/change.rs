@@ -43,6 +43,15 @@ pub enum Edit {
         /// The address that the line is about.
         address: std::net::IpAddr,
     },
+    /// Changes how much a tracker counts that an instance follows by itself.
+    SetWeight {
+        /// The instance.
+        instance: String,
+        /// The script, interface, file, process or probe.
+        tracker: String,
+        /// The weight, -253 to 253; 0 means FAULT when it fails.
+        weight: i16,
+    },
     /// Adds an instance behind the last one. Further edits of the same change fill it.
     AddInstance {
         /// Its name.

@@ -105,9 +105,10 @@ pub(crate) enum Steer {
     Set {
         /// Which
         instance: String,
-        /// The option as in the configuration file; or vip, excluded-vip or peer with add or remove
+        /// The option as in the configuration file; vip, excluded-vip or peer with add or remove; weight with a tracker
         keyword: String,
-        /// Its words; after `--` where one begins with a hyphen
+        /// Its words
+        #[arg(allow_negative_numbers = true)]
         values: Vec<String>,
         #[command(flatten)]
         how: How,

@@ -116,6 +116,13 @@ fn edit(instance: String, keyword: String, values: Vec<String>) -> Result<Edit, 
         "vip" | "virtual_ipaddress" => List::Vip,
         "excluded-vip" | "virtual_ipaddress_excluded" => List::ExcludedVip,
         "peer" | "unicast_peer" => List::Peer,
+        "weight" => {
+            let [tracker, weight] = values.as_slice() else {
+                return Err(format!("write `set {instance} weight TRACKER N`"));
+            };
+            let weight = weight.parse().map_err(|_| format!("`{weight}` is no weight: a number from -253 to 253"))?;
+            return Ok(Edit::SetWeight { instance, tracker: tracker.clone(), weight });
+        }
         _ => return Ok(Edit::Set { instance, keyword, values }),
     };
     let usage = || format!("write `set {instance} {keyword} add ADDRESS` or `set {instance} {keyword} remove ADDRESS`");
@@ -209,7 +216,9 @@ mod tests {
         );
         let address = "10.0.0.9".parse().unwrap();
         assert_eq!(meant("peer remove 10.0.0.9"), Ok(Edit::Remove { instance: instance(), list: List::Peer, address }));
-        for bad in ["vip", "vip add", "vip swap 10.0.0.9", "vip remove nonsense"] {
+        let weight = Edit::SetWeight { instance: instance(), tracker: "chk".into(), weight: -30 };
+        assert_eq!(meant("weight chk -30"), Ok(weight));
+        for bad in ["weight chk", "weight chk much", "vip", "vip add", "vip swap 10.0.0.9", "vip remove nonsense"] {
             assert!(meant(bad).is_err(), "{bad}");
         }
     }

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::rc::Rc;
 
 use locum_config::edit::{self, EditError, Edited};
-use locum_config::{Configuration, Severity};
+use locum_config::model::TrackedBy;
+use locum_config::{Configuration, Diagnostic, Model, Severity};
 use locum_control::{ChangeRecord, ChangeStanding, Difference, Edit, ErrorCode, Item, Lasts, List, Notice};
 use locum_core::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use super::answers::Outcome;
 use super::clients::ClientId;
 use super::done::Done;
 use super::operator::SECONDS_MAX;
+use super::plan::ties;
 use super::{Service, compare};
 use crate::{clock, machine};
 
@@ -134,7 +136,8 @@ impl Service {
             is_to_be_saved: lasts == Lasts::Saved,
         };
         let standing = standing(&layer);
-        let what: Vec<String> = edits.iter().map(|edit| config_edit(edit).to_string()).collect();
+        let what = edits.iter().map(|edit| Ok(config_edit(self.configuration.model(), edit)?.to_string()));
+        let what: Vec<String> = what.collect::<Result<_, (ErrorCode, String)>>()?;
         let who = self.who(client);
         let number = self.changes.push(&who, what.clone(), standing);
         layer.number = number;
@@ -399,11 +402,15 @@ fn standing(layer: &Layer) -> ChangeStanding {
 
 /// A configuration with edits. One with an error is refused whole.
 fn edited(to: &Configuration, edits: &[Edit], interfaces: Vec<String>) -> Result<Edited, (ErrorCode, String)> {
-    let edits: Vec<_> = edits.iter().map(config_edit).collect();
+    let edits: Vec<_> = edits.iter().map(|edit| config_edit(to.model(), edit)).collect::<Result<_, _>>()?;
     machine::edit(to, &edits, interfaces).map_err(|error| {
         let text = if let EditError::Invalid(with_errors) = &error {
             let errors = with_errors.diagnostics().iter().filter(|found| found.severity() == Severity::Error);
-            let lines: Vec<_> = errors.map(|found| found.message.clone()).collect();
+            let line = |found: &Diagnostic| match found.fix.as_ref() {
+                "" => found.message.clone(),
+                fix => format!("{}: {fix}", found.message),
+            };
+            let lines: Vec<_> = errors.map(line).collect();
             format!("{}; nothing is changed", lines.join("; "))
         } else {
             error.to_string()
@@ -425,7 +432,8 @@ fn layered(file: &Configuration, layers: &[Layer], interfaces: Vec<String>) -> (
     (current, dropped)
 }
 
-fn config_edit(edit: &Edit) -> edit::Edit {
+/// The edit of the file. A tracker is looked up in the configuration, which knows of what kind it is.
+fn config_edit(model: &Model, edit: &Edit) -> Result<edit::Edit, (ErrorCode, String)> {
     let list = |list: List| {
         let keyword = match list {
             List::Vip => "virtual_ipaddress",
@@ -435,7 +443,7 @@ fn config_edit(edit: &Edit) -> edit::Edit {
         keyword.to_owned()
     };
     let block = |instance: &str| edit::BlockName::instance(instance);
-    match edit.clone() {
+    Ok(match edit.clone() {
         Edit::Set { instance, keyword, values } => edit::Edit::Set { block: block(&instance), keyword, values },
         Edit::Unset { instance, keyword } => edit::Edit::Unset { block: block(&instance), keyword },
         Edit::Add { instance, list: to, words } => {
@@ -446,5 +454,41 @@ fn config_edit(edit: &Edit) -> edit::Edit {
         }
         Edit::AddInstance { instance } => edit::Edit::AddBlock { block: block(&instance) },
         Edit::RemoveInstance { instance } => edit::Edit::RemoveBlock { block: block(&instance) },
+        Edit::SetWeight { instance, tracker, weight } => {
+            let list = tracked_in(model, &instance, &tracker)?;
+            let words = vec![tracker, "weight".to_owned(), weight.to_string()];
+            edit::Edit::SetEntry { block: block(&instance), list: list.to_owned(), words }
+        }
+    })
+}
+
+/// The list of an instance in which a tracker stands.
+fn tracked_in(model: &Model, instance: &str, tracker: &str) -> Result<&'static str, (ErrorCode, String)> {
+    let found = model.instance(instance);
+    let tracks = found.map(|instance| &instance.tracks);
+    let lists = tracks.map(|tracks| {
+        [
+            ("track_interface", &tracks.interfaces),
+            ("track_script", &tracks.scripts),
+            ("track_file", &tracks.files),
+            ("track_process", &tracks.processes),
+            ("track_probe", &tracks.probes),
+        ]
+    });
+    let mut lists = lists.into_iter().flatten();
+    let named = |(_, list): &(_, &Vec<TrackedBy>)| list.iter().any(|by| by.name.value == tracker);
+    if let Some((keyword, _)) = lists.find(named) {
+        return Ok(keyword);
     }
+    let text = match ties::sync_group(model, instance) {
+        _ if found.is_none() => format!("no instance is called {instance}"),
+        Some(group) => {
+            let group = &group.name.value;
+            format!(
+                "{instance} does not follow {tracker} by itself; if its sync group {group} does, change it in the file"
+            )
+        }
+        None => format!("{instance} does not follow {tracker}"),
+    };
+    Err((ErrorCode::BadRequest, text))
 }

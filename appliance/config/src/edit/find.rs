@@ -103,6 +103,10 @@ impl<'s> Found<'s> {
                 let target = self.target(block)?;
                 self.add_entry(&target, list_of(target.place, list)?, words)
             }
+            Edit::SetEntry { block, list, words } => {
+                let target = self.target(block)?;
+                self.set_entry(&target, list_of(target.place, list)?, words)
+            }
             Edit::RemoveEntry { block, list, entry } => {
                 let target = self.target(block)?;
                 self.remove_entry(&target, list_of(target.place, list)?, entry)
@@ -154,16 +158,19 @@ impl<'s> Found<'s> {
             Edit::Unset { keyword, .. } => {
                 option(place, keyword).is_ok_and(|keyword| target.matching(|word| word == keyword).is_empty())
             }
-            Edit::AddEntry { list, words, .. } => list_of(place, list).is_ok_and(|list| {
-                let stands = |line: &&Statement<'_>| {
-                    line.words.len() == words.len() && line.words.iter().zip(words).all(|(word, new)| word.text == *new)
-                };
-                match (list.many_per_line, words.as_slice()) {
-                    (true, [name]) => target.entry_words(&list).any(|word| word.text == *name),
-                    (true, _) => false,
-                    (false, _) => target.entries(&list).any(|line| stands(&line)),
-                }
-            }),
+            Edit::AddEntry { list, words, .. } | Edit::SetEntry { list, words, .. } => {
+                list_of(place, list).is_ok_and(|list| {
+                    let stands = |line: &&Statement<'_>| {
+                        line.words.len() == words.len()
+                            && line.words.iter().zip(words).all(|(word, new)| word.text == *new)
+                    };
+                    match (list.many_per_line, words.as_slice()) {
+                        (true, [name]) => target.entry_words(&list).any(|word| word.text == *name),
+                        (true, _) => false,
+                        (false, _) => target.entries(&list).any(|line| stands(&line)),
+                    }
+                })
+            }
             Edit::RemoveEntry { list, entry, .. } => list_of(place, list).is_ok_and(|list| {
                 if list.many_per_line {
                     !target.entry_words(&list).any(|word| word.text == *entry)
@@ -214,6 +221,13 @@ impl<'s> Found<'s> {
         {
             changes.push(Change { text: keyword.to_owned(), ..over(word) });
         }
+        changes.extend(self.rewrite_args(line, values)?);
+        Ok(changes)
+    }
+
+    /// Changes the words after the first that differ.
+    fn rewrite_args(&self, line: &Statement<'_>, values: &[String]) -> Result<Vec<Change>, EditError> {
+        let mut changes = Vec::new();
         let args = line.args();
         for (word, value) in args.iter().zip(values) {
             if word.text != *value {
@@ -262,6 +276,15 @@ impl<'s> Found<'s> {
             }
             None => self.add_inner_block(target, list.keyword, &text),
         }
+    }
+
+    fn set_entry(&self, target: &Target<'_, 's>, list: List, words: &[String]) -> Result<Vec<Change>, EditError> {
+        let (first, options) = words.split_first().ok_or(EditError::Unwritable)?;
+        let line = target.entries(&list).find(|line| !list.many_per_line && is_about(line, first));
+        let absent = || EditError::NotThere(format!("`{first}` in `{}` of `{}`", list.keyword, target.name));
+        let line = line.ok_or_else(absent)?;
+        self.check_literal(line)?;
+        self.rewrite_args(line, options)
     }
 
     fn remove_entry(&self, target: &Target<'_, 's>, list: List, entry: &str) -> Result<Vec<Change>, EditError> {

@@ -48,6 +48,15 @@ pub enum Edit {
         /// The words of the line: the address or name, and its options.
         words: Vec<String>,
     },
+    /// Changes the options of the line of a list that is about the first word: what follows it is this now.
+    SetEntry {
+        /// The block.
+        block: BlockName,
+        /// The keyword that opens the list.
+        list: String,
+        /// What the line is about, and its options.
+        words: Vec<String>,
+    },
     /// Takes a line, or a name, out of a list of a block.
     RemoveEntry {
         /// The block.
@@ -117,6 +126,7 @@ impl Edit {
             Self::Set { block, .. }
             | Self::Unset { block, .. }
             | Self::AddEntry { block, .. }
+            | Self::SetEntry { block, .. }
             | Self::RemoveEntry { block, .. }
             | Self::AddBlock { block }
             | Self::RemoveBlock { block } => block,
@@ -146,6 +156,7 @@ impl fmt::Display for Edit {
             }
             Self::Unset { block, keyword } => write!(f, "unset {keyword} of {block}"),
             Self::AddEntry { block, list, words } => write!(f, "add to {list} of {block}: {}", words.join(" ")),
+            Self::SetEntry { block, list, words } => write!(f, "set in {list} of {block}: {}", words.join(" ")),
             Self::RemoveEntry { block, list, entry } => write!(f, "remove from {list} of {block}: {entry}"),
             Self::AddBlock { block } => write!(f, "add {block}"),
             Self::RemoveBlock { block } => write!(f, "remove {block}"),

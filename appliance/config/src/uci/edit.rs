@@ -38,6 +38,11 @@ pub(crate) fn changes(sources: &Sources, found: &Found<'_>, edit: &Edit) -> Resu
             }
             file.add_entry(section, list, words)
         }
+        Edit::SetEntry { block, list, words } => {
+            let section = file.section(block)?;
+            list_of(found.target(block)?.place, list)?;
+            file.set_entry(section, list, words)
+        }
         Edit::RemoveEntry { block, list, entry } => {
             let section = file.section(block)?;
             let changes = file.remove_entry(section, list, entry)?;
@@ -150,6 +155,29 @@ impl<'f, 's> UciFile<'f, 's> {
             Some(last) => self.append_after(last, &line),
             None => self.append(section, &line),
         });
+        Ok(changes)
+    }
+
+    fn set_entry(&self, section: &Section<'s>, list: &str, words: &[String]) -> Result<Vec<Change>, EditError> {
+        let first = words.first().ok_or(EditError::Unwritable)?;
+        let absent = || EditError::NotThere(format!("`{first}` in `{list}`"));
+        let mut items = section.of(list).flat_map(|line| line.value.text.split_whitespace());
+        let item = items.find(|item| self.stands_for(list, item, first)).ok_or_else(absent)?;
+        let (kind, options) = described(list, words)?;
+        let mut sections = self.sections.iter().filter(|section| section.kind.text == kind);
+        let own = sections.find(|section| section.own_name().is_some_and(|name| name.text == item));
+        let own =
+            own.ok_or_else(|| EditError::NotInUci(format!("options of `{item}`, which has no section of its own")))?;
+        let mut changes = Vec::new();
+        // What is not said any more goes; what the entry is about stays.
+        for gone in own.options.iter().filter(|line| !matches!(line.name.text.as_ref(), "name" | "value" | "address")) {
+            if !options.iter().any(|(option, _)| gone.name.text == **option) {
+                changes.push(self.remove_line(gone));
+            }
+        }
+        for (option, value) in options.iter().filter(|(option, _)| !matches!(*option, "value" | "address")) {
+            changes.extend(self.set(own, option, &[(*value).to_owned()])?);
+        }
         Ok(changes)
     }
 
