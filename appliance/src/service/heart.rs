@@ -237,7 +237,10 @@ impl Service {
             self.heart.asked = now;
             self.engine.shared.ask();
         }
-        self.heart.next = now + self.heart.every;
+        // Only what is stamped has to be fresh. Each beat wakes both threads, which costs as much as dozens of adverts.
+        let has_master = self.instances.iter().any(|instance| instance.state == State::Master);
+        let is_leisurely = !has_master && self.heart.manager.watchdog().is_none();
+        self.heart.next = now + if is_leisurely { EVERY_MAX } else { self.heart.every };
     }
 
     /// All runs, and so many instances are in each state.
