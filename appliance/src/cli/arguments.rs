@@ -370,6 +370,8 @@ pub(crate) enum Command {
         max_size: u64,
     },
     /// Play a recording in the console: Space holds it, [ and ] go back and on
+    ///
+    /// Options of the console stand before the word: locum --ascii replay FILE
     #[cfg(feature = "console")]
     Replay {
         /// The recording

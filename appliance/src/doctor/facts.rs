@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
@@ -230,14 +230,18 @@ fn ask_first(programs: [&str; 2]) -> Result<String, ToolError> {
 
 /// Other programs in this network namespace that speak VRRP.
 fn daemons() -> Vec<(String, u32)> {
-    let namespace = |process: &Path| fs::read_link(process.join("ns/net")).ok();
-    let here = namespace(Path::new("/proc/self"));
+    let namespace = |process: &Path| fs::read_link(process.join("ns/net"));
+    let here = namespace(Path::new("/proc/self")).ok();
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     let mut found: Vec<(String, u32)> = Vec::new();
     for process in processes.flatten().take(PROCESSES_MAX) {
         let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         let Some(name) = read(process.path().join("comm")) else { continue };
-        let is_here = namespace(&process.path()).is_none_or(|its| Some(its) == here);
+        let is_here = match namespace(&process.path()) {
+            Ok(its) => Some(its) == here,
+            // Who may not ask cannot tell. One that has ended and is still listed has no namespace any more.
+            Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+        };
         if is_here && DAEMONS.contains(&name.trim_end()) {
             found.push((name.trim_end().to_owned(), pid));
         }

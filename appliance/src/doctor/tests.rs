@@ -377,3 +377,48 @@ fn this_machine_can_be_examined() {
     let checks = said("file-limit", &configuration, None, &facts);
     assert_eq!(checks.len(), 1, "{checks:?}");
 }
+
+#[test]
+fn what_the_service_has_heard_is_judged() {
+    let sender = serde_json::json!({
+        "address": "10.0.0.2", "priority": 80, "advert_interval_cs": 300, "first_heard_us": 0, "last_heard_us": 0,
+        "received": 10, "late": 0, "missed": 9, "longest_gap_us": 0, "rejected": 3, "last_reject": "password"
+    });
+    let status = serde_json::json!({
+        "name": "VI_1", "interface": "eth0", "vrid": 45, "family": "ipv4", "version": 3,
+        "mode": {"kind": "multicast", "group": "224.0.0.18"}, "source": "10.0.0.1", "state": "MASTER", "since_us": 0,
+        "since_unix_ms": 0, "priority": 100, "effective_priority": 100, "preempt": true, "preempt_delay_us": 0,
+        "advert_interval_cs": 100, "skew_us": 0, "master_down_interval_us": 0, "master": null, "timers": {},
+        "blocks": [{"block": "link_down", "since_us": 0, "detail": "eth0 has no carrier"}],
+        "vips": [{"address": "10.0.0.9/24", "device": "eth0", "installed": false}], "senders": [sender],
+        "second_master": {"address": "10.0.0.3", "priority": 120, "since_us": 0},
+        "counters": {
+            "adverts_sent": 0, "adverts_received": 0, "priority_zero_sent": 0, "priority_zero_received": 0,
+            "became_master": 0, "announcements_sent": 0, "rejected": {}
+        },
+        "standing_back": {"since_us": 0, "last_resort": false}, "last_transition": null
+    });
+    let interface = serde_json::json!({
+        "name": "eth0", "exists": true, "up": true, "foreign": [{"vrid": 7, "source": "10.0.0.7", "first_heard_us": 0}],
+        "rejected": {"unknown_vrid": 5, "ttl": 2}
+    });
+    let instances = [serde_json::from_value(status).unwrap()];
+    let interfaces = [serde_json::from_value(interface).unwrap()];
+    let (configuration, facts) = (configuration(CONFIGURATION), facts());
+    let service = Some(Service { instances: &instances, interfaces: &interfaces });
+    let checks = examine(&Subject { configuration: Ok(&configuration), network: None, facts: &facts, service });
+    let said = |result: CheckResult, name: &str, words: &str| {
+        let is_it = |check: &&Check| check.result == result && check.name == name && check.detail.contains(words);
+        assert_eq!(checks.iter().filter(is_it).count(), 1, "{result} {name} {words}: {checks:#?}");
+    };
+    said(CheckResult::Problem, "fault", "eth0 has no carrier");
+    said(CheckResult::Problem, "second-master", "10.0.0.3 (priority 120) is MASTER of VRID 45 as well");
+    said(CheckResult::Problem, "address", "MASTER without 10.0.0.9/24 on eth0");
+    said(CheckResult::Warning, "discarded", "3 packets with VRID 45 from 10.0.0.2 were discarded: password differs");
+    said(CheckResult::Warning, "interval", "10.0.0.2 sends every 3.00 s and this router every 1.00 s");
+    said(CheckResult::Warning, "lost-adverts", "9 adverts of 10.0.0.2 have not arrived");
+    said(CheckResult::Warning, "yield", "stands back");
+    said(CheckResult::Warning, "discarded", "2 packets were discarded on eth0: TTL is not 255");
+    said(CheckResult::Ok, "foreign-vrid", "VRID 7 (10.0.0.7)");
+    assert!(checks.iter().all(|check| !check.detail.contains("VRID not ours")), "strangers are no fault: {checks:#?}");
+}

@@ -11,8 +11,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// Where they are looked for. Not where a variable of the environment says: the service asks with its privileges.
 const FOLDERS: [&str; 6] = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
-/// How long one may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one may take. There are up to three, and who asks the service waits for ten seconds.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// As much of what it says is read.
 const OUTPUT_BYTES_MAX: usize = 8 << 20;
 const COMPLAINT_BYTES_MAX: u64 = 2_048;
