@@ -76,17 +76,18 @@ impl Sample {
 }
 
 impl fmt::Display for Sample {
-    /// The median, with the least and the most in brackets.
+    /// The median, with the least and the most in brackets; with so many decimals where a precision is asked for.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Some(least), Some(median), Some(most)) = (self.quantile(0.0), self.median(), self.quantile(1.0)) else {
-            return f.pad("-");
+        let number = |value| f.precision().map_or_else(|| short(value), |decimals| format!("{value:.decimals$}"));
+        let text = match (self.quantile(0.0), self.median(), self.quantile(1.0)) {
+            (Some(_), Some(median), Some(_)) if self.len() == 1 => number(median),
+            (Some(least), Some(median), Some(most)) => {
+                format!("{} ({}..{})", number(median), number(least), number(most))
+            }
+            _ => "-".into(),
         };
-        let text = if self.len() == 1 {
-            short(median)
-        } else {
-            format!("{} ({}..{})", short(median), short(least), short(most))
-        };
-        f.pad(&text)
+        // Not `pad`, which would cut it to the precision.
+        write!(f, "{text:<width$}", width = f.width().unwrap_or(0))
     }
 }
 
@@ -167,7 +168,12 @@ impl fmt::Display for Line {
             _ => String::new(),
         };
         let Self { what, ours, theirs, .. } = self;
-        let line = format!("{what:<46} {ours:<26} {theirs:<26} {ratio:>7}  {}", self.verdict());
+        let cells = match self.goal {
+            // What must be hit is not seen in four digits.
+            Goal::Near(..) => format!("{ours:<26.3} {theirs:<26.3}"),
+            _ => format!("{ours:<26} {theirs:<26}"),
+        };
+        let line = format!("{what:<46} {cells} {ratio:>7}  {}", self.verdict());
         f.write_str(line.trim_end())
     }
 }
