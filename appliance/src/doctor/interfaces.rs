@@ -52,10 +52,22 @@ pub(super) fn sources(subject: &Subject<'_>, checks: &mut Checks) {
         let name = Some(instance.name.value.clone());
         let is_there = network.by_name(interface).is_some();
         let own: Vec<IpAddr> = addresses_of(instance).map(|(address, _)| address.address).collect();
+        let placements = subject.placements();
+        let ipvlan = placements.get(instance).ipvlan();
+        let is_from_ipvlan = ipvlan.is_some() && instance.source_address.is_none_or(|source| source.at.is_none());
+        // The address comes with the ipvlan, and the ipvlan with the service, which says what it lacks.
+        if is_from_ipvlan && subject.service.is_none() {
+            continue;
+        }
+        let interface = ipvlan.map_or(interface, |made| made.name.as_str());
         if let Some(wanted) = &instance.source_address {
             let wanted = wanted.value;
             let has = network.has(wanted);
-            let word = if instance.is_unicast() { "unicast_src_ip" } else { "mcast_src_ip" };
+            let word = match (is_from_ipvlan, instance.is_unicast()) {
+                (true, _) => "use_ipvlan",
+                (false, true) => "unicast_src_ip",
+                (false, false) => "mcast_src_ip",
+            };
             if has && own.contains(&wanted) {
                 checks.problem(
                     NAME,

@@ -1,7 +1,5 @@
 //! The machine and the process: clock, limits, privileges, other programs, modules of the kernel, the run directory.
 
-use locum_config::model::VirtualMac;
-
 use super::{Checks, Subject};
 use crate::service::scheduling;
 
@@ -118,9 +116,8 @@ fn modules(subject: &Subject<'_>, checks: &mut Checks) {
     const NAME: &str = "kernel";
     let mut wanted: Vec<(&str, &str)> = Vec::new();
     for instance in subject.instances() {
-        let virtual_mac: &Option<VirtualMac> = &instance.virtual_mac;
-        if virtual_mac.is_some() || !subject.placements().get(instance).made.is_empty() {
-            wanted.push(("macvlan", "use_vmac"));
+        for made in &subject.placements().get(instance).made {
+            wanted.push((made.kind.name(), if made.is_ipvlan() { "use_ipvlan" } else { "use_vmac" }));
         }
         if !*instance.accept {
             wanted.push(("nf_tables", "no_accept"));

@@ -234,7 +234,7 @@ impl Engine {
             match self.readable.get(index) {
                 Some((interface, Family::Ipv4)) => self.receive_whole(*interface, Family::Ipv4, most),
                 // A raw socket gives IPv6 packets without their header; a packet socket gives whole ones.
-                Some((interface, Family::Ipv6)) if self.is_made(*interface) => {
+                Some((interface, Family::Ipv6)) if self.gives_header(*interface) => {
                     self.receive_whole(*interface, Family::Ipv6, most);
                 }
                 Some((interface, Family::Ipv6)) => self.receive_v6(*interface, most),
@@ -243,9 +243,9 @@ impl Engine {
         }
     }
 
-    fn is_made(&self, interface: InterfaceId) -> bool {
+    fn gives_header(&self, interface: InterfaceId) -> bool {
         let attachment = self.attachments.get(usize::from(interface.0)).and_then(Option::as_ref);
-        attachment.is_some_and(|attachment| attachment.heard_on.is_some())
+        attachment.is_some_and(|attachment| attachment.gives_header)
     }
 
     /// Takes packets from a socket that gives them with their IP header.
@@ -281,7 +281,9 @@ impl Engine {
     fn receive_v6(&mut self, interface: InterfaceId, most: usize) {
         for taken in 0..most {
             let attachment = self.attachments.get(usize::from(interface.0)).and_then(Option::as_ref);
-            let Some(socket) = attachment.and_then(|attachment| attachment.socket(Family::Ipv6)) else { return };
+            let Some(attachment) = attachment else { return };
+            let Some(socket) = attachment.socket(Family::Ipv6) else { return };
+            let interface = attachment.heard_on.unwrap_or(interface);
             let Some(packet) = wire::receive_v6(socket, &mut self.inbox6) else { return };
             let now = clock::now();
             match packet {

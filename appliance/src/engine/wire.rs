@@ -30,9 +30,21 @@ pub(crate) struct Attachment {
     announce: Option<Announce>,
     /// The interface that adverts coming in here count as received on, if it is another one.
     pub(super) heard_on: Option<InterfaceId>,
+    /// `v6` is a packet socket, which gives packets with their header.
+    pub(super) gives_header: bool,
 }
 
-/// What is to be known of an interface with a virtual MAC address that locum has made on another one.
+/// Which adverts come in on an interface that locum has made, and not on the one below.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Hearing<'a> {
+    /// Those to a group from its own MAC address (macvlan).
+    FromOwnMac,
+    /// Those to its address, on the interface of this name (ipvlan). A raw socket, for where there is none the kernel
+    /// answers that it does not know the protocol.
+    Addressed(&'a str),
+}
+
+/// What is to be known of an interface that locum has made on another one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Made {
     /// Its index.
@@ -89,24 +101,30 @@ impl Attachment {
             }
         }
         let announce = mac.map(|mac| open_announce(index, mac)).transpose()?;
-        Ok(Self { v4: Some(v4), v6, announce, heard_on: None })
+        Ok(Self { v4: Some(v4), v6, announce, heard_on: None, gives_header: false })
     }
 
     /// Opens sockets for an interface that locum has made. What is announced and advertised leaves by the interface below
-    /// it, in frames that carry the virtual MAC address, so the made one need not be set up for it.
+    /// it, in frames that carry its MAC address, so the made one need not be set up for it.
     ///
     /// # Errors
     /// As [`Attachment::open`].
-    pub(crate) fn open_made(made: Made) -> io::Result<Self> {
+    pub(crate) fn open_made(made: Made, hearing: Hearing<'_>) -> io::Result<Self> {
         let hears = |wanted| {
             let heard = made.heard_on.filter(|(_, family)| *family == wanted);
-            heard.map(|(_, family)| open_hearing(made.index, made.mac, family)).transpose()
+            let open = |family| match (hearing, family) {
+                (Hearing::FromOwnMac, family) => open_hearing(made.index, made.mac, family),
+                (Hearing::Addressed(name), Family::Ipv4) => open_v4(name),
+                (Hearing::Addressed(name), Family::Ipv6) => open_v6(name),
+            };
+            heard.map(|(_, family)| open(family)).transpose()
         };
         Ok(Self {
             v4: hears(Family::Ipv4)?,
             v6: hears(Family::Ipv6)?,
             announce: Some(open_announce(made.base_index, made.mac)?),
             heard_on: made.heard_on.map(|(interface, _)| interface),
+            gives_header: matches!(hearing, Hearing::FromOwnMac),
         })
     }
 

@@ -106,7 +106,8 @@ fn blocks(old: &Model, new: &Model) -> Vec<Difference> {
 /// Whether an instance must end and begin again: who it is for others has changed, or how it reaches them.
 pub(crate) fn needs_restart(old: &Instance, new: &Instance) -> bool {
     let identity = |instance: &Instance| {
-        (instance.interface.clone(), instance.family, instance.vrid, instance.virtual_mac.clone(), instance.broken)
+        let made = (instance.virtual_mac.clone(), instance.ipvlan.clone());
+        (instance.interface.clone(), instance.family, instance.vrid, made, instance.broken)
     };
     identity(old) != identity(new)
 }

@@ -14,7 +14,7 @@ use super::Service;
 use super::plan::{self, MadeInterface};
 use super::status::rejected;
 use crate::engine::link::Order;
-use crate::engine::wire::{Attachment, Made};
+use crate::engine::wire::{Attachment, Hearing, Made};
 
 /// An interface that instances use.
 pub(super) struct Interface {
@@ -120,7 +120,7 @@ impl Service {
     fn attach(&mut self, place: usize, id: InterfaceId, wanted: Option<(NonZeroU32, Option<Mac>)>) {
         let Some(interface) = self.interfaces.get(place) else { return };
         let attachment = wanted.map(|(index, mac)| match &interface.made {
-            Some(made) => self.open_made(made, interface.hears, index),
+            Some(made) => self.open_made(made, interface.hears, index, mac),
             None => Attachment::open(&interface.name, index, mac, &interface.groups),
         });
         let Some(interface) = self.interfaces.get_mut(place) else { return };
@@ -138,10 +138,18 @@ impl Service {
         }
     }
 
-    fn open_made(&self, made: &MadeInterface, hears: Option<Family>, index: NonZeroU32) -> io::Result<Attachment> {
+    fn open_made(
+        &self,
+        made: &MadeInterface,
+        hears: Option<Family>,
+        index: NonZeroU32,
+        mac: Option<Mac>,
+    ) -> io::Result<Attachment> {
         let (base_index, _) = self.network.by_name(&made.base).ok_or(io::ErrorKind::NotFound)?;
         let heard_on = hears.and_then(|family| Some((self.interface_id(&made.base)?, family)));
-        Attachment::open_made(Made { index, mac: made.mac, base_index, heard_on })
+        let Some(mac) = made.kind.mac().or(mac) else { return Err(io::ErrorKind::Unsupported.into()) };
+        let socket = if made.is_ipvlan() { Hearing::Addressed(&made.name) } else { Hearing::FromOwnMac };
+        Attachment::open_made(Made { index, mac, base_index, heard_on }, socket)
     }
 
     /// The kernel's index of an interface has changed: the addresses that go on it are installed with other messages.

@@ -64,6 +64,10 @@ impl Service {
     pub(super) fn block_detail(&self, index: usize, block: Block) -> String {
         let Some(instance) = self.instances.get(index) else { return String::new() };
         let interface = instance.interface();
+        // Without the ipvlan there cannot be its address.
+        if let (Block::NoSourceAddress, Some(refusal)) = (block, self.ipvlan_refusal(instance)) {
+            return refusal;
+        }
         match block {
             Block::Configuration => instance.refusal.clone().unwrap_or_default(),
             Block::InterfaceMissing => format!("interface {interface} does not exist"),
@@ -73,10 +77,13 @@ impl Service {
             },
             Block::NoSourceAddress => match &instance.configured.source_address {
                 Some(address) => format!("no interface has the source address {}", address.value),
-                None => match instance.family() {
-                    Family::Ipv4 => format!("{interface} has no IPv4 address to send from"),
-                    Family::Ipv6 => format!("{interface} has no link-local IPv6 address to send from"),
-                },
+                None => {
+                    let interface = instance.placement.ipvlan().map_or(interface, |made| &made.name);
+                    match instance.family() {
+                        Family::Ipv4 => format!("{interface} has no IPv4 address to send from"),
+                        Family::Ipv6 => format!("{interface} has no link-local IPv6 address to send from"),
+                    }
+                }
             },
             Block::Refused => instance.dealings.block.clone().unwrap_or_else(|| block.to_string()),
             Block::Tracker => self.failed_trackers(instance),

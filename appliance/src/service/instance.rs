@@ -145,7 +145,8 @@ impl Instance {
         self.marks.range(told..).copied().collect()
     }
 
-    /// The address that it is to send from: the one configured if an interface has it, else its interface's.
+    /// The address that it is to send from: the one configured if an interface has it, else its interface's, or that of the
+    /// ipvlan on it.
     pub(crate) fn choose_source(&self, network: &Network) -> Option<std::net::IpAddr> {
         match &self.configured.source_address {
             Some(address) => network.has(address.value).then_some(address.value),
@@ -153,9 +154,10 @@ impl Instance {
                 let is_owner = *self.configured.priority == 255;
                 let own: Vec<_> = plan::addresses(&self.configured).map(|(address, _)| address.address).collect();
                 // An owner's virtual addresses are real ones, and may be the only ones.
+                let interface = self.placement.ipvlan().map_or(self.interface(), |made| &made.name);
                 network
-                    .source_on(self.interface(), self.family(), &own)
-                    .or_else(|| is_owner.then(|| network.source_on(self.interface(), self.family(), &[])).flatten())
+                    .source_on(interface, self.family(), &own)
+                    .or_else(|| is_owner.then(|| network.source_on(interface, self.family(), &[])).flatten())
             }
         }
     }

@@ -59,7 +59,7 @@ struct Content {
 pub(crate) struct Record {
     /// Addresses.
     pub(crate) addresses: Vec<Entry>,
-    /// Interfaces with a virtual MAC address.
+    /// Interfaces that are made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) interfaces: Vec<MadeEntry>,
     /// Routes and rules.
@@ -78,8 +78,9 @@ pub(crate) struct Record {
 pub(crate) struct MadeEntry {
     /// Its name.
     pub(crate) name: String,
-    /// Its MAC address.
-    pub(crate) mac: Mac,
+    /// Its MAC address; `None` for an ipvlan, which has that of the interface below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mac: Option<Mac>,
 }
 
 /// A route or a rule that may be installed by us.
@@ -254,7 +255,10 @@ mod tests {
                 prefix_len: 24,
             }],
             routes: vec![RouteEntry::new("rule 1:".into(), &rule_removal())],
-            interfaces: vec![MadeEntry { name: "vrrp.1".into(), mac: [0, 0, 0x5e, 0, 1, 1] }],
+            interfaces: vec![
+                MadeEntry { name: "vrrp.1".into(), mac: Some([0, 0, 0x5e, 0, 1, 1]) },
+                MadeEntry { name: "vrrp.2".into(), mac: None },
+            ],
             tables: vec!["locum".into()],
             settings: vec![SettingEntry { interface: "eth0".into(), name: "arp_ignore".into(), before: 0, ours: 1 }],
         }

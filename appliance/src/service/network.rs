@@ -59,6 +59,8 @@ pub(crate) struct Interface {
     pub(crate) group: u32,
     /// It is a macvlan (ip-link(8)).
     pub(crate) is_macvlan: bool,
+    /// It is an ipvlan.
+    pub(crate) is_ipvlan: bool,
     /// It is set up.
     pub(crate) is_up: bool,
     /// It has carrier and is ready for packets.
@@ -235,7 +237,11 @@ impl Network {
                 IFLA_IFNAME => entry.name = read::text(value),
                 IFLA_GROUP => entry.group = read::u32_at(value, 0).unwrap_or_default(),
                 IFLA_ADDRESS => entry.mac = Mac::try_from(value).ok().filter(|_| hardware == ARPHRD_ETHER),
-                IFLA_LINKINFO => (entry.is_macvlan, entry.vrf_table) = link_info(value),
+                IFLA_LINKINFO => {
+                    let (kind, vrf_table) = link_info(value);
+                    (entry.is_macvlan, entry.is_ipvlan) = (kind == "macvlan", kind == "ipvlan");
+                    entry.vrf_table = vrf_table;
+                }
                 _ => {}
             }
         }
@@ -277,8 +283,8 @@ impl Machine for Network {
     }
 }
 
-/// Whether an interface is a macvlan, and the routing table of the VRF that it is.
-fn link_info(value: &[u8]) -> (bool, Option<u32>) {
+/// The kind of an interface, and the routing table of the VRF that it is.
+fn link_info(value: &[u8]) -> (String, Option<u32>) {
     let mut kind = String::new();
     let mut data = Attributes(&[]);
     for (attribute, value) in Attributes(value) {
@@ -289,7 +295,8 @@ fn link_info(value: &[u8]) -> (bool, Option<u32>) {
         }
     }
     let mut table = data.filter(|(attribute, _)| kind == "vrf" && *attribute == IFLA_VRF_TABLE);
-    (kind == "macvlan", table.find_map(|(_, value)| read::u32_at(value, 0)))
+    let table = table.find_map(|(_, value)| read::u32_at(value, 0));
+    (kind, table)
 }
 
 fn same(one: &Address, other: &Address) -> bool {
@@ -391,6 +398,12 @@ mod tests {
         tell(&mut network, macvlan);
         assert_eq!(Machine::vrf_table(&network, "eth0"), None);
         assert!(network.by_name("eth0").unwrap().1.is_macvlan);
+        let mut ipvlan = link(RTM_NEWLINK, 0, IFF_UP);
+        let info = ipvlan.open(IFLA_LINKINFO);
+        ipvlan.put_text(IFLA_INFO_KIND, "ipvlan").close(info);
+        tell(&mut network, ipvlan);
+        let (_, known) = network.by_name("eth0").unwrap();
+        assert_eq!((known.is_macvlan, known.is_ipvlan), (false, true));
     }
 
     #[test]

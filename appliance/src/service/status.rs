@@ -63,7 +63,7 @@ impl Service {
                 name,
                 tracked: part.is_tracked(),
                 installed: is_installed(outcome.as_ref()),
-                error: refusal.map(ToString::to_string).or_else(|| trouble(outcome.as_ref())),
+                error: refusal.or_else(|| trouble(outcome.as_ref())),
             })
         };
         let mut shown: Vec<PartStatus> = parts.filter_map(status).collect();

@@ -24,6 +24,7 @@ mod doctor;
 mod effective_priority;
 mod faults;
 mod interop;
+mod ipvlan;
 mod kernel;
 mod lab_itself;
 mod log;

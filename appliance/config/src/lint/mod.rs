@@ -19,6 +19,7 @@ pub(crate) fn check(model: &mut Model, around: &Surroundings<'_>, found: &mut Di
     unequal_members(model, found);
     static_groups(model, found);
     macvlan_names(model, found);
+    macvlans_beside_ipvlans(model, found);
     shared_vrids(model, found);
     addresses::check(model, found);
     addresses::already_there(model, around, found);
@@ -145,6 +146,46 @@ fn macvlan_names(model: &mut Model, found: &mut Diagnostics) {
         .related(*first, "first here")
         .why("There can be one interface of a name; the second instance is held in FAULT.")
         .fix("give it another name, or none: then the VRID is part of it")
+        .instance(&instance.name.value);
+        found.push(diagnostic);
+        broken.push(index);
+    }
+    for index in broken {
+        if let Some(instance) = model.instances.get_mut(index) {
+            Arc::make_mut(instance).broken = true;
+        }
+    }
+}
+
+/// An interface carries macvlans or ipvlans: the kernel refuses the second kind, whichever comes first.
+fn macvlans_beside_ipvlans(model: &mut Model, found: &mut Diagnostics) {
+    let mut macvlans: HashMap<&str, Span> = HashMap::new();
+    for instance in &model.instances {
+        let own = instance.interface.as_ref().map(|name| name.value.as_str());
+        if let (Some(own), Some(vmac)) = (own, &instance.virtual_mac) {
+            macvlans.entry(own).or_insert(vmac.at.0);
+        }
+        let addresses = instance.addresses.iter().chain(&instance.excluded_addresses);
+        for address in addresses.filter(|address| address.virtual_mac) {
+            if let Some(base) = address.interface.as_ref().map(|name| name.value.as_str()).or(own) {
+                macvlans.entry(base).or_insert(address.at.0);
+            }
+        }
+    }
+    let mut broken = Vec::new();
+    for (index, instance) in model.instances.iter().enumerate() {
+        // One that has both itself was told so.
+        let ipvlan = instance.ipvlan.as_ref().filter(|_| instance.virtual_mac.is_none());
+        let (Some(ipvlan), Some(base)) = (ipvlan, &instance.interface) else { continue };
+        let Some(other) = macvlans.get(base.value.as_str()) else { continue };
+        let diagnostic = Diagnostic::new(
+            &code::E033_IPVLAN,
+            ipvlan.at.0,
+            format!("{} cannot carry an ipvlan and a macvlan", base.value),
+        )
+        .related(*other, "asks for a macvlan on it")
+        .why("The kernel gives an interface one kind or the other.")
+        .fix("take `use_vmac` or `use_ipvlan` for all that is on this interface")
         .instance(&instance.name.value);
         found.push(diagnostic);
         broken.push(index);

@@ -62,7 +62,7 @@ impl MacChoice {
     }
 }
 
-/// `use_ipvlan`: an ipvlan (mode L2) on the instance's interface.
+/// `use_ipvlan`: an ipvlan (mode L2) on the instance's interface. Adverts are sent from its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ipvlan {
     /// Its name. `None`: as for a macvlan.
@@ -77,7 +77,8 @@ pub struct Ipvlan {
     pub at: At,
 }
 
-/// linux/if_link.h, IPVLAN_F_…
+/// How an ipvlan talks to others on the same interface (linux/if_link.h, IPVLAN_F_…). The kernel keeps one for all of an
+/// interface: the last one counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IpvlanMode {
     /// Among each other directly.

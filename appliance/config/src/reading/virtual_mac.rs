@@ -97,16 +97,28 @@ impl Reader<'_> {
                 at,
                 format!("the address of the ipvlan is {}, the instance is {family}", Family::of(address)),
             )),
-            Some((address, _)) if instance.source_address.is_none() => {
-                // Adverts come from the interface that they leave by.
-                instance.source_address = Some(Setting::implied(address));
+            Some((address, _)) => {
+                let mut virtual_addresses = instance.addresses.iter().chain(&instance.excluded_addresses);
+                if virtual_addresses.any(|known| known.address == address) {
+                    self.diagnostics.push(
+                        Diagnostic::new(
+                            &code::E033_IPVLAN,
+                            at,
+                            format!("{address} is a VIP, and the ipvlan's own address as well"),
+                        )
+                        .label("this one stays when another router is MASTER")
+                        .fix("give the ipvlan an address of its own"),
+                    );
+                }
+                // Adverts come from the interface that the VIPs are on.
+                instance.source_address.get_or_insert_with(|| Setting::implied(address));
             }
             None if family == Family::V4 => self.diagnostics.push(
                 Diagnostic::new(&code::E033_IPVLAN, at, "an ipvlan of an IPv4 instance needs an address")
                     .label("without one it could not send")
                     .fix("write `use_ipvlan ADDRESS/PREFIX`"),
             ),
-            _ => {}
+            None => {}
         }
     }
 

@@ -44,7 +44,6 @@ const ADDRESS: &[super::Arg] = &[one("ADDRESS", Kind::Address)];
 const REPEAT: &[super::Arg] = &[one("COUNT", int(0, 1_000_000))];
 const DELAY: &[super::Arg] = &[one("SECONDS", seconds(0, 4_294))];
 
-const IPVLAN_INSTEAD: &str = "the adverts are sent and the VIPs stand on the interface itself; use `use_vmac` where a MAC address of their own is wanted";
 const VMAC: &[super::Arg] = &[any("[name] NAME | MAC | netlink_notify_msg | group GROUP", Kind::Word)];
 const IPVLAN: &[super::Arg] = &[any("[name] NAME | ADDRESS[/PREFIX] | bridge|private|vepa | group GROUP", Kind::Word)];
 const TRACK_INSTEAD: &str = "the priority and state of the instance do not follow it";
@@ -111,7 +110,7 @@ static KEYWORDS: &[Keyword] = &[
     supported("use_vmac", "1.2.3", VMAC, "Runs on a macvlan with the virtual router's MAC address 00:00:5e:00:01:VRID."),
     supported("use_vmac_addr", "2.2.0", NONE, "A macvlan for each other interface that carries VIPs."),
     supported("vmac_xmit_base", "1.2.10", NONE, "Adverts go through the interface below the macvlan."),
-    outside("use_ipvlan", "2.0.17", IPVLAN, "Runs on an ipvlan interface, which has an address of its own and the MAC address of the interface below it.", IPVLAN_INSTEAD),
+    supported("use_ipvlan", "2.0.17", IPVLAN, "The VIPs go on an ipvlan, which has an address of its own, from which adverts are sent, and the MAC address of the interface below it."),
     // What it follows.
     supported("dont_track_primary", "1.1.8", NONE, "The instance stays up when its own interface goes down."),
     supported("track_interface", "1.0.1", NONE, "Interfaces whose loss lowers the priority, or means FAULT.").opens(&TRACK_INTERFACE_LIST),

@@ -179,6 +179,12 @@ impl Service {
         self.follow_block(index);
     }
 
+    /// Why the ipvlan that an instance sends from could not be made.
+    pub(in super::super) fn ipvlan_refusal(&self, instance: &Instance) -> Option<String> {
+        let made = instance.placement.ipvlan()?;
+        self.kernel.refusal(&made.name).map(|refusal| format!("interface {} cannot be made: {refusal}", made.name))
+    }
+
     /// What keeps an instance from taking part, as far as the kernel is concerned.
     fn kernel_block(&self, index: usize) -> Option<String> {
         let instance = self.instances.get(index)?;
@@ -194,7 +200,8 @@ impl Service {
                 None => Some(format!("interface {device} of {} does not exist", part.short_name())),
             })
         };
-        let missing = plan::parts(&instance.configured, &instance.placement).find_map(missing);
+        let parts = || plan::parts(&instance.configured, &instance.placement);
+        let missing = self.ipvlan_refusal(instance).or_else(|| parts().find_map(missing));
         let is_member = |group: &&TrackGroup| group.members.iter().any(|member| member.value == instance.name());
         let groups = self.configuration.model().track_groups.iter().filter(is_member);
         let lack = groups.filter_map(|group| self.kernel.lack_of(&group.name)).next();
@@ -279,7 +286,7 @@ impl Service {
         let mut orders = Vec::new();
         if self.kernel_retry_at.is_none_or(|at| at <= now) {
             self.kernel_retry_at = Some(now + RETRY_FIRST);
-            self.kernel.retry();
+            self.kernel.retry(&self.network);
         }
         for index in 0..self.instances.len() {
             self.follow_block(index);

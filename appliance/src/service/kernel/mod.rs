@@ -1,5 +1,5 @@
-//! What locum has in the kernel besides the addresses of masters, whatever the state: interfaces with a virtual MAC
-//! address, settings of interfaces, what the configuration calls static, and the table of `no_accept`. Everything is in the
+//! What locum has in the kernel besides the addresses of masters, whatever the state: interfaces that it makes, settings of
+//! interfaces, what the configuration calls static, and the table of `no_accept`. Everything is in the
 //! journal before it is there, and is gone at the end.
 //!
 //! - [`settings`]: settings of interfaces, and back.
@@ -20,6 +20,7 @@ use std::io;
 
 use locum_config::Model;
 use locum_control::NoAcceptStatus;
+use nix::errno::Errno;
 
 use self::firewall::Firewall;
 use self::settings::Settings;
@@ -28,7 +29,7 @@ use self::watch::Watch;
 use super::instance::Instance;
 use super::journal::{MadeEntry, Record};
 use super::network::Network;
-use super::plan::{MadeInterface, Placements, link};
+use super::plan::{MadeInterface, MadeKind, Placements, items, link};
 use crate::engine::link::Refusal;
 use crate::netlink::NETLINK_ROUTE;
 use crate::netlink::requests::Requests;
@@ -118,7 +119,13 @@ impl Kernel {
     }
 
     /// Tries again what the kernel has refused.
-    pub(super) fn retry(&mut self) {
+    pub(super) fn retry(&mut self, network: &Network) {
+        for made in &mut self.made {
+            // Of what was there before, the journal does not know that we would make it.
+            if made.refusal.is_some() && !made.is_foreign() {
+                made.retry(network, &mut self.requests);
+            }
+        }
         self.statics.retry(&mut self.requests);
     }
 
@@ -129,7 +136,7 @@ impl Kernel {
 
     /// What may be in the kernel because of us, beside the addresses.
     pub(super) fn record(&self) -> Record {
-        let entry = |made: &Made| MadeEntry { name: made.interface.name.clone(), mac: made.interface.mac };
+        let entry = |made: &Made| MadeEntry { name: made.interface.name.clone(), mac: made.interface.kind.mac() };
         // What was there before is never ours.
         let ours = self.made.iter().filter(|made| !made.is_foreign());
         Record {
@@ -171,9 +178,10 @@ impl Kernel {
         })
     }
 
-    /// Why the interface of this name could not be made.
-    pub(super) fn refusal(&self, name: &str) -> Option<&Refusal> {
-        self.made.iter().find(|made| made.interface.name == name)?.refusal.as_ref()
+    /// Why the interface of this name could not be made, and what to do about it.
+    pub(super) fn refusal(&self, name: &str) -> Option<String> {
+        let made = self.made.iter().find(|made| made.interface.name == name)?;
+        made.refusal.as_ref().map(|refusal| made.explain(refusal))
     }
 
     /// Takes everything out of the kernel again. Nothing of it is left if it returns true.
@@ -198,7 +206,7 @@ impl Made {
     fn delete(&mut self, requests: &mut Requests) -> bool {
         let Some(index) = self.index.take() else { return true };
         match requests.request(&[&link::delete(index)]) {
-            Ok(()) | Err(Refusal { errno: nix::errno::Errno::ENODEV, .. }) => true, // gone with its base
+            Ok(()) | Err(Refusal { errno: Errno::ENODEV, .. }) => true, // gone with its base
             Err(refusal) => {
                 log::error!("{} cannot be deleted: {refusal}", self.interface.name);
                 false
@@ -207,7 +215,7 @@ impl Made {
     }
 
     fn is_foreign(&self) -> bool {
-        self.refusal.as_ref().is_some_and(|refusal| refusal.errno == nix::errno::Errno::EEXIST)
+        self.refusal.as_ref().is_some_and(|refusal| refusal.errno == Errno::EEXIST)
     }
 
     fn follow(&mut self, network: &Network, requests: &mut Requests) {
@@ -221,28 +229,96 @@ impl Made {
             return;
         };
         let is_there = network.by_name(name).map(|(index, _)| index.get());
-        if self.index.is_some() && self.index == is_there || self.tried_on == Some(base_index) && self.index.is_none() {
+        if self.index.is_some() && self.index == is_there {
+            if self.lacks(network) {
+                self.set_up(requests);
+            }
+            return;
+        }
+        if self.tried_on == Some(base_index) && self.index.is_none() {
             return;
         }
         if self.tried_on == Some(base_index) {
             log::warn!("interface {name} was deleted by somebody; it is made again");
         }
         self.tried_on = Some(base_index);
-        self.refusal = requests
-            .request(&[&link::make(&self.interface, base_index, self.interface.group.unwrap_or(base_group))])
-            .err();
-        self.index = match &self.refusal {
-            None => nix::net::if_::if_nametoindex(name.as_str()).ok(),
-            Some(refusal) => {
-                log::error!("interface {name} on {base} cannot be made: {refusal}");
+        let made =
+            requests.request(&[&link::make(&self.interface, base_index, self.interface.group.unwrap_or(base_group))]);
+        self.index = match made {
+            Ok(()) => nix::net::if_::if_nametoindex(name.as_str()).ok(),
+            Err(refusal) => {
+                self.refuse(refusal);
                 None
             }
         };
         let Some(index) = self.index else { return };
-        if let Err(refusal) = requests.request(&[&link::without_own_address(index)]) {
+        self.refusal = None;
+        let MadeInterface { name, base, .. } = &self.interface;
+        if let Err(refusal) = requests.request(&[&link::own_address(index, self.interface.makes_its_address())]) {
             log::debug!("{name}: {refusal}"); // the kernel has no IPv6
         }
         settings::prepare_made(name, self.has_ipv6);
         log::info!("interface {name} made on {base}");
+        self.set_up(requests);
+    }
+
+    fn retry(&mut self, network: &Network, requests: &mut Requests) {
+        if self.index.is_some() {
+            self.set_up(requests);
+        } else {
+            self.tried_on = None;
+            self.follow(network, requests);
+        }
+    }
+
+    /// Whether an ipvlan is not as it was made: set down, or without its address.
+    fn lacks(&self, network: &Network) -> bool {
+        let MadeKind::Ipvlan { address, .. } = self.interface.kind else { return false };
+        let known = network.by_name(&self.interface.name).map(|(_, known)| known);
+        known.is_some_and(|known| {
+            let has = |wanted| known.addresses.iter().any(|it| (it.address, it.prefix_len) == wanted);
+            !known.is_up || address.is_some_and(|wanted| !has(wanted))
+        })
+    }
+
+    /// Sets an ipvlan up and gives it its address. A macvlan is set up by the engine, when its router becomes MASTER.
+    fn set_up(&mut self, requests: &mut Requests) {
+        let (MadeKind::Ipvlan { address, .. }, Some(index)) = (self.interface.kind, self.index) else { return };
+        let address = address.map(|(address, prefix_len)| items::add_own_address(address, prefix_len, index));
+        let mut result = Ok(());
+        for message in [link::set_up(index)].iter().chain(&address) {
+            let answer = requests.request(&[message]);
+            // What is there already is what is wanted.
+            let answer = answer.or_else(|refusal| if refusal.errno == Errno::EEXIST { Ok(()) } else { Err(refusal) });
+            result = result.and(answer);
+        }
+        match result {
+            Ok(()) => self.refusal = None,
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    /// Takes note of what the kernel refuses; says it once.
+    fn refuse(&mut self, refusal: Refusal) {
+        if self.refusal.as_ref().is_none_or(|before| before.errno != refusal.errno) {
+            let MadeInterface { name, base, .. } = &self.interface;
+            log::error!("interface {name} on {base} cannot be made: {}", self.explain(&refusal));
+        }
+        self.refusal = Some(refusal);
+    }
+
+    /// The kernel's words, and what to do where they do not say.
+    fn explain(&self, refusal: &Refusal) -> String {
+        let MadeInterface { base, kind, .. } = &self.interface;
+        let kind = kind.name();
+        match refusal.errno {
+            Errno::EOPNOTSUPP => {
+                format!("{refusal}: the kernel has no {kind}; install or load its module, as `modprobe {kind}`")
+            }
+            Errno::EBUSY => format!(
+                "{refusal}: {base} is part of a bridge, or carries interfaces of another kind than {kind} already (see `ip -d link`)"
+            ),
+            _ => refusal.to_string(),
+        }
     }
 }

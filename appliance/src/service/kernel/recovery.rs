@@ -2,7 +2,7 @@
 
 use super::super::StartError;
 use super::super::journal::{self, Record};
-use super::super::network::Network;
+use super::super::network::{Interface, Network};
 use super::super::plan::{items, link};
 use super::{firewall, settings};
 use crate::netlink::NETLINK_ROUTE;
@@ -61,8 +61,11 @@ pub(in super::super) fn clean(left: &Record, network: &Network, dry_run: bool) -
         remove(format!("{}/{} on {}", entry.address, entry.prefix_len, entry.interface), &message);
     }
     for entry in &left.interfaces {
-        let known = network.by_name(&entry.name).filter(|(_, known)| known.mac == Some(entry.mac));
-        if let Some((index, _)) = known.filter(|(_, known)| known.is_macvlan) {
+        let is_it = |known: &Interface| match entry.mac {
+            Some(mac) => known.is_macvlan && known.mac == Some(mac),
+            None => known.is_ipvlan,
+        };
+        if let Some((index, _)) = network.by_name(&entry.name).filter(|(_, known)| is_it(known)) {
             remove(format!("interface {}", entry.name), &link::delete(index.get()));
         }
     }

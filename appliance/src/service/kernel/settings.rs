@@ -12,7 +12,7 @@ use super::super::journal::SettingEntry;
 use super::super::network::Network;
 use super::super::plan::{self, Placements};
 
-/// What an interface with a virtual MAC address needs. It goes with the interface, so nothing has to be restored.
+/// What an interface that locum makes needs. It goes with the interface, so nothing has to be restored.
 const OF_MADE_INTERFACES: &[(&str, u32)] = &[
     // It answers for its own addresses only, not for those of the interface below.
     ("arp_ignore", 1),
@@ -23,15 +23,16 @@ const OF_MADE_INTERFACES: &[(&str, u32)] = &[
     ("promote_secondaries", 1),
 ];
 
-/// What it needs of IPv6. Its MAC address must make no address (RFC 9568 §7.4), neither by itself nor when a router on the
-/// link announces a prefix, and what that router says is meant for the interface below.
+/// What it needs of IPv6. A virtual MAC address must make no address (RFC 9568 §7.4), neither by itself nor when a router on
+/// the link announces a prefix, and what that router says is meant for the interface below.
 const OF_MADE_INTERFACES_V6: &[(&str, u32)] = &[("accept_ra", 0), ("autoconf", 0)];
 
 /// Whether IPv6 is off on an interface.
 const V6_OFF: &str = "disable_ipv6";
 
 /// What the interface below needs: it does not answer for the VIP with its own MAC address, nor does it ask neighbours in
-/// the VIP's name, from which they would learn the wrong MAC address.
+/// the VIP's name, from which they would learn the wrong MAC address. (Below an ipvlan there is only one MAC address; but the
+/// answer to a neighbour asked in its name would come in on the ipvlan, and the interface that asked would not learn it.)
 const OF_BASES: &[(&str, u32)] = &[("arp_ignore", 1), ("arp_announce", 2)];
 
 /// The settings that locum changes. What is as wanted already is left alone, and not set back.
@@ -165,7 +166,7 @@ pub(super) fn restore(entry: &SettingEntry) {
     }
 }
 
-/// Sets an interface with a virtual MAC address up for its work. `has_ipv6` says whether IPv6 addresses go on it: where
+/// Prepares an interface that locum has made for its work. `has_ipv6` says whether IPv6 addresses go on it: where
 /// they do, IPv6 must be on, whatever the machine does with new interfaces; elsewhere the interface keeps out of it.
 pub(super) fn prepare_made(interface: &str, has_ipv6: bool) {
     for (name, value) in OF_MADE_INTERFACES {

@@ -89,7 +89,8 @@ impl<'a> Part<'a> {
 
 /// The parts of an instance, numbered as the engine reports about them.
 pub(crate) fn parts<'a>(instance: &'a Instance, placement: &'a Placement) -> impl Iterator<Item = Part<'a>> {
-    let interfaces = placement.made.iter().map(Part::Interface);
+    // An ipvlan is set up in every state.
+    let interfaces = placement.made.iter().filter(|made| !made.is_ipvlan()).map(Part::Interface);
     let addresses =
         super::addresses(instance).map(move |(address, _)| Part::Address(address, placement.device(address, instance)));
     let routes = instance.routes.iter().map(Part::Route);
@@ -209,6 +210,13 @@ pub(crate) fn add_address(address: &VirtualAddress, index: u32) -> Box<[u8]> {
         message.put(IFA_CACHEINFO, lifetimes.as_flattened());
     }
     message.put(IFA_PROTO, &[ADDRESS_PROTOCOL]);
+    message.finish()
+}
+
+/// The message that gives an interface that locum makes an address of its own, which goes with it.
+pub(crate) fn add_own_address(address: IpAddr, prefix_len: u8, index: u32) -> Box<[u8]> {
+    let mut message = Message::new(RTM_NEWADDR, CREATE | EXCLUSIVE, &header(address, prefix_len, 0, index));
+    message.put_address(IFA_LOCAL, address).put_address(IFA_ADDRESS, address);
     message.finish()
 }
 

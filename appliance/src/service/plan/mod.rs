@@ -24,7 +24,7 @@ use locum_core::vocabulary::Family;
 use locum_core::wire::vrrp::{Checksum, Password, Version};
 
 pub(crate) use self::items::{Part, install_plan, parts};
-pub(crate) use self::placement::{MadeInterface, Placement, Placements};
+pub(crate) use self::placement::{MadeInterface, MadeKind, Placement, Placements};
 pub(crate) use self::route::{route_name, rule_name};
 use crate::engine::pace::{Pace, Paces};
 use crate::engine::scheduling::Scheduling;
