@@ -311,14 +311,14 @@ impl Made {
     fn explain(&self, refusal: &Refusal) -> String {
         let MadeInterface { base, kind, .. } = &self.interface;
         let kind = kind.name();
-        match refusal.errno {
-            Errno::EOPNOTSUPP => {
-                format!("{refusal}: the kernel has no {kind}; install or load its module, as `modprobe {kind}`")
-            }
-            Errno::EBUSY => format!(
+        if refusal.errno == Errno::EOPNOTSUPP {
+            format!("{refusal}: the kernel has no {kind}; install or load its module, as `modprobe {kind}`")
+        } else if refusal.errno == Errno::EBUSY {
+            format!(
                 "{refusal}: {base} is part of a bridge, or carries interfaces of another kind than {kind} already (see `ip -d link`)"
-            ),
-            _ => refusal.to_string(),
+            )
+        } else {
+            refusal.to_string()
         }
     }
 }
