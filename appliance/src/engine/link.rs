@@ -129,6 +129,8 @@ pub(crate) enum Report {
     Copied(Box<Set>),
     /// A packet could not be sent.
     SendFailed { router: RouterId, errno: Errno },
+    /// The kernel does not say when something comes in, so that it is looked for again and again.
+    CannotWait(Errno),
     /// The thread cannot be scheduled as it was to be.
     NotScheduled(SchedulingError),
     /// Not needed any more; freed by the service, so that the engine does not have to.

@@ -63,6 +63,9 @@ const BURST: usize = 4;
 /// waking; and this is still far below what a timer of VRRP is about.
 const BURST_PAUSE: Duration = Duration::from_us(250);
 
+/// How often it is looked whether something came in where the kernel does not say so.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(1);
+
 /// A timer this late means that the engine did not run for a while.
 const STALL: Duration = Duration::from_ms(5);
 
@@ -106,6 +109,8 @@ struct Engine {
     lateness: Lateness,
     /// Orders wait.
     has_orders: bool,
+    /// The kernel does not say when something comes in; told once.
+    cannot_wait: bool,
     /// Routers that have been told to end, and are removed when they have.
     ending: Vec<RouterId>,
     stopping: bool,
@@ -148,6 +153,7 @@ impl Engine {
             is_burst: false,
             lateness: Lateness::default(),
             has_orders: false,
+            cannot_wait: false,
             ending: Vec::with_capacity(sizes.routers),
             stopping: false,
         }
@@ -201,10 +207,23 @@ impl Engine {
             }
         }
         // One system call, exact to the nanosecond; a timer descriptor would cost two more (to set it and to read it).
-        if !matches!(ppoll(&mut fds, timeout, None), Ok(count) if count > 0) {
-            self.has_orders = false;
-            self.readable.clear();
-            return;
+        match ppoll(&mut fds, timeout, None) {
+            Ok(0) | Err(Errno::EINTR) => {
+                self.has_orders = false;
+                self.readable.clear();
+                return;
+            }
+            Ok(_) => {}
+            // The kernel has no memory, or not this call. Whoever looks at everything now and then goes on, only later.
+            Err(errno) => {
+                drop(fds);
+                if !std::mem::replace(&mut self.cannot_wait, true) {
+                    self.end.tell(Report::CannotWait(errno));
+                }
+                self.has_orders = true;
+                std::thread::sleep(LOOK_EVERY);
+                return;
+            }
         }
         let mut is_ready = fds.iter().map(|fd| fd.any().unwrap_or(false));
         self.has_orders = is_ready.next().unwrap_or(false);

@@ -214,8 +214,13 @@ pub(crate) fn kernel_owns_tables() -> bool {
 }
 
 fn kernel_is_at_least(wanted: (u32, u32)) -> bool {
-    let release = nix::sys::utsname::uname().map(|uname| uname.release().to_string_lossy().into_owned());
-    release.is_ok_and(|release| release_is_at_least(&release, wanted))
+    /// It does not change while this program runs, and is asked for each second.
+    static RELEASE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    let release = || {
+        let known = nix::sys::utsname::uname().ok();
+        known.map(|uname| uname.release().to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    release_is_at_least(RELEASE.get_or_init(release), wanted)
 }
 
 fn release_is_at_least(release: &str, wanted: (u32, u32)) -> bool {

@@ -55,6 +55,12 @@ impl Service {
                     log::warn!("{}: adverts cannot be sent: {}", instance.name(), errno.desc());
                 }
             }
+            Report::CannotWait(errno) => {
+                log::error!(
+                    "the engine cannot wait for packets (ppoll: {}), it looks for them a thousand times a second",
+                    errno.desc()
+                );
+            }
             Report::NotScheduled(failed) => {
                 log::warn!("{} cannot be had: {}", failed.what, failed.error);
             }

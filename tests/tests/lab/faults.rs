@@ -96,3 +96,32 @@ fn an_interface_that_goes_and_returns_many_times_ends_like_a_fresh_start() {
         assert!(lab.router(A).expect_status(GROUP.instance).counters.adverts_sent > sent);
     });
 }
+
+#[test]
+fn a_kernel_that_does_not_say_when_something_comes_in_is_looked_at_all_the_time() {
+    with_lab(&[Locum], |lab| {
+        let group = Group::VI_1;
+        lab.start(A, &scenario("alone"));
+        lab.wait_master(group, A, TAKEOVER_MAX);
+        let items = lab.router(A).show();
+        let pid = items.iter().find_map(|item| match item {
+            locum_control::Item::Service(status) => Some(status.pid.to_string()),
+            _ => None,
+        });
+        let pid = pid.expect("the service's process");
+        // ppoll(2) refuses more descriptors than a process may have.
+        let limit = |nofile: &str| {
+            let status = std::process::Command::new("prlimit").args(["--pid", &pid, nofile]).status();
+            assert!(status.expect("prlimit").success());
+        };
+        limit("--nofile=1:1024");
+        sleep(Duration::from_millis(500));
+        let from = locum_tests::Moment::now();
+        sleep(Duration::from_secs(3));
+        let adverts = lab.timeline().since(from).adverts_by(A, group.vrid).len();
+        limit("--nofile=1024:1024");
+        assert!(adverts >= 2, "{adverts} adverts in 3 s");
+        assert!(lab.router(A).log().contains("cannot wait for packets (ppoll: Invalid argument)"));
+        assert_eq!(lab.router(A).expect_status(group.instance).state, State::Master);
+    });
+}
