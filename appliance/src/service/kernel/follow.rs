@@ -20,6 +20,8 @@ use crate::engine::link::{ItemOutcome, Order, Refusal};
 
 /// What the kernel refused is tried again after this long, then after twice as long, and so on.
 const RETRY_FIRST: Duration = Duration::from_s(5);
+/// Half of the time between two calls of [`Service::tick_kernel`].
+const CALLED_EVERY_HALF: Duration = Duration::from_ms(500);
 const RETRY_MAX: Duration = Duration::from_s(300);
 
 /// An instance and the kernel.
@@ -305,8 +307,9 @@ impl Service {
                     instance.dealings.announce_extra_at = Some(now + every);
                     false
                 }
-                (Some(every), State::Master, Some(at)) if at <= now => {
-                    instance.dealings.announce_extra_at = Some(now + every);
+                // On a schedule of its own, to the nearest of these calls: else one that comes a moment early skips a turn.
+                (Some(every), State::Master, Some(at)) if at <= now + CALLED_EVERY_HALF => {
+                    instance.dealings.announce_extra_at = Some((at + every).max(now));
                     true
                 }
                 (Some(_), State::Master, Some(_)) => false,
