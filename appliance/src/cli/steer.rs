@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use locum_control::{ChangeRecord, ChangeStanding, Edit, Item, Lasts, List, SCHEMA, Verb};
+use locum_control::{ChangeRecord, ChangeStanding, Edit, Item, Lasts, List, SCHEMA, Verb, VipStatus};
 use serde::Serialize;
 
 use super::arguments::{How, Steer};
@@ -91,22 +91,12 @@ fn comes_through_a_vip(socket: &Path) -> Option<IpAddr> {
     let connection = std::env::var("SSH_CONNECTION").ok()?;
     let server: IpAddr = connection.split_whitespace().nth(2)?.parse().ok()?;
     let (items, _) = ask(socket, Verb::Show { instance: None }).ok()?;
-    let is_vip = items.iter().any(|item| match item {
-        Item::Instance(status) => status.vips.iter().any(|vip| {
-            let address = vip.address.split_once('/').map_or(vip.address.as_str(), |(address, _)| address);
-            address.parse() == Ok(server)
-        }),
-        Item::Service(_)
-        | Item::Interface(_)
-        | Item::Transition(_)
-        | Item::Notice(_)
-        | Item::Difference(_)
-        | Item::Change(_)
-        | Item::Forecast(_)
-        | Item::Finding(_)
-        | Item::Check(_)
-        | Item::Keepalived(_) => false,
-    });
+    let has_it = |vip: &VipStatus| {
+        let address = vip.address.split_once('/').map_or(vip.address.as_str(), |(address, _)| address);
+        address.parse() == Ok(server)
+    };
+    let is_vip =
+        items.iter().any(|item| if let Item::Instance(status) = item { status.vips.iter().any(has_it) } else { false });
     is_vip.then_some(server)
 }
 
@@ -144,19 +134,7 @@ fn changes(socket: &Path, json: bool) -> Exit {
         Ok(answer) => answer,
         Err(exit) => return exit,
     };
-    let record = |item| match item {
-        Item::Change(record) => Some(record),
-        Item::Service(_)
-        | Item::Interface(_)
-        | Item::Instance(_)
-        | Item::Transition(_)
-        | Item::Notice(_)
-        | Item::Difference(_)
-        | Item::Forecast(_)
-        | Item::Finding(_)
-        | Item::Check(_)
-        | Item::Keepalived(_) => None,
-    };
+    let record = |item| if let Item::Change(record) = item { Some(record) } else { None };
     let records: Vec<_> = items.into_iter().filter_map(record).collect();
     if json {
         return print_json(&Changes { schema: SCHEMA, changes: &records });

@@ -101,7 +101,7 @@ use crate::track::{Links, Reports, Trackers};
 const ADVERTS_EVERY: Duration = Duration::from_millis(100);
 
 /// How often what the kernel refused is looked at.
-const KERNEL_EVERY: Duration = Duration::from_secs(1);
+const KERNEL_EVERY: locum_core::time::Duration = locum_core::time::Duration::from_s(1);
 
 /// How long the engine may take to answer. It answers within a millisecond; if it does not within this, something is
 /// badly wrong, and whoever asked is told so.
@@ -250,7 +250,7 @@ impl Service {
         let mut script_runs = self.script_runs.take().unwrap_or_else(|| mpsc::channel(1).1);
         let mut adverts = tokio::time::interval(ADVERTS_EVERY);
         adverts.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut kernel_tick = tokio::time::interval(KERNEL_EVERY);
+        let mut kernel_tick = tokio::time::interval(Duration::from_micros(KERNEL_EVERY.us()));
         kernel_tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.stopped {
             let watched = self.clients.any_watches_adverts();

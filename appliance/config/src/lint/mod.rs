@@ -150,7 +150,12 @@ fn macvlan_names(model: &mut Model, found: &mut Diagnostics) {
         found.push(diagnostic);
         broken.push(index);
     }
-    for index in broken {
+    hold(model, broken);
+}
+
+/// These instances do not run.
+fn hold(model: &mut Model, instances: Vec<usize>) {
+    for index in instances {
         if let Some(instance) = model.instances.get_mut(index) {
             Arc::make_mut(instance).broken = true;
         }
@@ -190,11 +195,7 @@ fn macvlans_beside_ipvlans(model: &mut Model, found: &mut Diagnostics) {
         found.push(diagnostic);
         broken.push(index);
     }
-    for index in broken {
-        if let Some(instance) = model.instances.get_mut(index) {
-            Arc::make_mut(instance).broken = true;
-        }
-    }
+    hold(model, broken);
 }
 
 /// Track groups of static addresses, routes and rules.
@@ -254,11 +255,7 @@ fn shared_vrids(model: &mut Model, found: &mut Diagnostics) {
         }
         same.push(index);
     }
-    for index in broken {
-        if let Some(instance) = model.instances.get_mut(index) {
-            Arc::make_mut(instance).broken = true;
-        }
-    }
+    hold(model, broken);
 }
 
 /// Whether adverts of one reach the other: both multicast to one group, or both unicast with a peer in common.

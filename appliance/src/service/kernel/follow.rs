@@ -11,9 +11,9 @@ use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::{Block, State};
 use nix::errno::Errno;
 
-use super::super::Service;
 use super::super::instance::Instance;
 use super::super::plan::{self, Part};
+use super::super::{KERNEL_EVERY, Service};
 use crate::clock;
 use crate::engine::install::InstallPlan;
 use crate::engine::link::{ItemOutcome, Order, Refusal};
@@ -21,7 +21,7 @@ use crate::engine::link::{ItemOutcome, Order, Refusal};
 /// What the kernel refused is tried again after this long, then after twice as long, and so on.
 const RETRY_FIRST: Duration = Duration::from_s(5);
 /// Half of the time between two calls of [`Service::tick_kernel`].
-const CALLED_EVERY_HALF: Duration = Duration::from_ms(500);
+const CALLED_EVERY_HALF: Duration = Duration::from_us(KERNEL_EVERY.us() / 2);
 const RETRY_MAX: Duration = Duration::from_s(300);
 
 /// An instance and the kernel.
