@@ -216,6 +216,12 @@ impl Model {
         self.nodes.current().server_us(self.now_us)
     }
 
+    /// Up to where the timeline goes, on the same clock. Beside other routers it goes on when this one is lost.
+    pub(crate) fn timeline_us(&self) -> u64 {
+        let node = self.nodes.current();
+        if self.nodes.are_several() { node.clock_us(self.now_us) } else { node.server_us(self.now_us) }
+    }
+
     /// The marked instance, if it is still there.
     pub(crate) fn selected(&self) -> Option<&Instance> {
         self.replica().instances.get(self.selected.as_deref()?)

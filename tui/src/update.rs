@@ -150,10 +150,10 @@ fn act(model: &mut Model, action: Action) -> Vec<Command> {
         Action::Freeze => {
             let frozen = model.timeline.frozen_at_us.is_some();
             model.timeline.panned = 0;
-            model.timeline.frozen_at_us = (!frozen).then(|| model.server_us());
+            model.timeline.frozen_at_us = (!frozen).then(|| model.timeline_us());
         }
         Action::PanBack => {
-            let now_us = model.server_us();
+            let now_us = model.timeline_us();
             model.timeline.frozen_at_us.get_or_insert(now_us);
             model.timeline.panned = model.timeline.panned.saturating_add(view::pan_columns(model));
         }

@@ -48,9 +48,14 @@ fn shares_network(status: &InstanceStatus, own: &InstanceStatus) -> bool {
 /// Who follows if the present master fails: what the routers say themselves where the console is attached to several of
 /// them, else what this one knows.
 pub(crate) fn succession(model: &Model, instance: &Instance) -> String {
-    let group = members(model, instance);
+    let mut group = members(model, instance);
     if group.len() < 2 {
         return outlook(&instance.status);
+    }
+    // What a router said that is reached no longer may not hold.
+    let is_reached = |node: usize| model.nodes.get(node).is_some_and(|node| node.lost_for_us(model.now_us).is_none());
+    if group.iter().any(|(node, _)| is_reached(*node)) {
+        group.retain(|(node, _)| is_reached(*node));
     }
     let is_ready = |status: &InstanceStatus| {
         status.state == State::Backup && status.standing_back.as_ref().is_none_or(|back| back.last_resort)

@@ -136,10 +136,21 @@ impl Node {
     /// what happened since.
     pub(crate) fn server_us(&self, now_us: u64) -> u64 {
         match self.connection {
-            Connection::Lost { since_us, .. } => self.replica.clock.boot_us(self.now_us(since_us)),
-            Connection::Connecting | Connection::Syncing | Connection::Attached => {
-                self.replica.clock.boot_us(self.now_us(now_us))
-            }
+            Connection::Lost { since_us, .. } => self.clock_us(since_us),
+            Connection::Connecting | Connection::Syncing | Connection::Attached => self.clock_us(now_us),
+        }
+    }
+
+    /// The same, whether it is reached or not.
+    pub(crate) fn clock_us(&self, now_us: u64) -> u64 {
+        self.replica.clock.boot_us(self.now_us(now_us))
+    }
+
+    /// How long ago it was last reached, if it is not now: what it said then may no longer hold.
+    pub(crate) const fn lost_for_us(&self, now_us: u64) -> Option<u64> {
+        match self.connection {
+            Connection::Lost { since_us, .. } => Some(now_us.saturating_sub(since_us)),
+            Connection::Connecting | Connection::Syncing | Connection::Attached => None,
         }
     }
 
@@ -208,16 +219,14 @@ impl Nodes {
         let heard = |node: &&Node| node.replica.hello.is_some();
         let first = self.list.iter().find(heard)?;
         let node = self.list.get(at).filter(heard)?;
-        let unix = |node: &Node| {
-            i64::try_from(node.replica.clock.unix_ms(node.replica.clock.boot_us(node.now_us(now_us)))).ok()
-        };
+        let unix = |node: &Node| i64::try_from(node.replica.clock.unix_ms(node.clock_us(now_us))).ok();
         let ahead = unix(node)?.saturating_sub(unix(first)?);
         Some((ahead, node.replica.clock.error_us().saturating_add(first.replica.clock.error_us()).div_ceil(1_000)))
     }
 
     /// What has to be added to a point of service `at`'s boot-time clock to have it on that of the present one.
     pub(crate) fn shift_us(&self, at: usize, now_us: u64) -> i64 {
-        let boot = |node: &Node| i64::try_from(node.replica.clock.boot_us(node.now_us(now_us))).unwrap_or(i64::MAX);
+        let boot = |node: &Node| i64::try_from(node.clock_us(now_us)).unwrap_or(i64::MAX);
         let theirs = self.list.get(at).map_or(0, boot);
         boot(self.current()).saturating_sub(theirs)
     }

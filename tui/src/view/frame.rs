@@ -84,9 +84,14 @@ fn titles(model: &Model, full: bool) -> Vec<String> {
     ]
 }
 
-/// How many instances are in which state; those in FAULT first, and never left out.
+/// How many instances are in which state; those in FAULT first, and never left out. Of several routers only those count
+/// that are reached: one that is gone was MASTER, and its successor is.
 fn counts(model: &Model, full: bool) -> String {
-    let statuses = || model.instances().map(|(_, instance)| &instance.status);
+    let is_known = |node: usize| {
+        !model.nodes.are_several() || model.nodes.get(node).is_some_and(|node| node.lost_for_us(model.now_us).is_none())
+    };
+    let statuses = || model.instances().filter(|(node, _)| is_known(*node)).map(|(_, instance)| &instance.status);
+    let unknown = model.instances().filter(|(node, _)| !is_known(*node)).count();
     let second = statuses().filter(|status| status.second_master.is_some()).count();
     let mut parts = Vec::new();
     for state in [State::Fault, State::Init, State::Master, State::Backup] {
@@ -98,6 +103,9 @@ fn counts(model: &Model, full: bool) -> String {
     }
     if second > 0 {
         parts.insert(0, if full { format!("{second} SECOND MASTER") } else { format!("{second}!!") });
+    }
+    if unknown > 0 {
+        parts.push(if full { format!("{unknown} unknown") } else { format!("{unknown}?") });
     }
     parts.join(if full { ", " } else { " " })
 }

@@ -18,6 +18,8 @@ use crate::view::{Extent, Room, timeline};
 const TRANSITIONS_SHOWN: usize = 5;
 /// Routers of which it is said what they did before something happened.
 const BEFORE_MAX: usize = 6;
+/// However many lanes there are, so much is left for the rest.
+const DETAIL_ROWS_MIN: u16 = 6;
 /// The labels at the left.
 const LABEL_CELLS: usize = 10;
 
@@ -69,7 +71,8 @@ impl Parts {
         let full = Room::of(Rect::new(0, 0, model.size.width, model.size.height)) == Room::Full;
         let head_rows = if full { 3 } else { 2 }.min(area.height);
         let left = area.height - head_rows;
-        let timeline_rows = timeline::height(model, instance, if full { left / 2 } else { left.saturating_sub(1) });
+        let most = if full { (left / 2).max(left.saturating_sub(DETAIL_ROWS_MIN)) } else { left.saturating_sub(1) };
+        let timeline_rows = timeline::height(model, instance, most);
         let head = Rect { height: head_rows, ..area };
         let timeline = Rect { y: head.bottom(), height: timeline_rows, ..area };
         let details = Rect { y: timeline.bottom(), height: left - timeline_rows, ..area };
@@ -91,7 +94,9 @@ fn head(model: &Model, instance: &Instance, full: bool) -> Vec<Line> {
         (format!(", VRRPv{} {} {mode}", status.version, status.family), Tone::Subdued),
         (status.group.as_ref().map_or_else(String::new, |group| format!(", group {group}")), Tone::Text),
     ];
-    let mut state = vec![(status.state.to_string(), state_tone(status.state)), (format!(" for {since}"), Tone::Text)];
+    let is_lost = model.nodes.current().lost_for_us(model.now_us).is_some();
+    let (doubt, tone) = if is_lost { ("?", Tone::Subdued) } else { ("", state_tone(status.state)) };
+    let mut state = vec![(format!("{}{doubt}", status.state), tone), (format!(" for {since}"), Tone::Text)];
     if !full {
         let mut short = vec![(status.name.clone(), Tone::Key), (" ".into(), Tone::Text)];
         short.append(&mut state);
@@ -114,6 +119,9 @@ fn priority_words(status: &InstanceStatus) -> String {
 
 /// What happens next, with its countdown.
 fn next(model: &Model, status: &InstanceStatus) -> Line {
+    if let Some(lost_us) = model.nodes.current().lost_for_us(model.now_us) {
+        return line(format!("not reached for {}: this is how it stood then", span(lost_us)), Tone::Warning);
+    }
     let left = |at_us: u64| Duration::from_us(at_us.saturating_sub(model.server_us()));
     if let Some(second) = &status.second_master {
         let since = span(model.server_us().saturating_sub(second.since_us));

@@ -167,6 +167,9 @@ impl Widths {
             let text = cell(model, spot.node, instance, *column);
             let tone = match column {
                 Column::Name if selected => Tone::Selected,
+                Column::State | Column::Since | Column::Priority | Column::Master if is_lost(model, spot.node) => {
+                    Tone::Subdued
+                }
                 Column::State => state_tone(status.state),
                 Column::Master if status.second_master.is_some() => Tone::Alert,
                 Column::Adverts | Column::Health if is_troubled(status) => Tone::Warning,
@@ -210,7 +213,9 @@ fn widest(model: &Model, column: Column, full: bool) -> usize {
         Column::Vrid => (4, 4),
         Column::Family => (4, 4),
         Column::Interface => (5, 15),
-        Column::State | Column::Since => (6, 6),
+        // A question mark where it is not known to be so any more.
+        Column::State => (6, 7),
+        Column::Since => (6, 6),
         Column::Priority => (4, 8),
         Column::Master => (6, 24),
         Column::Adverts => (12, 17),
@@ -235,7 +240,7 @@ fn cell(model: &Model, node: usize, instance: &Instance, column: Column) -> Stri
         Column::Vrid => status.vrid.to_string(),
         Column::Family => status.family.to_string(),
         Column::Interface => status.interface.clone(),
-        Column::State => status.state.to_string(),
+        Column::State => state(model, node, status),
         Column::Since => {
             let now_us = model.nodes.get(node).map_or(0, |node| node.server_us(model.now_us));
             span(now_us.saturating_sub(status.since_us))
@@ -248,6 +253,16 @@ fn cell(model: &Model, node: usize, instance: &Instance, column: Column) -> Stri
         Column::Vips => vips(status),
         Column::Cause => status.last_transition.as_ref().map_or_else(String::new, |last| last.text.clone()),
     }
+}
+
+/// The state, or with a question mark the one that a router was in that is reached no longer.
+fn state(model: &Model, node: usize, status: &InstanceStatus) -> String {
+    let doubt = if is_lost(model, node) { "?" } else { "" };
+    format!("{}{doubt}", status.state)
+}
+
+fn is_lost(model: &Model, node: usize) -> bool {
+    model.nodes.get(node).is_some_and(|node| node.lost_for_us(model.now_us).is_some())
 }
 
 fn is_attached(model: &Model, node: usize) -> bool {
@@ -336,8 +351,11 @@ fn detail_full(model: &Model, area: Rect, buf: &mut Buffer) {
         if model.nodes.are_several() { format!(" on {}", model.nodes.name(model.nodes.at)) } else { String::new() };
     Pen::new(buf, model.look, area, 0).skip(2).put(&format!(" {}{of} ", status.name), Tone::Key);
     let alarming = status.state == State::Fault || status.second_master.is_some();
-    Pen::new(buf, model.look, area, 1)
-        .put(&format!("{} ", status.state), state_tone(status.state))
+    let mut pen = Pen::new(buf, model.look, area, 1);
+    if let Some(lost_us) = model.nodes.current().lost_for_us(model.now_us) {
+        pen.put(&format!("not reached for {}; it was ", span(lost_us)), Tone::Warning);
+    }
+    pen.put(&format!("{} ", status.state), state_tone(status.state))
         .put(&headline(status), if alarming { Tone::Warning } else { Tone::Text });
     let mut pen = Pen::new(buf, model.look, area, 2);
     if status.effective_priority != status.priority {
@@ -352,9 +370,16 @@ fn detail_full(model: &Model, area: Rect, buf: &mut Buffer) {
     if let Some(last) = &status.last_transition {
         let now_ms = model.replica().clock.unix_ms(model.server_us());
         let ago = span(now_ms.saturating_sub(last.at_unix_ms).saturating_mul(1_000));
-        Pen::new(buf, model.look, area, 3)
-            .put("last change ", Tone::Subdued)
-            .put(&format!("{ago} ago, {} to {}: {}", last.from, last.to, last.text), Tone::Text);
+        let what = format!("{} to {}: {}", last.from, last.to, last.text);
+        let mut pen = Pen::new(buf, model.look, area, 3);
+        // The cause matters more than what it is called.
+        let (label, long) = ("last change ", format!("{ago} ago, {what}"));
+        let fits = width(label) + width(&long) <= pen.room();
+        if fits {
+            pen.put(label, Tone::Subdued);
+        }
+        let text = if fits { long } else { format!("{ago} ago {what}") };
+        pen.put(&text, Tone::Text);
     }
 }
 
@@ -410,7 +435,9 @@ pub(super) fn tiny(model: &Model, area: Rect, buf: &mut Buffer) {
         if status.second_master.is_some() {
             pen.put("!", Tone::Alert);
         }
-        pen.column(&status.state.to_string(), 6, state_tone(status.state)).put(&spot.name, Tone::Text);
+        let is_lost = is_lost(model, spot.node);
+        let tone = if is_lost { Tone::Subdued } else { state_tone(status.state) };
+        pen.column(&state(model, spot.node, status), if is_lost { 7 } else { 6 }, tone).put(&spot.name, Tone::Text);
         if model.nodes.are_several() {
             pen.skip(1).put(&model.nodes.name(spot.node), Tone::Subdued);
         }

@@ -39,17 +39,25 @@ pub(super) fn render(model: &Model, instance: &Instance, area: Rect, buf: &mut B
     let all = rows(model, instance);
     let label_cells = label_width(&all, area.width);
     let window = window(model, instance, area.width);
-    title(model, &window, area, buf);
     let shown = usize::from(area.height.saturating_sub(FRAME_ROWS));
+    title(model, &window, all.len().saturating_sub(shown), area, buf);
     for (row, lane) in (1..).zip(all.iter().take(shown)) {
         let mut pen = Pen::new(buf, model.look, area, row);
         pen.column(&fit_end(&lane.label, label_cells), label_cells, lane.tone);
-        let window = window.shifted(lane.shift_us);
+        let Some(node) = model.nodes.get(lane.node) else { continue };
+        let mut window = window.shifted(lane.shift_us);
+        let lost = node.lost_for_us(model.now_us).map(|_| node.server_us(model.now_us));
+        if let Some(lost_at_us) = lost {
+            window.until_us = window.until_us.min(lost_at_us);
+        }
         lane_columns(model, lane, &window, &mut pen);
+        if let Some(column) = lost.and_then(|lost_at_us| window.column(lost_at_us)) {
+            // What it has done since is not known.
+            Pen::new(buf, model.look, area, row).skip(label_cells + 2 + column).put("?", Tone::Warning);
+        }
         if lane.is_ours {
             let mut pen = Pen::new(buf, model.look, area, row);
             pen.skip(label_cells + 1);
-            let Some(node) = model.nodes.get(lane.node) else { continue };
             let is_its = |record: &&TransitionRecord| {
                 record.instance == lane.instance.status.name && is_of_this_boot(node, record)
             };
@@ -89,7 +97,8 @@ struct Row<'a> {
 }
 
 /// What this router sends first, in every case, then what the other routers of the group send that the console is
-/// attached to; below that, what each of them hears, those that advertise with the higher priority first.
+/// attached to; below that, what each of them hears, those that advertise with the higher priority first, and last what
+/// has not been heard for long: it gives way where there is not room for all.
 fn rows<'a>(model: &'a Model, instance: &'a Instance) -> Vec<Row<'a>> {
     let group = members(model, instance);
     let are_several = group.len() > 1;
@@ -106,6 +115,7 @@ fn rows<'a>(model: &'a Model, instance: &'a Instance) -> Vec<Row<'a>> {
             tone: state_tone(member.status.state),
         });
     }
+    let first_heard = rows.len();
     for (node, member) in &group {
         let mut heard: Vec<&Lane> = member.lanes.iter().filter(|lane| !lane.ours).collect();
         heard.sort_by_key(|lane| std::cmp::Reverse(lane.last_accepted().map(|mark| mark.priority)));
@@ -117,8 +127,18 @@ fn rows<'a>(model: &'a Model, instance: &'a Instance) -> Vec<Row<'a>> {
             rows.push(Row { node: *node, instance: member, lane: Some(lane), is_ours: false, shift_us, label, tone });
         }
     }
+    if let Some(heard) = rows.get_mut(first_heard..).filter(|_| are_several) {
+        heard.sort_by_key(|row| is_silent(model, row));
+    }
     rows.truncate(LANES_SHOWN_MAX);
     rows
+}
+
+/// Whether nothing has come for so long that somebody else is master meanwhile.
+fn is_silent(model: &Model, row: &Row<'_>) -> bool {
+    let last_us = row.lane.and_then(Lane::last_accepted).map_or(0, |mark| mark.at_us);
+    let now_us = model.nodes.get(row.node).map_or(0, |node| node.server_us(model.now_us));
+    now_us.saturating_sub(last_us) > row.instance.status.master_down_interval_us.saturating_mul(2)
 }
 
 /// Who is heard, in words, and how it looks.
@@ -148,7 +168,7 @@ fn label_width(rows: &[Row<'_>], room: u16) -> usize {
 fn window(model: &Model, instance: &Instance, width: u16) -> Window {
     let zoom = zoom(model, &instance.status);
     let column_us = COLUMN_US.get(zoom).copied().unwrap_or(1_000_000);
-    let until_us = model.timeline.frozen_at_us.unwrap_or_else(|| model.server_us());
+    let until_us = model.timeline.frozen_at_us.unwrap_or_else(|| model.timeline_us());
     let columns = u64::try_from(columns(model, instance, width)).unwrap_or(0);
     Window::at(until_us, columns, column_us, model.timeline.panned)
 }
@@ -184,7 +204,7 @@ fn state_letters(moves: &[&TransitionRecord], window: &Window, mut pen: Pen<'_>)
     }
 }
 
-fn title(model: &Model, window: &Window, area: Rect, buf: &mut Buffer) {
+fn title(model: &Model, window: &Window, hidden: usize, area: Rect, buf: &mut Buffer) {
     let mut rule = Pen::new(buf, model.look, area, 0);
     let dashes = "─".repeat(rule.room());
     rule.put(&dashes, Tone::Subdued);
@@ -192,8 +212,11 @@ fn title(model: &Model, window: &Window, area: Rect, buf: &mut Buffer) {
     pen.skip(2);
     pen.put(&format!(" adverts, {} a column ", locum_control::Duration::from_us(window.column_us)), Tone::Text);
     if let Some(frozen_at_us) = model.timeline.frozen_at_us {
-        let ago = span(model.server_us().saturating_sub(frozen_at_us));
+        let ago = span(model.timeline_us().saturating_sub(frozen_at_us));
         pen.put(&format!(" FROZEN {ago} ago "), Tone::Selected);
+    }
+    if hidden > 0 {
+        pen.put(&format!(" {hidden} more rows "), Tone::Warning);
     }
     let legend = if model.unicode {
         " │ advert ░ missed 0 leaves X rejected "

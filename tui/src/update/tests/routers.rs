@@ -235,3 +235,34 @@ fn the_doctor_says_what_is_wrong_first_and_what_to_do() {
     assert!(row("do: accept") < row("ok        link eth0: it is up"), "the worst first");
     assert_eq!(type_text(&mut model, "d"), [Command::Ask(0, asked)], "again: look anew");
 }
+
+#[test]
+fn what_a_lost_router_was_is_in_doubt_and_the_others_go_on() {
+    let mut model = two();
+    let silent = Cause::MasterSilent { master: PEER, silent_us: 3_609_375, intervals: 3 };
+    link_to(&mut model, 1, Report::Lost { reason: "ssh: no route".into(), retry_in: StdDuration::from_secs(1) });
+    transition(&mut model, statuses::record("VI_1", 0, State::Backup, State::Master, silent));
+    adverts(&mut model, "VI_1", crate::fixture::sent(1, 8));
+    wait_until(&mut model, 8);
+    // It was MASTER of VI_1; its successor is.
+    let text = screen(&model);
+    assert!(text.contains("gw-a, gw-b | 2 MASTER, 0 BACKUP, 2 unknown"), "{text}");
+    assert!(text.contains("\n ?gw-b   VI_1   45 eth0  MASTER? "), "{text}");
+    type_text(&mut model, "j");
+    let text = screen(&model);
+    assert!(text.contains("not reached for 8 s; it was MASTER we hold the addresses"), "{text}");
+    press(&mut model, Key::Enter);
+    let text = screen(&model);
+    assert!(text.contains("\nMASTER? for") && text.contains("not reached for 8 s: this is how"), "{text}");
+    assert!(text.contains("if gw-a fails, none of these routers takes over"), "{text}");
+    let row = |label: &str| text.lines().find(|row| row.starts_with(label)).unwrap_or_default();
+    assert_eq!(row("gw-a p80").matches('|').count(), 7, "the other one goes on:\n{text}");
+    assert!(row("gw-b p100").trim_end().ends_with('?'), "{text}");
+    model.size = Size::new(20, 5);
+    press(&mut model, Key::Esc);
+    assert!(screen(&model).contains("MASTER? VI_1 gw-b"), "{}", screen(&model));
+    // Of a single router that is lost the screen says so as a whole.
+    let mut alone = four();
+    link(&mut alone, Report::Lost { reason: "gone".into(), retry_in: StdDuration::from_secs(1) });
+    assert!(screen(&alone).contains("1 MASTER, 2 BACKUP"), "{}", screen(&alone));
+}
