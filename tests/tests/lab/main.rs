@@ -48,6 +48,7 @@ mod scenario_4_notifications;
 mod scenario_5_three_nodes;
 mod socket;
 mod split;
+mod ssh;
 mod steering;
 mod supervision;
 mod trackers;

@@ -122,6 +122,11 @@ fn connection(model: &Model, full: bool) -> (String, bool) {
             if full { format!(" {lost} of {all} disconnected – retrying ") } else { format!(" {lost}/{all} lost ") };
         return (text, true);
     }
+    let coming = model.nodes.iter().filter(|node| node.replica.hello.is_none()).count();
+    if coming > 0 && model.nodes.are_several() {
+        let all = model.nodes.len();
+        return (if full { format!("{coming} of {all} connecting ") } else { format!("{coming}/{all} .. ") }, false);
+    }
     match &node.connection {
         Connection::Connecting => ("connecting".into(), false),
         Connection::Syncing => ("reading".into(), false),

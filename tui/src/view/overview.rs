@@ -208,7 +208,7 @@ fn total(columns: &[(Column, usize)]) -> usize {
 /// How wide a column would like to be.
 fn widest(model: &Model, column: Column, full: bool) -> usize {
     let (least, most) = match column {
-        Column::Node => (if full { 6 } else { 2 }, 12),
+        Column::Node => (if full { 6 } else { 2 }, 16),
         Column::Name => (4, if full { 20 } else { 12 }),
         Column::Vrid => (4, 4),
         Column::Family => (4, 4),
