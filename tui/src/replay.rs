@@ -308,6 +308,7 @@ impl Talk {
                         | Item::Change(_)
                         | Item::Forecast(_)
                         | Item::Finding(_)
+                        | Item::DiffLine(_)
                         | Item::Check(_)
                         | Item::Keepalived(_) => return reports,
                     };

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
+
 use crate::Configuration;
 use crate::diagnostic::render::masked;
 use crate::source::{FileId, Span};
@@ -10,9 +12,9 @@ use crate::source::{FileId, Span};
 /// Lines of context around a change.
 const CONTEXT: usize = 3;
 
-/// Lines taken away and put there that are looked for one by one. Texts that differ in more are shown as one change: the
-/// search takes the square of it, and nobody reads so many changes one by one.
-const CHANGES_MAX: usize = 400;
+/// Lines in which two texts may differ for the changes to be looked for one by one. The search takes up to the square of
+/// it; longer stretches are shown as one change, for nobody reads so many one by one.
+const STRETCH_MAX: usize = 2_000;
 
 impl Configuration {
     /// What differs in the text of `new`, as `diff -u` shows it with these two names; nothing where they are the same. Of
@@ -20,14 +22,12 @@ impl Configuration {
     #[must_use]
     pub fn difference(&self, new: &Self, names: [&str; 2]) -> String {
         let (old, new) = (Text::of(self), Text::of(new));
-        let changes = changes(&old.lines, &new.lines);
-        let hunks = hunks(&changes, old.lines.len());
         let mut text = String::new();
-        if let ([before, after], false) = (names, hunks.is_empty()) {
-            let _ = write!(text, "--- {before}\n+++ {after}\n"); // a String takes everything
-        }
-        for hunk in hunks {
-            hunk.render(&old, &new, &mut text);
+        for hunk in group_diff_ops(changes(&old.lines, &new.lines), CONTEXT) {
+            if let ([before, after], true) = (names, text.is_empty()) {
+                let _ = write!(text, "--- {before}\n+++ {after}\n"); // a String takes everything
+            }
+            render(&hunk, &old, &new, &mut text);
         }
         text
     }
@@ -56,155 +56,56 @@ impl<'s> Text<'s> {
     }
 }
 
-/// Lines of the old text, and those that stand in their place in the new one. One of the two may be empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Change {
-    old: Range<usize>,
-    new: Range<usize>,
+/// What leads from one text to the other.
+fn changes(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
+    let head = old.iter().zip(new).take_while(|(one, other)| one == other).count();
+    let rest = |lines: &[&str]| lines.len() - head;
+    let (old_left, new_left) = (rest(old), rest(new));
+    let backwards = old.iter().rev().zip(new.iter().rev()).take(old_left.min(new_left));
+    let tail = backwards.take_while(|(one, other)| one == other).count();
+    let (old_len, new_len) = (old_left - tail, new_left - tail);
+    if old_len.max(new_len) <= STRETCH_MAX {
+        return capture_diff_slices(Algorithm::Myers, old, new);
+    }
+    vec![
+        DiffOp::Equal { old_index: 0, new_index: 0, len: head },
+        DiffOp::Replace { old_index: head, old_len, new_index: head, new_len },
+        DiffOp::Equal { old_index: head + old_len, new_index: head + new_len, len: tail },
+    ]
 }
 
 /// Changes that stand so close together that they share their context.
-struct Hunk<'c> {
-    changes: Vec<&'c Change>,
-    /// With the context.
-    old: Range<usize>,
-    new: Range<usize>,
-}
-
-fn hunks(changes: &[Change], old_len: usize) -> Vec<Hunk<'_>> {
-    let mut hunks: Vec<Hunk<'_>> = Vec::new();
-    for change in changes {
-        let start = change.old.start.saturating_sub(CONTEXT);
-        let end = (change.old.end + CONTEXT).min(old_len);
-        let before = change.old.start - start;
-        let new = change.new.start.saturating_sub(before)..change.new.end + (end - change.old.end);
-        match hunks.last_mut().filter(|hunk| start <= hunk.old.end) {
-            Some(hunk) => {
-                hunk.changes.push(change);
-                (hunk.old.end, hunk.new.end) = (end, new.end);
-            }
-            None => hunks.push(Hunk { changes: vec![change], old: start..end, new }),
+fn render(hunk: &[DiffOp], old: &Text<'_>, new: &Text<'_>, text: &mut String) {
+    let whole = |range: fn(&DiffOp) -> Range<usize>| {
+        let start = hunk.first().map_or(0, |op| range(op).start);
+        start..hunk.last().map_or(start, |op| range(op).end)
+    };
+    // An empty range is named by the line before it (POSIX, diff).
+    let place = |lines: Range<usize>| match lines.len() {
+        0 => format!("{},0", lines.start),
+        1 => format!("{}", lines.start + 1),
+        len => format!("{},{len}", lines.start + 1),
+    };
+    let _ = writeln!(text, "@@ -{} +{} @@", place(whole(DiffOp::old_range)), place(whole(DiffOp::new_range)));
+    let mut put = |sign: char, of: &Text<'_>, lines: Range<usize>| {
+        for line in of.shown.get(lines).unwrap_or_default() {
+            let _ = writeln!(text, "{sign}{line}");
+        }
+    };
+    for op in hunk {
+        if op.tag() == DiffTag::Equal {
+            put(' ', old, op.old_range());
+        } else {
+            put('-', old, op.old_range());
+            put('+', new, op.new_range());
         }
     }
-    hunks
-}
-
-impl Hunk<'_> {
-    fn render(&self, old: &Text<'_>, new: &Text<'_>, text: &mut String) {
-        // An empty range is named by the line before it (POSIX, diff).
-        let place = |lines: &Range<usize>| match lines.len() {
-            0 => format!("{},0", lines.start),
-            1 => format!("{}", lines.start + 1),
-            len => format!("{},{len}", lines.start + 1),
-        };
-        let _ = writeln!(text, "@@ -{} +{} @@", place(&self.old), place(&self.new));
-        let mut put = |sign: char, of: &Text<'_>, lines: Range<usize>| {
-            for line in of.shown.get(lines).unwrap_or_default() {
-                let _ = writeln!(text, "{sign}{line}");
-            }
-        };
-        let mut at = self.old.start;
-        for change in &self.changes {
-            put(' ', old, at..change.old.start);
-            put('-', old, change.old.clone());
-            put('+', new, change.new.clone());
-            at = change.old.end;
-        }
-        put(' ', old, at..self.old.end);
-    }
-}
-
-/// The changes that lead from one text to the other, in their order: the fewest lines, as far as [`CHANGES_MAX`] goes.
-fn changes(old: &[&str], new: &[&str]) -> Vec<Change> {
-    let head = old.iter().zip(new).take_while(|(one, other)| one == other).count();
-    let rest = |lines| -> &[&str] { <[&str]>::get(lines, head..).unwrap_or_default() };
-    let (old_rest, new_rest) = (rest(old), rest(new));
-    let tail = old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(|(one, other)| one == other).count();
-    let middle = |lines: &[&str]| head..head + lines.len() - tail;
-    let (old_middle, new_middle) = (middle(old_rest), middle(new_rest));
-    if old_middle.is_empty() && new_middle.is_empty() {
-        return Vec::new();
-    }
-    let whole = Change { old: old_middle.clone(), new: new_middle.clone() };
-    let same = same_lines(old.get(old_middle).unwrap_or_default(), new.get(new_middle).unwrap_or_default());
-    let Some(same) = same else { return vec![whole] };
-    let mut changes = Vec::new();
-    let mut at = (head, head);
-    let ends = (whole.old.end, whole.new.end);
-    for (old, new) in same.into_iter().map(|(old, new)| (old + head, new + head)).chain([ends]) {
-        if (old, new) != at {
-            changes.push(Change { old: at.0..old, new: at.1..new });
-        }
-        at = (old + 1, new + 1);
-    }
-    changes
-}
-
-/// Pairs of lines that stay, by the greedy search of Myers, "An O(ND) Difference Algorithm and Its Variations", figure 2:
-/// for each number of changes, how far each diagonal of the edit graph leads. `None` beyond [`CHANGES_MAX`].
-fn same_lines(old: &[&str], new: &[&str]) -> Option<Vec<(usize, usize)>> {
-    // Diagonal k is `old - new`; it stands at k + CHANGES_MAX + 1.
-    let place = |diagonal: isize| usize::try_from(diagonal + CHANGES_MAX as isize + 1).unwrap_or_default();
-    let mut furthest = vec![0_usize; 2 * CHANGES_MAX + 3];
-    let mut trace: Vec<Vec<usize>> = Vec::new();
-    let reach = |furthest: &[usize], diagonal| furthest.get(place(diagonal)).copied().unwrap_or_default();
-    for count in 0..=CHANGES_MAX as isize {
-        let window = place(-count - 1)..=place(count + 1);
-        trace.push(furthest.get(window).unwrap_or_default().to_vec());
-        for diagonal in (-count..=count).step_by(2) {
-            let down = diagonal == -count
-                || (diagonal != count && reach(&furthest, diagonal - 1) < reach(&furthest, diagonal + 1));
-            let mut x = if down { reach(&furthest, diagonal + 1) } else { reach(&furthest, diagonal - 1) + 1 };
-            let mut y = usize::try_from(isize::try_from(x).ok()? - diagonal).unwrap_or(usize::MAX);
-            while let (Some(one), Some(other)) = (old.get(x), new.get(y)) {
-                if one != other {
-                    break;
-                }
-                (x, y) = (x + 1, y + 1);
-            }
-            if let Some(slot) = furthest.get_mut(place(diagonal)) {
-                *slot = x;
-            }
-            if x >= old.len() && y >= new.len() {
-                return Some(backtrack(&trace, old.len(), new.len()));
-            }
-        }
-    }
-    None
-}
-
-/// The way back through the edit graph; its diagonal steps are lines that stay.
-fn backtrack(trace: &[Vec<usize>], old_len: usize, new_len: usize) -> Vec<(usize, usize)> {
-    let mut same = Vec::new();
-    let (mut x, mut y) = (old_len, new_len);
-    for (count, furthest) in trace.iter().enumerate().rev() {
-        let signed = count as isize;
-        // The window was kept from diagonal -count - 1 on.
-        let reach = |diagonal: isize| {
-            usize::try_from(diagonal + signed + 1).ok().and_then(|at| furthest.get(at)).copied().unwrap_or_default()
-        };
-        let diagonal = x as isize - y as isize;
-        let down = diagonal == -signed || (diagonal != signed && reach(diagonal - 1) < reach(diagonal + 1));
-        let before = if down { diagonal + 1 } else { diagonal - 1 };
-        let (from_x, from_y) = match count {
-            0 => (0, 0),
-            _ => (reach(before), usize::try_from(reach(before) as isize - before).unwrap_or_default()),
-        };
-        while x > from_x && y > from_y {
-            (x, y) = (x - 1, y - 1);
-            same.push((x, y));
-        }
-        (x, y) = (from_x, from_y);
-    }
-    same.reverse();
-    same
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
     use crate::{Surroundings, check};
 
     fn difference(old: &str, new: &str) -> String {
@@ -245,33 +146,40 @@ mod tests {
         assert_eq!(said.lines().count(), 3 + 6_000);
     }
 
-    /// Makes the new text from the old one and the changes.
-    fn applied(old: &[&str], new: &[&str], changes: &[Change]) -> Vec<String> {
-        let mut lines: Vec<&str> = Vec::new();
-        let mut at = 0;
-        for change in changes {
-            lines.extend(old[at..change.old.start].iter());
-            lines.extend(new[change.new.clone()].iter());
-            at = change.old.end;
+    /// Makes the new text from the old one and what is said, as `patch` does.
+    fn patched(old: &str, said: &str) -> String {
+        let mut old = old.lines();
+        let (mut text, mut at) = (String::new(), 0);
+        for line in said.lines().skip(2) {
+            if let Some(place) = line.strip_prefix("@@ -") {
+                let mut numbers = place.split([' ', ',']).map(|number| number.parse::<usize>().unwrap_or(1));
+                let start = numbers.next().unwrap();
+                let before = if place.split(' ').next().unwrap().ends_with(",0") { start } else { start - 1 };
+                old.by_ref().take(before - at).for_each(|line| text.extend([line, "\n"]));
+                at = before;
+                continue;
+            }
+            let (sign, line) = line.split_at(1);
+            if sign != "+" {
+                assert_eq!(old.next(), Some(line));
+                at += 1;
+            }
+            if sign != "-" {
+                text.extend([line, "\n"]);
+            }
         }
-        lines.extend(old[at..].iter());
-        lines.into_iter().map(str::to_owned).collect()
+        old.for_each(|line| text.extend([line, "\n"]));
+        text
     }
 
     proptest! {
         #[test]
-        fn changes_lead_from_one_to_the_other(
+        fn it_leads_from_one_to_the_other(
             old in prop::collection::vec(0_u8..5, 0..40), new in prop::collection::vec(0_u8..5, 0..40),
         ) {
-            let words = ["a", "b", "c", "d", "e"];
-            let text = |numbers: &[u8]| numbers.iter().map(|n| words[usize::from(*n)]).collect::<Vec<_>>();
+            let text = |numbers: &[u8]| numbers.iter().map(|number| format!("w{number}\n")).collect::<String>();
             let (old, new) = (text(&old), text(&new));
-            let changes = changes(&old, &new);
-            prop_assert_eq!(applied(&old, &new, &changes), new.clone());
-            for pair in changes.windows(2) {
-                prop_assert!(pair[0].old.end < pair[1].old.start || pair[0].new.end < pair[1].new.start);
-            }
-            prop_assert_eq!(changes.is_empty(), old == new);
+            prop_assert_eq!(patched(&old, &difference(&old, &new)), new);
         }
     }
 }

@@ -94,7 +94,7 @@ pub enum Verb {
         instance: String,
     },
     /// Changes the running configuration (admin): an [`Item::Difference`] for what changes, and an [`Item::Change`]; for a
-    /// dry run an [`Item::Finding`] for what the check of the configuration says that it did not say before, and an
+    /// dry run an [`Item::DiffLine`] for each line of what changes in the file, an [`Item::Finding`] for what the check of the configuration says that it did not say before, and an
     /// [`Item::Forecast`] for what would follow.
     Change {
         /// What.
@@ -217,6 +217,8 @@ pub enum Item {
     Forecast(Forecast),
     /// What the check of a configuration says, in a line: "warning W012: …".
     Finding(String),
+    /// A line of what differs in the text of the configuration file, as `diff -u` shows it. Passwords are asterisks.
+    DiffLine(String),
     /// A virtual router in keepalived's JSON: its `data` and its `stats`.
     Keepalived(Box<serde_json::Value>),
     /// How something is that was looked at.

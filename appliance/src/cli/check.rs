@@ -8,10 +8,10 @@ use locum_config::{Severity, Style};
 use super::arguments::Format;
 use super::{Exit, RUN_DIRECTORY, complain, print, print_json};
 use crate::machine;
-use crate::service::foreign_addresses;
+use crate::service::links;
 
 pub(super) fn check(file: &Path, format: Format, strict: bool) -> Exit {
-    let configuration = match machine::load_here(file, interfaces(), foreign_addresses(Path::new(RUN_DIRECTORY))) {
+    let configuration = match machine::load(file, links(Path::new(RUN_DIRECTORY))) {
         Ok(configuration) => configuration,
         Err(error) => {
             complain(&match error.fix() {
@@ -45,10 +45,4 @@ pub(super) fn check(file: &Path, format: Format, strict: bool) -> Exit {
     } else {
         printed
     }
-}
-
-/// The interfaces that exist here; unknown where the kernel cannot be asked.
-pub(super) fn interfaces() -> Option<Vec<String>> {
-    let names = std::fs::read_dir("/sys/class/net").ok()?;
-    Some(names.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
 }

@@ -6,10 +6,10 @@ use locum_control::client::{Client, ClientError};
 use locum_control::{Check, CheckResult, ErrorCode, Item, SCHEMA, Verb};
 use serde::Serialize;
 
-use super::{Exit, RUN_DIRECTORY, check, complain_about, default_configuration, print, print_json};
+use super::{Exit, RUN_DIRECTORY, complain_about, default_configuration, print, print_json};
 use crate::doctor::{Subject, examine, gather, summary, wanted};
 use crate::machine;
-use crate::service::{Network, foreign_addresses};
+use crate::service::{Network, links};
 
 /// What `doctor --json` prints.
 #[derive(Serialize)]
@@ -63,7 +63,7 @@ fn check_of(item: Item) -> Option<Check> {
 /// What this program finds by itself.
 fn here(file: &Path) -> Vec<Check> {
     let run_directory = Path::new(RUN_DIRECTORY);
-    let loaded = machine::load_here(file, check::interfaces(), foreign_addresses(run_directory));
+    let loaded = machine::load(file, links(run_directory));
     let configuration = loaded.as_ref().map_err(|error| (error.to_string(), error.fix().map(str::to_owned)));
     let mut wanted = wanted(loaded.as_ref().ok());
     wanted.run_directory = run_directory.to_owned();

@@ -10,7 +10,7 @@ use locum_core::vocabulary::State;
 use tokio::task::LocalSet;
 
 use super::{Exit, complain, default_configuration, print};
-use crate::machine;
+use crate::machine::{self, Links};
 use crate::notify::{Standing, Trial, try_all};
 
 pub(super) fn notify_test(socket: &Path, instance: Option<String>, file: Option<PathBuf>) -> Exit {
@@ -20,7 +20,7 @@ pub(super) fn notify_test(socket: &Path, instance: Option<String>, file: Option<
         Some(PathBuf::from(&status.configuration))
     });
     let file = file.or(of_service).unwrap_or_else(default_configuration);
-    let configuration = match machine::load(&file, None) {
+    let configuration = match machine::load(&file, Links::default()) {
         Ok(configuration) => configuration,
         Err(error) => {
             complain(&error.to_string());

@@ -15,6 +15,7 @@ struct Answered<'a> {
     differences: &'a [Difference],
     findings: &'a [String],
     forecasts: &'a [Forecast],
+    diff: &'a [String],
     result: &'a str,
 }
 
@@ -31,8 +32,16 @@ pub(super) fn answer(socket: &Path, verb: Verb, json: bool) -> Exit {
     };
     let told = Told::of(items);
     if json {
-        let Told { differences, findings, forecasts } = &told;
-        return print_json(&Answered { schema: SCHEMA, dry_run, differences, findings, forecasts, result: &result });
+        let Told { differences, findings, forecasts, diff } = &told;
+        return print_json(&Answered {
+            schema: SCHEMA,
+            dry_run,
+            differences,
+            findings,
+            forecasts,
+            diff,
+            result: &result,
+        });
     }
     print(&format!("{}{result}\n", told.lines()))
 }
@@ -43,6 +52,7 @@ pub(super) struct Told {
     differences: Vec<Difference>,
     findings: Vec<String>,
     forecasts: Vec<Forecast>,
+    diff: Vec<String>,
 }
 
 impl Told {
@@ -52,6 +62,7 @@ impl Told {
             match item {
                 Item::Difference(difference) => told.differences.push(difference),
                 Item::Finding(finding) => told.findings.push(finding),
+                Item::DiffLine(line) => told.diff.push(line),
                 Item::Forecast(forecast) => told.forecasts.push(forecast),
                 Item::Service(_)
                 | Item::Interface(_)
@@ -66,12 +77,12 @@ impl Told {
         told
     }
 
-    /// A line for each change, then what the check says about it, then what would follow; each assumption once, above what
-    /// rests on it.
+    /// A line for each change, then what changes in the file, what the check says about it, and what would follow; each
+    /// assumption once, above what rests on it.
     pub(super) fn lines(&self) -> String {
         let mut text: String = self.differences.iter().map(line).collect();
-        for finding in &self.findings {
-            text.push_str(finding);
+        for line in self.diff.iter().chain(&self.findings) {
+            text.push_str(line);
             text.push('\n');
         }
         let mut provided = None;

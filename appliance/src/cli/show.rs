@@ -51,6 +51,7 @@ pub(super) fn show(socket: &Path, instance: Option<String>, json: bool) -> Exit 
             | Item::Change(_)
             | Item::Forecast(_)
             | Item::Finding(_)
+            | Item::DiffLine(_)
             | Item::Check(_)
             | Item::Keepalived(_) => {}
         }
@@ -411,6 +412,7 @@ pub(super) fn why(socket: &Path, instance: String, json: bool) -> Exit {
             | Item::Change(_)
             | Item::Forecast(_)
             | Item::Finding(_)
+            | Item::DiffLine(_)
             | Item::Check(_)
             | Item::Keepalived(_) => {}
         }

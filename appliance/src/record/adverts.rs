@@ -101,6 +101,7 @@ impl Adverts {
             | Item::Change(_)
             | Item::Forecast(_)
             | Item::Finding(_)
+            | Item::DiffLine(_)
             | Item::Check(_)
             | Item::Keepalived(_) => {}
         }

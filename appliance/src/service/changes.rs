@@ -8,19 +8,19 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::rc::Rc;
 
-use locum_config::edit::{self, EditError, Edited};
-use locum_config::model::TrackedBy;
-use locum_config::{Configuration, Diagnostic, Model, Severity};
-use locum_control::{ChangeRecord, ChangeStanding, Difference, Edit, ErrorCode, Item, Lasts, List, Notice};
+use locum_config::Configuration;
+use locum_config::edit::Edited;
+use locum_control::{ChangeRecord, ChangeStanding, Difference, Edit, ErrorCode, Item, Lasts, Notice};
 use locum_core::time::{Duration, Instant};
 
 use super::answers::Outcome;
 use super::clients::ClientId;
 use super::done::Done;
+use super::edits::{config_edit, edited};
 use super::operator::SECONDS_MAX;
-use super::plan::ties;
-use super::{Service, compare};
-use crate::{clock, machine};
+use super::{Service, compare, foreign};
+use crate::clock;
+use crate::machine::{self, Links};
 
 /// Revisions of which it is known what they changed.
 const APPLIED_MAX: usize = 16;
@@ -107,7 +107,7 @@ impl Service {
                 since.for_each(|difference| asking.item(id, Item::Difference(difference)));
             }
         })?;
-        let new = edited(&self.configuration, &edits, self.interface_names())?.into_configuration();
+        let new = edited(&self.configuration, &edits, self.links())?.into_configuration();
         let differences = compare::compare(self.configuration.model(), new.model());
         if let Some(asking) = self.clients.get_mut(client) {
             for difference in &differences {
@@ -119,6 +119,13 @@ impl Service {
             return Ok("nothing changes: that is what runs already".into());
         }
         if dry_run {
+            if lasts == Lasts::Saved {
+                let (path, file, then) = self.in_file(&edits)?;
+                self.tell_difference(client, id, [(&path, &file), (&path, then.configuration())]);
+            } else {
+                let running = Rc::clone(&self.configuration);
+                self.tell_difference(client, id, [("running", &running), ("then", &new)]);
+            }
             self.foresee_configuration(client, id, &new).await?;
             return Ok("nothing is changed yet".into());
         }
@@ -295,7 +302,9 @@ impl Service {
         if let Some(asking) = self.clients.get_mut(client) {
             differences.into_iter().for_each(|difference| asking.item(id, Item::Difference(difference)));
         }
-        let path = self.options.configuration.display();
+        let path = self.options.configuration.display().to_string();
+        let running = Rc::clone(&self.configuration);
+        self.tell_difference(client, id, [(&path, &file), ("running", &running)]);
         Ok(match (count, self.changes.unsaved()) {
             (0, _) => format!("what runs is what {path} says"),
             (_, 0) => format!("{path} has been edited since it was read; `locum reload` puts it into effect"),
@@ -331,7 +340,7 @@ impl Service {
 
     async fn take_back(&mut self, number: u32, standing: ChangeStanding) -> Result<(), (ErrorCode, String)> {
         let layers: Vec<Layer> = self.changes.layers.iter().filter(|layer| layer.number != number).cloned().collect();
-        let (new, dropped) = layered(&self.changes.base, &layers, self.interface_names());
+        let (new, dropped) = layered(&self.changes.base, &layers, self.links());
         self.apply(new).await?;
         self.changes.layers = layers;
         self.drop_layers(&dropped);
@@ -341,7 +350,7 @@ impl Service {
 
     /// Another file was read: what is to run is it, with the layers that still fit on it.
     pub(super) fn with_layers(&mut self, file: &Configuration) -> (Configuration, Vec<u32>) {
-        layered(file, &self.changes.layers, self.interface_names())
+        layered(file, &self.changes.layers, self.links())
     }
 
     /// Another file is in effect.
@@ -361,14 +370,9 @@ impl Service {
     /// Writes the edits of a change into the file. It is part of the base then.
     fn save(&mut self, number: u32) -> Result<(), (ErrorCode, String)> {
         let Some(layer) = self.changes.layers.iter().find(|layer| layer.number == number) else { return Ok(()) };
-        let failed = |text: String| (ErrorCode::Failed, text);
-        let path = self.options.configuration.clone();
-        let file = machine::load(&path, Some(self.interface_names()))
-            .map_err(|error| failed(format!("not saved: {error}")))?;
-        let on_file = edited(&file, &layer.edits, self.interface_names())
-            .map_err(|(code, text)| (code, format!("not saved: {text}")))?;
-        on_file.write().map_err(|error| failed(format!("not saved: {error}")))?;
-        let on_base = edited(&self.changes.base, &layer.edits, self.interface_names());
+        let (.., on_file) = self.in_file(&layer.edits)?;
+        on_file.write().map_err(|error| (ErrorCode::Failed, format!("not saved: {error}")))?;
+        let on_base = edited(&self.changes.base, &layer.edits, self.links());
         if let Ok(base) = on_base {
             self.changes.base = Rc::new(base.into_configuration());
         }
@@ -377,8 +381,18 @@ impl Service {
         Ok(())
     }
 
-    pub(super) fn interface_names(&self) -> Vec<String> {
-        self.network.names().map(str::to_owned).collect()
+    /// The path of the configuration file, what it says now, and what it would say with these edits.
+    fn in_file(&self, edits: &[Edit]) -> Result<(String, Configuration, Edited), (ErrorCode, String)> {
+        let path = &self.options.configuration;
+        let file =
+            machine::load(path, self.links()).map_err(|error| (ErrorCode::Failed, format!("not saved: {error}")))?;
+        let then = edited(&file, edits, self.links()).map_err(|(code, text)| (code, format!("not saved: {text}")))?;
+        Ok((path.display().to_string(), file, then))
+    }
+
+    /// What a configuration is checked with.
+    pub(super) fn links(&self) -> Links {
+        foreign::links(&self.network, &self.journalled_addresses)
     }
 }
 
@@ -400,95 +414,15 @@ fn standing(layer: &Layer) -> ChangeStanding {
     }
 }
 
-/// A configuration with edits. One with an error is refused whole.
-fn edited(to: &Configuration, edits: &[Edit], interfaces: Vec<String>) -> Result<Edited, (ErrorCode, String)> {
-    let edits: Vec<_> = edits.iter().map(|edit| config_edit(to.model(), edit)).collect::<Result<_, _>>()?;
-    machine::edit(to, &edits, interfaces).map_err(|error| {
-        let text = if let EditError::Invalid(with_errors) = &error {
-            let errors = with_errors.diagnostics().iter().filter(|found| found.severity() == Severity::Error);
-            let line = |found: &Diagnostic| match found.fix.as_ref() {
-                "" => found.message.clone(),
-                fix => format!("{}: {fix}", found.message),
-            };
-            let lines: Vec<_> = errors.map(line).collect();
-            format!("{}; nothing is changed", lines.join("; "))
-        } else {
-            error.to_string()
-        };
-        (ErrorCode::BadRequest, text)
-    })
-}
-
 /// A file with layers on it, and the numbers of those that do not fit.
-fn layered(file: &Configuration, layers: &[Layer], interfaces: Vec<String>) -> (Configuration, Vec<u32>) {
+fn layered(file: &Configuration, layers: &[Layer], links: Links) -> (Configuration, Vec<u32>) {
     let mut current = file.clone();
     let mut dropped = Vec::new();
     for layer in layers {
-        match edited(&current, &layer.edits, interfaces.clone()) {
+        match edited(&current, &layer.edits, links.clone()) {
             Ok(next) => current = next.into_configuration(),
             Err(_) => dropped.push(layer.number),
         }
     }
     (current, dropped)
-}
-
-/// The edit of the file. A tracker is looked up in the configuration, which knows of what kind it is.
-fn config_edit(model: &Model, edit: &Edit) -> Result<edit::Edit, (ErrorCode, String)> {
-    let list = |list: List| {
-        let keyword = match list {
-            List::Vip => "virtual_ipaddress",
-            List::ExcludedVip => "virtual_ipaddress_excluded",
-            List::Peer => "unicast_peer",
-        };
-        keyword.to_owned()
-    };
-    let block = |instance: &str| edit::BlockName::instance(instance);
-    Ok(match edit.clone() {
-        Edit::Set { instance, keyword, values } => edit::Edit::Set { block: block(&instance), keyword, values },
-        Edit::Unset { instance, keyword } => edit::Edit::Unset { block: block(&instance), keyword },
-        Edit::Add { instance, list: to, words } => {
-            edit::Edit::AddEntry { block: block(&instance), list: list(to), words }
-        }
-        Edit::Remove { instance, list: from, address } => {
-            edit::Edit::RemoveEntry { block: block(&instance), list: list(from), entry: address.to_string() }
-        }
-        Edit::AddInstance { instance } => edit::Edit::AddBlock { block: block(&instance) },
-        Edit::RemoveInstance { instance } => edit::Edit::RemoveBlock { block: block(&instance) },
-        Edit::SetWeight { instance, tracker, weight } => {
-            let list = tracked_in(model, &instance, &tracker)?;
-            let words = vec![tracker, "weight".to_owned(), weight.to_string()];
-            edit::Edit::SetEntry { block: block(&instance), list: list.to_owned(), words }
-        }
-    })
-}
-
-/// The list of an instance in which a tracker stands.
-fn tracked_in(model: &Model, instance: &str, tracker: &str) -> Result<&'static str, (ErrorCode, String)> {
-    let found = model.instance(instance);
-    let tracks = found.map(|instance| &instance.tracks);
-    let lists = tracks.map(|tracks| {
-        [
-            ("track_interface", &tracks.interfaces),
-            ("track_script", &tracks.scripts),
-            ("track_file", &tracks.files),
-            ("track_process", &tracks.processes),
-            ("track_probe", &tracks.probes),
-        ]
-    });
-    let mut lists = lists.into_iter().flatten();
-    let named = |(_, list): &(_, &Vec<TrackedBy>)| list.iter().any(|by| by.name.value == tracker);
-    if let Some((keyword, _)) = lists.find(named) {
-        return Ok(keyword);
-    }
-    let text = match ties::sync_group(model, instance) {
-        _ if found.is_none() => format!("no instance is called {instance}"),
-        Some(group) => {
-            let group = &group.name.value;
-            format!(
-                "{instance} does not follow {tracker} by itself; if its sync group {group} does, change it in the file"
-            )
-        }
-        None => format!("{instance} does not follow {tracker}"),
-    };
-    Err((ErrorCode::BadRequest, text))
 }

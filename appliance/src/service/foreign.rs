@@ -7,20 +7,28 @@ use locum_config::InterfaceAddress;
 
 use super::journal::{ADDRESS_PROTOCOL, Entry, Journal, kernel_marks_addresses};
 use super::network::Network;
+use crate::machine::Links;
 
 /// keepalived's mark on its addresses (RTPROT_KEEPALIVED in linux/rtnetlink.h). Its older versions leave none.
 const KEEPALIVED: u8 = 18;
 
-/// Asks the kernel, for who runs no service. `None` where it cannot be asked, or where nobody can tell.
-pub(crate) fn look(run_directory: &Path) -> Option<Vec<InterfaceAddress>> {
-    let network = Network::read().ok()?;
-    let ours = Journal::in_directory(run_directory).read().ok()?.addresses;
-    among(&network, &ours)
+/// Asks the kernel, for who runs no service. What it cannot be asked, or nobody can tell, is not known.
+pub(crate) fn look(run_directory: &Path) -> Links {
+    let Ok(network) = Network::read() else { return Links::default() };
+    let ours = Journal::in_directory(run_directory).read();
+    Links {
+        interfaces: Some(network.names().map(str::to_owned).collect()),
+        addresses: ours.ok().and_then(|ours| among(&network, &ours.addresses)),
+    }
 }
 
-/// Those among the addresses of the network. `journal` is what the service may have put there. `None` when a keepalived
-/// that leaves no mark may have put any of them there.
-pub(super) fn among(network: &Network, journal: &[Entry]) -> Option<Vec<InterfaceAddress>> {
+/// What a configuration is checked with. `journal` is what the service may have put on the interfaces.
+pub(super) fn links(network: &Network, journal: &[Entry]) -> Links {
+    Links { interfaces: Some(network.names().map(str::to_owned).collect()), addresses: among(network, journal) }
+}
+
+/// Those among the addresses of the network. `None` when a keepalived that leaves no mark may have put any of them there.
+fn among(network: &Network, journal: &[Entry]) -> Option<Vec<InterfaceAddress>> {
     let keepalived_marks = network.addresses().any(|(_, _, address)| address.protocol == Some(KEEPALIVED));
     if !keepalived_marks && keepalived_runs() {
         return None;

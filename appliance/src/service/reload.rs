@@ -33,6 +33,9 @@ impl Service {
         let differences = compare::compare(self.configuration.model(), new.model());
         self.tell_findings(client, id, &new);
         if dry_run {
+            let running = Rc::clone(&self.configuration);
+            let path = self.options.configuration.display().to_string();
+            self.tell_difference(client, id, [("running", &running), (&path, &new)]);
             self.foresee_configuration(client, id, &new).await?;
         } else {
             self.apply(new).await?;
@@ -82,8 +85,8 @@ impl Service {
     /// Reads and checks the file. One with an error is refused whole.
     pub(super) fn read_again(&self) -> Result<Configuration, (ErrorCode, String)> {
         let refused = |text: String| (ErrorCode::Failed, text);
-        let interfaces = Some(self.interface_names());
-        let new = machine::load(&self.options.configuration, interfaces).map_err(|error| refused(error.to_string()))?;
+        let new = machine::load(&self.options.configuration, self.links());
+        let new = new.map_err(|error| refused(error.to_string()))?;
         if new.has_errors() {
             let (errors, _) = start::count(&new);
             let mut text = new.render_errors(Style { color: false, width: 100 });

@@ -219,9 +219,7 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
 
 /// Reads the configuration, and says in the log what is wrong with it.
 fn load(path: &Path, network: &Network, journal: &[Entry]) -> Result<Configuration, StartError> {
-    let interfaces = network.names().map(str::to_owned).collect();
-    let configuration =
-        machine::load_here(path, Some(interfaces), foreign::among(network, journal)).map_err(StartError::Load)?;
+    let configuration = machine::load(path, foreign::links(network, journal)).map_err(StartError::Load)?;
     if configuration.refuses_start() {
         return Err(StartError::Refused(configuration.render_refusal(Style { color: false, width: 100 })));
     }

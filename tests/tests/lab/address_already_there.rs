@@ -35,3 +35,32 @@ fn it_is_said_by_check_and_at_the_start_and_not_of_a_master() {
         wait_for("the warning in the log", TAKEOVER_MAX, || router.log().contains(SAID).then_some(()));
     });
 }
+
+#[test]
+fn it_is_said_of_a_reload_once() {
+    with_lab(&[Locum], |lab| {
+        lab.start(A, &scenario("alone"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let router = lab.router(A);
+        router.ip("addr add 172.20.45.249/24 dev eth0");
+        let file = router.configuration();
+        let text = std::fs::read_to_string(&file).expect("the configuration");
+        let with_vip = text.replacen("virtual_ipaddress {", "virtual_ipaddress {\n        172.20.45.249/24", 1);
+        std::fs::write(&file, &with_vip).expect("the configuration is written");
+        let said = || router.locum(&["reload", "--dry-run"]).said();
+        wait_for("the address is known to the service", TAKEOVER_MAX, || said().contains(SAID).then_some(()));
+        let foreseen = said();
+        assert!(foreseen.contains("+        172.20.45.249/24\n"), "{foreseen}");
+        let done = router.locum(&["reload"]);
+        assert_eq!(done.code, Some(0), "{}", done.said());
+        assert!(done.said().contains(SAID), "{}", done.said());
+        // What was said before is not said again because it stands in another line.
+        std::fs::write(&file, format!("# a comment\n{with_vip}")).expect("the configuration is written");
+        let again = said();
+        assert!(again.contains("+# a comment\n") && !again.contains(SAID), "{again}");
+
+        std::fs::write(&file, &text).expect("the configuration is written");
+        assert_eq!(router.locum(&["reload"]).code, Some(0));
+        router.ip("addr del 172.20.45.249/24 dev eth0"); // nobody's VIP any more, so it stayed
+    });
+}

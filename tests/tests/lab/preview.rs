@@ -117,3 +117,31 @@ fn a_yield_is_played_with_and_without_those_who_are_silent() {
         println!("{text}");
     });
 }
+
+#[test]
+fn a_dry_run_shows_what_changes_in_the_file() {
+    with_lab(&[Locum], |lab| {
+        lab.start(A, &scenario("alone"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let router = lab.router(A);
+        let file = router.configuration();
+        let before = std::fs::read_to_string(&file).expect("the configuration");
+        let set = |rest: &[&str]| {
+            let done = router.locum(&[&["set", GROUP.instance, "priority", "77"], rest].concat());
+            assert_eq!(done.code, Some(0), "{}", done.said());
+            done.said()
+        };
+        let changed =
+            |said: &str| said.lines().filter(|line| line.trim_start_matches('+').trim() == "priority 77").count();
+        let said = set(&["--dry-run"]);
+        assert!(said.contains("--- running\n+++ then\n") && changed(&said) == 1, "{said}");
+        let said = set(&["--save", "--dry-run"]);
+        let names = format!("--- {0}\n+++ {0}\n", file.display());
+        assert!(said.contains(&names) && changed(&said) == 1, "{said}");
+        assert_eq!(std::fs::read_to_string(&file).expect("the configuration"), before, "nothing is written");
+        set(&[]);
+        let said = router.locum(&["diff"]).said();
+        let names = format!("--- {}\n+++ running\n", file.display());
+        assert!(said.contains(&names) && changed(&said) == 1, "{said}");
+    });
+}

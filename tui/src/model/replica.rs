@@ -163,6 +163,7 @@ impl Replica {
             | Item::Change(_)
             | Item::Forecast(_)
             | Item::Finding(_)
+            | Item::DiffLine(_)
             | Item::Check(_)
             | Item::Keepalived(_) => {}
         }

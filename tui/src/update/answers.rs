@@ -55,7 +55,8 @@ pub(super) fn item(node: &mut Node, item: Item) -> Option<Item> {
             }
             None
         }
-        other @ (Item::Service(_)
+        other @ (Item::DiffLine(_)
+        | Item::Service(_)
         | Item::Interface(_)
         | Item::Instance(_)
         | Item::Transition(_)

@@ -108,7 +108,7 @@ impl Reader<'_> {
                 Diagnostic::new(&code::W012_UNICAST_WITHOUT_PEER, at, "unicast is asked for, and there is no peer")
                     .label("has no effect without peers")
                     .why("As in keepalived, the instance uses multicast then.")
-                    .fix("list the other routers in `unicast_peer`; or, if multicast is meant, take this away (`mcast_src_ip` sets the source address)"),
+                    .fix("list the other routers in `unicast_peer`; or, if multicast is meant, take this away (`mcast_src_ip` sets the source address). `unicast_fault_no_peer` holds an instance without peers in FAULT"),
             );
         }
         if let (true, true, Some(at)) = (instance.strict.value, instance.is_unicast(), instance.strict.at) {

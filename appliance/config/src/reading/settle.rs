@@ -214,11 +214,21 @@ impl Reader<'_> {
         }
         instance.multicast_group = match (instance.multicast_group.at, family) {
             (Some(at), _) if Family::of(instance.multicast_group.value) != family => {
-                self.diagnostics.push(Diagnostic::new(
-                    &code::E024_FAMILIES,
-                    at,
-                    format!("mcast_dst_ip is {}, the instance is {family}", Family::of(instance.multicast_group.value)),
-                ));
+                self.diagnostics.push(
+                    Diagnostic::new(
+                        &code::E024_FAMILIES,
+                        at,
+                        format!(
+                            "mcast_dst_ip is {}, the instance is {family}",
+                            Family::of(instance.multicast_group.value)
+                        ),
+                    )
+                    .label(format!("{} here", Family::of(instance.multicast_group.value)))
+                    .related(because, format!("makes it an {family} instance"))
+                    .fix(format!(
+                        "write an {family} multicast group, or take the line away: the usual group is used then"
+                    )),
+                );
                 instance.multicast_group
             }
             (Some(_), _) => instance.multicast_group,

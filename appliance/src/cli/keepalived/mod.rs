@@ -17,9 +17,9 @@ use nix::sys::stat::{Mode, umask};
 use self::options::Options;
 pub(super) use self::options::help;
 use super::log::{LogFormat, LogTarget, Settings};
-use super::{RUN_DIRECTORY, SOCKET, check, complain, print};
+use super::{RUN_DIRECTORY, SOCKET, complain, print};
 use crate::machine;
-use crate::service::{self, Dump};
+use crate::service::{self, Dump, links};
 
 const CONFIGURATION: &str = "/etc/keepalived/keepalived.conf";
 
@@ -163,7 +163,7 @@ fn signal_number(name: &str) -> ExitCode {
 
 /// Checks a configuration. What is wrong goes to standard error or into a file.
 fn test(file: &Path, log: Option<&Path>) -> u8 {
-    let (text, code) = match machine::load(file, check::interfaces()) {
+    let (text, code) = match machine::load(file, links(Path::new(RUN_DIRECTORY))) {
         Ok(configuration) => {
             let text = configuration.render_text(Style { color: false, width: 100 });
             let verdict = verdict(&configuration);

@@ -27,6 +27,9 @@ use crate::simulate::GroupKey;
 
 /// Findings that one answer tells.
 const FINDINGS_MAX: usize = 32;
+/// Lines of a difference that one answer tells, and characters of each.
+const DIFF_LINES_MAX: usize = 400;
+const DIFF_CHARS_MAX: usize = 400;
 
 impl Service {
     /// What would follow from an order that is not carried out.
@@ -70,13 +73,33 @@ impl Service {
 
     /// What the check of another configuration has to say that it did not say of the one that runs.
     pub(super) fn tell_findings(&mut self, client: ClientId, id: u64, new: &Configuration) {
-        let line = |of: &Configuration, found: &Diagnostic| format!("{}: {}", found.severity(), of.one_line(found));
-        let before: Vec<_> = self.configuration.diagnostics().iter().map(|it| line(&self.configuration, it)).collect();
-        let findings = new.diagnostics().iter().map(|found| line(new, found));
+        // Not by its place: a line more moves all that stand behind it.
+        let same =
+            |one: &Diagnostic, other: &Diagnostic| (one.code.id, &one.message) == (other.code.id, &other.message);
+        let before = self.configuration.diagnostics();
+        let findings = new.diagnostics().iter().filter(|found| !before.iter().any(|known| same(known, found)));
         if let Some(asking) = self.clients.get_mut(client) {
-            for finding in findings.filter(|line| !before.contains(line)).take(FINDINGS_MAX) {
-                asking.item(id, Item::Finding(finding));
+            for found in findings.take(FINDINGS_MAX) {
+                asking.item(id, Item::Finding(format!("{}: {}", found.severity(), new.one_line(found))));
             }
+        }
+    }
+
+    /// What differs in the text of two configurations.
+    pub(super) fn tell_difference(
+        &mut self,
+        client: ClientId,
+        id: u64,
+        [(old_name, old), (new_name, new)]: [(&str, &Configuration); 2],
+    ) {
+        let text = old.difference(new, [old_name, new_name]);
+        let Some(asking) = self.clients.get_mut(client) else { return };
+        for line in text.lines().take(DIFF_LINES_MAX) {
+            asking.item(id, Item::DiffLine(line.chars().take(DIFF_CHARS_MAX).collect()));
+        }
+        let more = text.lines().count().saturating_sub(DIFF_LINES_MAX);
+        if more > 0 {
+            asking.item(id, Item::DiffLine(format!("… {more} lines more")));
         }
     }
 
