@@ -6,7 +6,7 @@ use std::time::Duration;
 use locum_control::{Forecast, Item, State, Verb};
 use locum_tests::Daemon::{self, Keepalived, Locum};
 use locum_tests::Node::{self, A, B};
-use locum_tests::{Group, Lab, scenario, with_lab};
+use locum_tests::{Group, Lab, scenario, wait_for, with_lab};
 
 use crate::TAKEOVER_MAX;
 
@@ -143,5 +143,24 @@ fn a_dry_run_shows_what_changes_in_the_file() {
         let said = router.locum(&["diff"]).said();
         let names = format!("--- {}\n+++ running\n", file.display());
         assert!(said.contains(&names) && changed(&said) == 1, "{said}");
+    });
+}
+
+#[test]
+fn an_instance_that_is_new_says_what_is_known_of_its_group() {
+    with_lab(&[Locum, Locum], |lab| {
+        lab.start(A, &scenario("alone"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let other =
+            scenario("alone").replace("VI_1", "VI_2").replace("id 45", "id 46").replace("20.45.248", "20.45.249");
+        let file = lab.router(A).configuration();
+        std::fs::write(&file, format!("{}\n{other}", scenario("alone"))).expect("the configuration is written");
+        let dry_run = |lab: &mut Lab| foresee(lab, A, Verb::Reload { dry_run: true });
+        let foreseen = dry_run(lab);
+        assert!(has(&foreseen, "VI_2: begins as BACKUP, and is MASTER after 3.6 s"), "{foreseen:?}");
+
+        lab.start(B, &other);
+        let heard = || has(&dry_run(lab), "172.20.45.132 was heard with VRID 46 on eth0").then_some(());
+        wait_for("the other's VRID is told", TAKEOVER_MAX, heard);
     });
 }

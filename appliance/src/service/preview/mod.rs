@@ -7,18 +7,22 @@
 mod neighbours;
 mod play;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use locum_config::model::Instance;
 use locum_config::{Configuration, Diagnostic};
 use locum_control::{Difference, DifferenceKind, ErrorCode, Forecast, Item, Verb};
 use locum_core::router::{Command, Config};
 use locum_core::set::RouterId;
+use locum_core::time::Duration;
+use locum_core::vocabulary::Family;
 
 use self::play::{Move, Played, Scene};
 use super::answers::Outcome;
 use super::clients::ClientId;
-use super::plan::ties;
+use super::plan::{self, ties};
 use super::{Service, compare};
 use crate::clock;
 use crate::engine::link::Order;
@@ -131,7 +135,7 @@ impl Service {
             let is_known = |config: &Config<Owned>| config.tracks.len() == follows;
             let known = self.instances.iter().find(|instance| instance.name() == name);
             let running = known.and_then(|instance| Some((instance.router?, instance.source, instance.group.clone())));
-            let text = match (kind, running, config) {
+            let text: Cow<'static, str> = match (kind, running, config) {
                 (DifferenceKind::Block, ..) => continue,
                 (DifferenceKind::Removed, Some((router, ..)), _) => {
                     moves.push((router, Move::End));
@@ -147,16 +151,39 @@ impl Service {
                     moves.push((router, Move::Reconfigure(Box::new(config))));
                     continue;
                 }
-                (DifferenceKind::Added, ..) => "begins; who else is there is not known before",
-                (DifferenceKind::Removed, None, _) => "ends; it did not run",
+                (DifferenceKind::Added, _, config) => self.begins(configured.map(AsRef::as_ref), config).into(),
+                (DifferenceKind::Removed, None, _) => "ends; it did not run".into(),
                 (DifferenceKind::Changed | DifferenceKind::Restarted, ..) => {
-                    "what follows is not known: it follows something new, or did not run"
+                    "what follows is not known: it follows something new, or did not run".into()
                 }
             };
-            unknown.push(Forecast { instance: name, in_us: None, provided: None, text: text.to_owned() });
+            unknown.push(Forecast { instance: name, in_us: None, provided: None, text: text.into_owned() });
         }
         self.configuration = old;
         (moves, unknown)
+    }
+
+    /// How an instance begins that there was not. Who else is there is known only of those that were heard with its VRID.
+    fn begins(&self, configured: Option<&Instance>, config: Option<Config<Owned>>) -> String {
+        let interface = configured.and_then(|configured| configured.interface.as_ref());
+        let foreign = self.interfaces.iter().filter(|known| interface.is_some_and(|name| name.value == known.name));
+        let heard = foreign.flat_map(|known| &known.foreign).find(|heard| {
+            let same_family = configured.is_some_and(|new| plan::family(new.family) == Family::of(heard.source));
+            same_family && configured.is_some_and(|new| new.vrid.value == heard.vrid)
+        });
+        if let (Some(heard), Some(interface)) = (heard, interface) {
+            return format!(
+                "begins as BACKUP; {} was heard with VRID {} on {}: if that is not its group, take another VRID",
+                heard.source, heard.vrid, interface.value
+            );
+        }
+        let Some(config) = config else { return "begins; who else is there is not known before".into() };
+        if config.is_owner() {
+            return "begins as MASTER, as the owner of its addresses".into();
+        }
+        let interval = Duration::from_cs(config.advert_interval_cs);
+        let wait = config.master_down_interval(config.priority.get(), interval) + config.start_delay;
+        format!("begins as BACKUP, and is MASTER after {wait} if nobody better is heard by then")
     }
 
     /// Plays moves with those who are silent, and without them where there are any.
