@@ -11,6 +11,7 @@
 //! - `demo`: a virtual LAN to try it all on.
 //! - `privileges`: what it may do; `supervision`: who watches it.
 //! - `machine`: its name, and a configuration as it is read on it.
+//! - `namespace`: network namespaces by name.
 //! - `netlink`: what is said to the kernel, and what it says.
 //! - `readiness`: waiting for descriptors that tokio has no type for.
 //! - `clock`: the only place that reads one.
@@ -22,6 +23,7 @@ mod demo;
 mod doctor;
 mod engine;
 mod machine;
+mod namespace;
 mod netlink;
 mod notify;
 mod privileges;

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use locum_config::edit::{Edit, EditError, Edited};
 use locum_config::files::{route_names, script_file};
-use locum_config::{Configuration, InterfaceAddress, LoadError, Surroundings};
+use locum_config::{Configuration, Home, InterfaceAddress, LoadError, Surroundings};
 
 /// The host's name.
 pub(crate) fn host_name() -> String {
@@ -27,6 +27,14 @@ pub(crate) struct Links {
 /// When the file cannot be read.
 pub(crate) fn load(file: &Path, links: Links) -> Result<Configuration, LoadError> {
     with_surroundings(links, |around| locum_config::load(file, around))
+}
+
+/// Where the service of a configuration runs, and what it is called.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn home(file: &Path) -> Result<Home, LoadError> {
+    with_surroundings(Links::default(), |around| locum_config::home(file, around))
 }
 
 /// Makes edits on a configuration, and checks what comes of them with what there is on this machine.
@@ -51,6 +59,7 @@ fn with_surroundings<T>(links: Links, act: impl FnOnce(&Surroundings<'_>) -> T) 
     act(&Surroundings {
         interfaces: links.interfaces,
         addresses: links.addresses,
+        net_namespaces: Some(crate::namespace::names()),
         config_id: CONFIG_ID.get().cloned().or_else(|| host_name().split('.').next().map(str::to_owned)),
         environment: Some(&environment),
         route_names: Some(&route_names),

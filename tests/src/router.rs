@@ -62,6 +62,11 @@ impl Router {
         self.daemon
     }
 
+    /// The name of its network namespace.
+    pub fn namespace_name(&self) -> &str {
+        self.namespace.name()
+    }
+
     pub(crate) const fn namespace(&self) -> &Namespace {
         &self.namespace
     }

@@ -13,6 +13,8 @@ pub struct Surroundings<'a> {
     /// Addresses that stand on interfaces and were not put there by VRRP. What a MASTER has put there must not be among
     /// them: who asks the kernel tells them apart.
     pub addresses: Option<Vec<InterfaceAddress>>,
+    /// The names of network namespaces (`ip netns list`).
+    pub net_namespaces: Option<Vec<String>>,
     /// What `@NAME` lines compare with: the part of the node name before the first dot, or `--config-id`.
     pub config_id: Option<String>,
     /// The environment, for `${_ENV NAME}`.
@@ -28,6 +30,7 @@ impl std::fmt::Debug for Surroundings<'_> {
         f.debug_struct("Surroundings")
             .field("interfaces", &self.interfaces)
             .field("addresses", &self.addresses)
+            .field("net_namespaces", &self.net_namespaces)
             .field("config_id", &self.config_id)
             .finish_non_exhaustive()
     }

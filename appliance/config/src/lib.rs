@@ -35,7 +35,7 @@ pub use self::around::{Environment, InterfaceAddress, ScriptFile, Surroundings};
 pub use self::diagnostic::{Code, Diagnostic, Report, Severity, Style};
 pub use self::files::LoadError;
 use self::model::{Family, Version};
-pub use self::model::{Instance, Model, Secret};
+pub use self::model::{Home, Instance, Model, Secret};
 pub use self::names::{NameKind, RouteNames};
 use self::reading::Includes;
 pub use self::reading::closest;
@@ -65,6 +65,17 @@ pub struct Configuration {
 pub fn load(path: &Path, around: &Surroundings<'_>) -> Result<Configuration, LoadError> {
     let (sources, includes) = include::load(path)?;
     Ok(Configuration::read(sources, includes, around))
+}
+
+/// Reads from the configuration file at `path` where its service runs, and nothing else: a service goes there before it
+/// looks at what there is. What is wrong in the file is said by who reads all of it.
+///
+/// # Errors
+///
+/// When the file itself cannot be read.
+pub fn home(path: &Path, around: &Surroundings<'_>) -> Result<Home, LoadError> {
+    let (sources, includes) = include::load(path)?;
+    Ok(reading::home(&sources, &includes, around))
 }
 
 /// Checks a text as if it were the configuration file `name`. Does no I/O, so includes are not followed.

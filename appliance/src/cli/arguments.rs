@@ -13,7 +13,7 @@ use super::log::{Facility, LogFormat};
 #[derive(Debug, Parser)]
 #[command(name = "locum", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
-    /// The control socket of the service [default: /run/locum/control.sock, or $LOCUM_SOCKET]; for the console also several
+    /// The control socket of the service [default: $LOCUM_SOCKET, or /run/locum/control.sock]; for the console also several
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) socket: Vec<PathBuf>,
     /// What `@NAME` lines of the configuration compare with [default: the host name up to its first dot]

@@ -3,15 +3,16 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use locum_config::{Severity, Style};
+use locum_config::{Configuration, LoadError, Severity, Style};
 
 use super::arguments::Format;
-use super::{Exit, RUN_DIRECTORY, complain, print, print_json};
-use crate::machine;
+use super::home::Home;
+use super::{Exit, complain, print, print_json};
+use crate::machine::{self, Links};
 use crate::service::links;
 
 pub(super) fn check(file: &Path, format: Format, strict: bool) -> Exit {
-    let configuration = match machine::load(file, links(Path::new(RUN_DIRECTORY))) {
+    let configuration = match load(file) {
         Ok(configuration) => configuration,
         Err(error) => {
             complain(&match error.fix() {
@@ -45,4 +46,15 @@ pub(super) fn check(file: &Path, format: Format, strict: bool) -> Exit {
     } else {
         printed
     }
+}
+
+/// Reads and checks a configuration with what there is where its service runs. This process is there from then on, if it
+/// may.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) fn load(file: &Path) -> Result<Configuration, LoadError> {
+    let home = Home::of(file);
+    let links = if home.visit() { links(&home.run_directory()) } else { Links::default() };
+    machine::load(file, links)
 }

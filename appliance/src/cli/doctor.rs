@@ -6,10 +6,10 @@ use locum_control::client::{Client, ClientError};
 use locum_control::{Check, CheckResult, ErrorCode, Item, SCHEMA, Verb};
 use serde::Serialize;
 
-use super::{Exit, RUN_DIRECTORY, complain_about, default_configuration, print, print_json};
+use super::home::Home;
+use super::{Exit, check, complain_about, default_configuration, print, print_json};
 use crate::doctor::{Subject, examine, gather, summary, wanted};
-use crate::machine;
-use crate::service::{Network, links};
+use crate::service::Network;
 
 /// What `doctor --json` prints.
 #[derive(Serialize)]
@@ -62,11 +62,10 @@ fn check_of(item: Item) -> Option<Check> {
 
 /// What this program finds by itself.
 fn here(file: &Path) -> Vec<Check> {
-    let run_directory = Path::new(RUN_DIRECTORY);
-    let loaded = machine::load(file, links(run_directory));
+    let loaded = check::load(file);
     let configuration = loaded.as_ref().map_err(|error| (error.to_string(), error.fix().map(str::to_owned)));
     let mut wanted = wanted(loaded.as_ref().ok());
-    wanted.run_directory = run_directory.to_owned();
+    wanted.run_directory = Home::of(file).run_directory();
     let (facts, network) = (gather(&wanted), Network::read().ok());
     examine(&Subject { configuration, network: network.as_ref(), facts: &facts, service: None })
 }

@@ -9,6 +9,7 @@ mod console;
 mod demo;
 mod doctor;
 mod explain;
+mod home;
 mod keepalived;
 mod log;
 #[cfg(feature = "manual")]
@@ -35,6 +36,7 @@ use locum_control::Verb;
 use locum_control::client::{Client, ClientError};
 
 use self::arguments::{Arguments, Command, Format, RunArguments, ShowFormat, TargetArgument};
+use self::home::Home;
 use self::log::{LogFormat, LogTarget};
 use crate::service;
 use crate::supervision::parent;
@@ -92,18 +94,21 @@ pub fn main() -> ExitCode {
     let exit = match arguments.command {
         None => start_looking(&at(&socket), &arguments),
         Some(Command::Run(how)) => {
-            log::start(&log_settings(&how));
+            let configuration = how.file.clone().unwrap_or_else(default_configuration);
+            let home = Home::of(&configuration);
+            log::start(&log_settings(&how, home.log_name()));
             if how.supervise {
                 return parent::supervise(std::env::args_os().collect());
             }
             if let Some(parent) = how.supervised_by {
                 parent::end_with(parent);
             }
-            let run_directory = how.run_dir.unwrap_or_else(|| RUN_DIRECTORY.into());
+            let run_directory = how.run_dir.unwrap_or_else(|| home.run_directory());
             let socket = socket.unwrap_or_else(|| run_directory.join(SOCKET));
-            let configuration = how.file.unwrap_or_else(default_configuration);
             let dumps = how.keepalived_dumps;
-            run(service::Options { configuration, socket, run_directory, dumps, ..service::Options::default() })
+            let options =
+                service::Options { configuration, socket, run_directory, dumps, ..service::Options::default() };
+            run(&home, options)
         }
         Some(Command::Show { instance, json: _, format: ShowFormat::Keepalived }) => {
             show::keepalived(&at(&socket), instance.as_deref())
@@ -174,18 +179,22 @@ fn start_looking(socket: &Path, arguments: &Arguments) -> Exit {
     show::show(socket, None, false)
 }
 
-fn log_settings(how: &RunArguments) -> log::Settings {
+fn log_settings(how: &RunArguments, name: String) -> log::Settings {
     let target = match how.log_target {
         TargetArgument::Stderr => LogTarget::StandardError,
         TargetArgument::Journal => LogTarget::Journal,
         TargetArgument::Syslog => LogTarget::Syslog(how.log_facility),
     };
     let format = if how.json { LogFormat::Json } else { how.log_format };
-    log::Settings { level: how.log, format, targets: vec![target], name: "locum" }
+    log::Settings { level: how.log, format, targets: vec![target], name }
 }
 
-/// Runs the service until it ends. The log has begun.
-fn run(options: service::Options) -> Exit {
+/// Runs the service until it ends, where it belongs. The log has begun.
+fn run(home: &Home, options: service::Options) -> Exit {
+    if let Err(error) = home.enter() {
+        complain(&error);
+        return Exit::Failed;
+    }
     let result = service::run(options);
     ::log::logger().flush();
     match result {
@@ -212,9 +221,14 @@ fn complain_about(socket: &Path, error: &ClientError) -> Exit {
     let socket = socket.display();
     match error {
         ClientError::Connect(cause) => {
+            let others: Vec<_> = home::other_sockets().iter().map(|path| path.display().to_string()).collect();
+            let others = match others.as_slice() {
+                [] => "`--socket PATH`".to_owned(),
+                others => format!("`--socket`; on this machine there is {}", others.join(", ")),
+            };
             complain(&format!(
                 "no service answers on {socket}: {cause}\nhelp: start it with `locum run`, or name its socket with \
-                 `--socket PATH`"
+                 {others}"
             ));
             Exit::NoService
         }

@@ -8,11 +8,13 @@
 //! - [`output`]: what it prints.
 //! - [`run`](mod@run): from its start to its end.
 //! - [`security`]: whether it may run at all.
+//! - [`signals`]: those that it must not inherit as ignored.
 
 mod account;
 mod output;
 mod run;
 mod security;
+mod signals;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;

@@ -255,6 +255,7 @@ fn end(status: ExitStatus) -> End {
 
 /// Starts the process, by itself or by an interpreter.
 fn spawn(command: &Command, account: &Account, interpreter: Option<&Path>) -> io::Result<(Child, Output)> {
+    super::signals::keep_from_scripts();
     let (reader, writer) = io::pipe()?;
     let output = Output::new(pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?);
     let mut process = match (command.opens_only(), interpreter) {

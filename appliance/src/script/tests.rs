@@ -201,6 +201,17 @@ fn it_inherits_neither_descriptors_nor_signals_nor_a_terminal() {
 }
 
 #[test]
+fn what_a_shell_has_the_service_ignore_its_scripts_hear() {
+    // In a process that begins as a service does that a shell starts in the background.
+    let test = "script::tests::it_inherits_neither_descriptors_nor_signals_nor_a_terminal";
+    let begin = "trap '' INT QUIT HUP USR1 TSTP; exec \"$0\" --exact \"$1\"";
+    let program = std::env::current_exe().unwrap();
+    let output = std::process::Command::new("sh").args(["-c", begin]).arg(program).arg(test).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
 fn it_runs_as_the_user_with_all_its_groups() {
     if !nix::unistd::geteuid().is_root() {
         return;

@@ -8,6 +8,7 @@ use super::journal::Journal;
 use super::kernel::recovery::{self, Fate, Remnant};
 use super::network::Network;
 use super::start;
+use crate::namespace;
 
 /// Takes out of the kernel what the journal of this run directory lists, and the journal with it; or only says what would
 /// go.
@@ -20,6 +21,7 @@ pub(crate) fn cleanup(run_directory: &Path, socket: &Path, dry_run: bool) -> Res
     }
     let _lock = start::lock(run_directory)?;
     let journal = Journal::in_directory(run_directory);
+    go_where_it_was_written(&journal, run_directory)?;
     let left = journal.read().map_err(|error| StartError::Journal(run_directory.to_owned(), error))?;
     let network = Network::read().map_err(StartError::Netlink)?;
     let mut remnants = recovery::clean(&left, &network, dry_run)?;
@@ -33,6 +35,19 @@ pub(crate) fn cleanup(run_directory: &Path, socket: &Path, dry_run: bool) -> Res
         journal.clear().map_err(failed)?;
     }
     Ok(remnants)
+}
+
+/// Goes over to the network namespace that the journal is about.
+fn go_where_it_was_written(journal: &Journal, run_directory: &Path) -> Result<(), StartError> {
+    let failed = |error| StartError::Journal(run_directory.to_owned(), error);
+    match journal.namespace().map_err(failed)? {
+        None => Ok(()),
+        Some(number) if number == namespace::own_number() => Ok(()),
+        Some(number) => match namespace::name_of(number) {
+            Some(name) => namespace::enter(&name).map_err(StartError::Namespace),
+            None => Err(StartError::Elsewhere(run_directory.to_owned())),
+        },
+    }
 }
 
 fn is_socket(path: &Path) -> bool {

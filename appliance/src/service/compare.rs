@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use locum_config::Model;
-use locum_config::model::{Authentication, Instance, Peer, Setting, SyncGroup, Tracks, VirtualAddress, Weight};
+use locum_config::model::{Authentication, Global, Instance, Peer, Setting, SyncGroup, Tracks, VirtualAddress, Weight};
 use locum_control::{Difference, DifferenceKind};
 
 /// What `new` changes. What stays as it is does not appear.
@@ -97,10 +97,33 @@ fn blocks(old: &Model, new: &Model) -> Vec<Difference> {
     if old.up_down_delays != new.up_down_delays {
         found.push(block("interface_up_down_delays".into(), "changed"));
     }
+    let later = next_start(old, new);
+    if !later.is_empty() {
+        found.push(Difference { name: "next start".into(), kind: DifferenceKind::Block, details: later });
+    }
     if old.global != new.global {
         found.push(block("global_defs".into(), "changed"));
     }
     found
+}
+
+/// What a service reads at its start only.
+pub(crate) fn next_start(old: &Model, new: &Model) -> Vec<String> {
+    let mut found = Details(Vec::new());
+    let word = |value: &Option<Setting<String>>| value.as_ref().map_or("none".to_owned(), |word| word.value.clone());
+    found.value("net_namespace", &word(&old.home.net_namespace), &word(&new.home.net_namespace));
+    found.value("instance", &word(&old.home.instance), &word(&new.home.instance));
+    let (old, new) = (&old.global, &new.global);
+    let number = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+    let realtime = |global: &Global| number(global.realtime_priority.map(|value| value.value.to_string()));
+    found.value("vrrp_rt_priority", &realtime(old), &realtime(new));
+    let nice = |global: &Global| number(global.nice.map(|value| value.value.to_string()));
+    found.value("vrrp_priority", &nice(old), &nice(new));
+    found.setting("vrrp_no_swap", &old.no_swap, &new.no_swap);
+    if old.cpu_affinity != new.cpu_affinity {
+        found.0.push("vrrp_cpu_affinity changed".into());
+    }
+    found.0
 }
 
 /// Whether an instance must end and begin again: who it is for others has changed, or how it reaches them.
@@ -270,6 +293,17 @@ mod tests {
             lines(&base, &grouped),
             ["Changed A sync group none -> G", "Changed B sync group none -> G", "Block vrrp_sync_group G added"]
         );
+    }
+
+    #[test]
+    fn what_waits_for_the_next_start_is_named() {
+        let with = |lines: &str| model(&format!("{lines}{BASE}"));
+        let (old, new) = (with("net_namespace blue\n"), with("instance two\nglobal_defs {\n vrrp_rt_priority 5\n}\n"));
+        let later = ["net_namespace blue -> none", "instance none -> two", "vrrp_rt_priority none -> 5"];
+        assert_eq!(next_start(old.model(), new.model()), later);
+        let told = compare(old.model(), new.model());
+        assert!(told.iter().any(|found| found.name == "next start" && found.details == later), "{told:?}");
+        assert!(next_start(old.model(), old.model()).is_empty());
     }
 
     #[test]

@@ -16,10 +16,11 @@ use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::State;
 
 use super::Service;
-use super::journal::{boot_id, namespace};
+use super::journal::boot_id;
 use super::losses::NOBODY_ASKS;
 use crate::clock;
 use crate::engine::link::Order;
+use crate::namespace::own_number;
 use crate::privileges::Scripts;
 use crate::supervision::manager::Manager;
 
@@ -151,7 +152,7 @@ impl Stamp {
 
 /// Where a stamp is worth something, with the version of its form.
 fn place() -> String {
-    format!("1 {} {:020}", boot_id(), namespace())
+    format!("1 {} {:020}", boot_id(), own_number())
 }
 
 /// Whether a configuration has programs run.

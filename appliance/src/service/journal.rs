@@ -8,7 +8,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use locum_control::from_json;
@@ -16,6 +16,7 @@ use locum_core::wire::arp::Mac;
 use serde::{Deserialize, Serialize};
 
 use super::network::Network;
+use crate::namespace::own_number;
 
 /// The mark on our addresses. The kernel uses 1 to 3 itself, keepalived 18 (RTPROT_KEEPALIVED).
 pub(crate) const ADDRESS_PROTOCOL: u8 = 76;
@@ -145,6 +146,23 @@ impl Journal {
     /// # Errors
     /// When there is one that cannot be read or understood: then nobody knows what is ours.
     pub(crate) fn read(&self) -> io::Result<Record> {
+        let Some((stamp, text)) = self.stamped()? else { return Ok(Record::default()) };
+        let record = from_json(text.as_bytes())?;
+        let is_here = stamp.boot == boot_id() && stamp.namespace == own_number();
+        Ok(if is_here { record } else { Record::default() })
+    }
+
+    /// The network namespace that it was written in, in this boot. `None` without a journal of this boot.
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    pub(crate) fn namespace(&self) -> io::Result<Option<u64>> {
+        let stamped = self.stamped()?;
+        Ok(stamped.filter(|(stamp, _)| stamp.boot == boot_id()).map(|(stamp, _)| stamp.namespace))
+    }
+
+    /// What it says, and who wrote it.
+    fn stamped(&self) -> io::Result<Option<(Stamp, String)>> {
         let text = match fs::metadata(&self.path).and_then(|meta| {
             if meta.len() > BYTES_MAX {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too long to be a journal"));
@@ -152,7 +170,7 @@ impl Journal {
             fs::read_to_string(&self.path)
         }) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Record::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let stamp: Stamp = from_json(text.as_bytes())?;
@@ -160,9 +178,7 @@ impl Journal {
             let text = format!("it has version {}, this program knows {VERSION}", stamp.version);
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
-        let record = from_json(text.as_bytes())?;
-        let is_here = stamp.boot == boot_id() && stamp.namespace == namespace();
-        Ok(if is_here { record } else { Record::default() })
+        Ok(Some((stamp, text)))
     }
 
     /// Writes what may be installed from now on, in place of what was written before. On return it is on the disk.
@@ -170,7 +186,7 @@ impl Journal {
     /// # Errors
     /// What the file system says; the old journal stands then.
     pub(crate) fn write(&self, record: Record) -> io::Result<()> {
-        let stamp = Stamp { version: VERSION, boot: boot_id(), namespace: namespace() };
+        let stamp = Stamp { version: VERSION, boot: boot_id(), namespace: own_number() };
         let content = Content { stamp, record };
         let text = serde_json::to_vec(&content).map_err(io::Error::from)?;
         write_atomically(&self.path, &text)
@@ -243,10 +259,6 @@ pub(crate) fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
-pub(crate) fn namespace() -> u64 {
-    fs::metadata("/proc/self/ns/net").map_or(0, |meta| meta.ino())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,7 +323,7 @@ mod tests {
     fn another_boot_or_namespace_lists_nothing_of_ours() {
         let path = directory("boot");
         let journal = Journal::in_directory(&path);
-        for (from, to) in [(boot_id(), "0".repeat(36)), (format!(":{}", namespace()), ":1".into())] {
+        for (from, to) in [(boot_id(), "0".repeat(36)), (format!(":{}", own_number()), ":1".into())] {
             journal.write(record()).unwrap();
             let text = fs::read_to_string(&journal.path).unwrap();
             assert!(text.contains(&from));

@@ -105,6 +105,10 @@ impl Service {
         let old = Rc::clone(&self.configuration);
         let differences = compare::compare(old.model(), new.model());
         let Err((code, text)) = self.change_to(Rc::new(new)).await else {
+            let later = compare::next_start(old.model(), self.configuration.model());
+            if !later.is_empty() {
+                log::warn!("these take effect when the service is started again: {}", later.join(", "));
+            }
             self.changes.applied(differences);
             return Ok(());
         };

@@ -28,6 +28,7 @@ use super::repeated::Repeated;
 use super::yields::Yields;
 use super::{Options, Reply, Service, foreign, plan, running};
 use crate::engine::{self, Sizes};
+use crate::namespace::EnterError;
 use crate::notify::Notifier;
 use crate::track::{Links, Trackers};
 use crate::{clock, machine, privileges};
@@ -47,6 +48,10 @@ pub(crate) enum StartError {
     Privilege,
     /// There is a journal, but what it says cannot be understood.
     Journal(PathBuf, io::Error),
+    /// The journal is of a network namespace that has no name.
+    Elsewhere(PathBuf),
+    /// The network namespace cannot be entered.
+    Namespace(EnterError),
     /// The kernel's network cannot be asked.
     Netlink(io::Error),
     /// The engine ended by itself, which is a defect.
@@ -80,6 +85,13 @@ impl std::fmt::Display for StartError {
                  on the interfaces.\nhelp: look for such addresses with `ip address`, remove them, then remove the file",
                 path.display()
             ),
+            Self::Elsewhere(directory) => write!(
+                f,
+                "the journal in {} was written in another network namespace, which has no name in `ip netns list`\nhelp: \
+                 run this in there; if there is no such namespace any more, nothing is left behind: remove the directory",
+                directory.display()
+            ),
+            Self::Namespace(error) => error.fmt(f),
             Self::Engine => f.write_str("the engine has ended unexpectedly; the addresses are removed"),
             Self::Netlink(error) => write!(f, "the kernel's network cannot be asked: {error}"),
         }

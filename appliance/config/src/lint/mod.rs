@@ -26,7 +26,26 @@ pub(crate) fn check(model: &mut Model, around: &Surroundings<'_>, found: &mut Di
     trackers::weights(model, found);
     trackers::scripts(model, around, found);
     telling::check(model, found);
+    net_namespace(model, around, found);
     interfaces(model, around, found);
+}
+
+/// A network namespace that is not there.
+fn net_namespace(model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
+    let (Some(name), Some(existing)) = (&model.home.net_namespace, &around.net_namespaces) else { return };
+    if existing.contains(&name.value) {
+        return;
+    }
+    let at = name.at.unwrap_or(Span::new(FileId(0), 0, 0));
+    let near = found.suggest(name, existing.iter().map(String::as_str));
+    let diagnostic =
+        Diagnostic::new(&code::W038_NO_NAMESPACE, at, format!("there is no network namespace {}", name.value))
+            .label("not on this machine")
+            .why("The service does not start until there is one; what runs in it could not be checked.");
+    found.push(diagnostic.fix(match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("make it before the service starts: ip netns add {}", name.value),
+    }));
 }
 
 /// Members of sync groups.

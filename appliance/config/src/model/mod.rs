@@ -35,6 +35,8 @@ use crate::source::Span;
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Model {
+    /// `net_namespace` and `instance`
+    pub home: Home,
     /// `global_defs`
     pub global: Global,
     /// `vrrp_instance`, in the order of the file. Who runs one holds on to it, beyond a reload, without a copy.
@@ -69,6 +71,15 @@ impl Model {
     pub fn instance(&self, name: &str) -> Option<&Arc<Instance>> {
         self.instances.iter().find(|instance| instance.name.value == name)
     }
+}
+
+/// Where the service runs, and what it is called among several on the machine. Read at the start only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Home {
+    /// `net_namespace`: fit for a file name. `None`: where it is started.
+    pub net_namespace: Option<Setting<String>>,
+    /// `instance`: fit for a file name. `None`: it is the only one.
+    pub instance: Option<Setting<String>>,
 }
 
 /// A value, and where it was written. Equal when the values are.

@@ -4,6 +4,7 @@ mod address;
 mod agree;
 mod expand;
 mod global;
+mod home;
 mod instance;
 mod line;
 mod options;
@@ -32,7 +33,7 @@ pub(crate) use self::values::{describe, network};
 use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, Mark, Severity, code};
 use crate::lint;
-use crate::model::Model;
+use crate::model::{Home, Model};
 use crate::schema;
 use crate::source::{FileId, Sources, Span, limits, offset};
 use crate::uci;
@@ -101,6 +102,16 @@ pub(crate) fn statements<'s>(
         }
     });
     kept
+}
+
+/// Where the service of a configuration runs, without the rest of it.
+pub(crate) fn home(sources: &Sources, includes: &Includes, around: &Surroundings<'_>) -> Home {
+    let mut reader = Reader::new(around, Diagnostics::default());
+    if untellable(sources).is_none() {
+        let is_home = |statement: &Statement<'_>| matches!(statement.keyword(), "net_namespace" | "instance");
+        statements(sources, includes, around, is_home).iter().for_each(|statement| reader.top(statement));
+    }
+    reader.model.home
 }
 
 /// What makes a file unreadable as a whole.
@@ -243,6 +254,7 @@ impl<'a> Reader<'a> {
         let Some(keyword) = self.keyword(&schema::FILE, statement) else { return };
         match keyword.name {
             "global_defs" => self.global_defs(statement),
+            "net_namespace" | "instance" => self.home(keyword, statement),
             "vrrp_instance" => self.instance(keyword, statement),
             "vrrp_sync_group" => self.sync_group(keyword, statement),
             "vrrp_script" => self.script(keyword, statement),

@@ -4,22 +4,25 @@ mod detach;
 mod options;
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use locum_config::{Configuration, Model, Style};
 use log::LevelFilter;
-use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, umask};
 
 use self::options::Options;
 pub(super) use self::options::help;
+use super::home::Home;
 use super::log::{LogFormat, LogTarget, Settings};
-use super::{RUN_DIRECTORY, SOCKET, complain, print};
+use super::{SOCKET, check, complain, print};
 use crate::machine;
-use crate::service::{self, Dump, links};
+use crate::service::{self, Dump};
+
+/// Where PID files of services with a name stand.
+const PID_FOLDER: &str = "/run/keepalived";
 
 const CONFIGURATION: &str = "/etc/keepalived/keepalived.conf";
 
@@ -78,37 +81,41 @@ pub(super) fn main(arguments: &[OsString], socket: Option<PathBuf>) -> ExitCode 
 }
 
 fn run(options: Options, socket: Option<PathBuf>) -> Result<super::Exit, String> {
-    if let Some(name) = &options.namespace {
-        enter(name).map_err(|error| format!("network namespace {name}: {error}"))?;
+    let mut configuration = options.file.clone().unwrap_or_default();
+    let mut home = Home::of(&configuration);
+    if options.namespace.is_some() {
+        home.net_namespace.clone_from(&options.namespace);
     }
-    let pid_files = pid_files(&options);
+    let pid_files = pid_files(&options, &home);
     for path in &pid_files {
         if let Some(pid) = other_process(path) {
             let path = path.display();
             return Err(format!("a keepalived or locum runs already, process {pid} of {path}\nhelp: stop it first"));
         }
     }
+    if home.instance.is_some()
+        && let Err(error) = fs::create_dir_all(PID_FOLDER)
+    {
+        return Err(format!("{PID_FOLDER}: {error}"));
+    }
     let _ = nix::sys::prctl::set_name(c"keepalived"); // programs look for the process by this name
-    let mut configuration = options.file.clone().unwrap_or_default();
     if options.detached {
         configuration = std::path::absolute(&configuration).map_err(|error| error.to_string())?;
         detach::leave_terminal().map_err(|error| format!("cannot detach: {error}"))?;
     }
-    super::log::start(&log_settings(&options));
+    super::log::start(&log_settings(&options, home.log_name()));
     for notice in &options.notices {
         log::info!("{notice}");
     }
-    let run_directory = match &options.namespace {
-        Some(name) => PathBuf::from(format!("{RUN_DIRECTORY}-{name}")),
-        None => RUN_DIRECTORY.into(),
-    };
+    let run_directory = home.run_directory();
     let socket = socket.unwrap_or_else(|| run_directory.join(SOCKET));
     let dumps = Some(service::dump_directory());
     let waiting_parent = options.detached;
-    Ok(super::run(service::Options { configuration, socket, run_directory, dumps, pid_files, waiting_parent }))
+    let options = service::Options { configuration, socket, run_directory, dumps, pid_files, waiting_parent };
+    Ok(super::run(&home, options))
 }
 
-fn log_settings(options: &Options) -> Settings {
+fn log_settings(options: &Options, name: String) -> Settings {
     let mut targets = Vec::new();
     if !options.no_syslog {
         targets.push(LogTarget::Syslog(options.facility));
@@ -117,14 +124,16 @@ fn log_settings(options: &Options) -> Settings {
         targets.push(LogTarget::StandardError);
     }
     let level = if options.in_detail { LevelFilter::Debug } else { LevelFilter::Info };
-    Settings { level, format: LogFormat::Plain, targets, name: "locum" }
+    Settings { level, format: LogFormat::Plain, targets, name }
 }
 
-/// Where the process number goes. keepalived has a second process for VRRP; here both are the same.
-fn pid_files(options: &Options) -> Vec<PathBuf> {
-    let default = |name: &str| match &options.namespace {
-        Some(namespace) => PathBuf::from(format!("/run/{name}_{namespace}.pid")),
-        None => PathBuf::from(format!("/run/{name}.pid")),
+/// Where the process number goes: with `instance` into a directory, as keepalived has it. keepalived has a second process for
+/// VRRP; here both are the same.
+fn pid_files(options: &Options, home: &Home) -> Vec<PathBuf> {
+    let default = |name: &str| {
+        let name = home.parts().fold(name.to_owned(), |name, part| format!("{name}_{part}"));
+        let folder = if home.instance.is_some() { PID_FOLDER } else { "/run" };
+        Path::new(folder).join(format!("{name}.pid"))
     };
     let main = options.pid_file.clone().unwrap_or_else(|| default("keepalived"));
     let vrrp = options.vrrp_pid_file.clone().unwrap_or_else(|| default("vrrp"));
@@ -137,12 +146,6 @@ fn other_process(path: &Path) -> Option<u32> {
     let pid: u32 = fs::read_to_string(path).ok()?.trim().parse().ok()?;
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     (pid != std::process::id() && ["keepalived", "locum", "locumd"].contains(&name.trim())).then_some(pid)
-}
-
-/// Goes over to a network namespace, before there is a second thread.
-fn enter(name: &str) -> io::Result<()> {
-    setns(File::open(Path::new("/run/netns").join(name))?, CloneFlags::CLONE_NEWNET)?;
-    Ok(())
 }
 
 fn signal_number(name: &str) -> ExitCode {
@@ -163,7 +166,7 @@ fn signal_number(name: &str) -> ExitCode {
 
 /// Checks a configuration. What is wrong goes to standard error or into a file.
 fn test(file: &Path, log: Option<&Path>) -> u8 {
-    let (text, code) = match machine::load(file, links(Path::new(RUN_DIRECTORY))) {
+    let (text, code) = match check::load(file) {
         Ok(configuration) => {
             let text = configuration.render_text(Style { color: false, width: 100 });
             let verdict = verdict(&configuration);

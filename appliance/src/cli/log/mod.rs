@@ -45,7 +45,7 @@ pub(crate) struct Settings {
     /// Where, all of them.
     pub(crate) targets: Vec<LogTarget>,
     /// Who says it, for syslog.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
 }
 
 /// Begins to log. The first call counts.
@@ -63,7 +63,9 @@ fn output(target: LogTarget, settings: &Settings) -> Output {
         LogTarget::StandardError if leads_to_journal() => (Shape::Journal, Box::new(StandardError)),
         LogTarget::StandardError => (Shape::Stream, Box::new(StandardError)),
         LogTarget::Syslog(facility) => {
-            let shape = Shape::Syslog { facility, name: settings.name, pid: std::process::id() };
+            // Once in the life of the process.
+            let name = settings.name.clone().leak();
+            let shape = Shape::Syslog { facility, name, pid: std::process::id() };
             (shape, Box::new(Syslog::at(Path::new("/dev/log"))))
         }
     };
