@@ -18,6 +18,8 @@
 
 mod cli;
 mod clock;
+#[cfg(test)]
+mod counting;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;

@@ -56,7 +56,7 @@ pub(crate) fn set_config_id(name: String) {
 fn with_surroundings<T>(links: Links, act: impl FnOnce(&Surroundings<'_>) -> T) -> T {
     let environment = |name: &str| std::env::var(name).ok();
     let route_names = route_names();
-    act(&Surroundings {
+    let result = act(&Surroundings {
         interfaces: links.interfaces,
         addresses: links.addresses,
         net_namespaces: Some(crate::namespace::names()),
@@ -64,5 +64,18 @@ fn with_surroundings<T>(links: Links, act: impl FnOnce(&Surroundings<'_>) -> T) 
         environment: Some(&environment),
         route_names: Some(&route_names),
         script_file: Some(&script_file),
-    })
+    });
+    give_back_memory();
+    result
+}
+
+/// Gives back to the kernel what reading a configuration took for a while, which is more than what stays of it. glibc keeps
+/// it for later; musl gives it back by itself.
+#[cfg_attr(target_env = "gnu", allow(unsafe_code, reason = "nix has no malloc_trim"))]
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes a number, and changes nothing that anybody else can see.
+    unsafe {
+        nix::libc::malloc_trim(0);
+    }
 }

@@ -16,7 +16,7 @@ pub(crate) fn load(path: &Path) -> Result<(Sources, Includes), LoadError> {
     loader.add(path.display().to_string(), path.to_owned(), &bytes, None, Checks::default());
     let mut next = 0;
     while next < loader.sources.len() {
-        loader.scan(FileId(u16::try_from(next).unwrap_or(u16::MAX)));
+        loader.scan(FileId::at(next));
         next += 1;
     }
     Ok((loader.sources, loader.includes))
@@ -60,7 +60,7 @@ impl Loader {
     }
 
     fn origin(&self, file: FileId) -> Option<&Origin> {
-        self.origins.get(usize::from(file.0))
+        self.origins.get(file.index())
     }
 
     fn scan(&mut self, file: FileId) {

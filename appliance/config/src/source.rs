@@ -1,6 +1,7 @@
 //! The text of the configuration and where in it something stands.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 /// What the reader takes on at most. A file beyond a bound is refused with a message that names the bound; nothing is
@@ -28,14 +29,27 @@ pub mod limits {
     pub const DIAGNOSTICS: usize = 1000;
 }
 
-/// One file of the configuration, by its order of opening. 0 is the file that was asked for.
+/// One file of the configuration, by its order of opening. Counted from 1, so that `Option<Span>` is no longer than a
+/// span: every value of the model has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FileId(pub(crate) u16);
+pub struct FileId(NonZeroU16);
 
 impl FileId {
     /// The file that was asked for.
-    pub const MAIN: Self = Self(0);
+    pub const MAIN: Self = Self(NonZeroU16::MIN);
+
+    /// The file at this place of the order.
+    pub(crate) fn at(index: usize) -> Self {
+        Self(u16::try_from(index).map_or(NonZeroU16::MAX, |index| NonZeroU16::MIN.saturating_add(index)))
+    }
+
+    /// Its place in the order.
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0.get()) - 1
+    }
 }
+
+const _: () = assert!(size_of::<Option<Span>>() == size_of::<Span>());
 
 /// Bytes `start..end` of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -94,7 +108,7 @@ pub(crate) const SUBSTITUTE: char = '\u{1a}';
 impl Sources {
     /// Takes a file in. The caller has checked the number and size of the files against [`limits`].
     pub(crate) fn add(&mut self, name: String, path: Option<PathBuf>, bytes: &[u8]) -> FileId {
-        let id = FileId(u16::try_from(self.files.len()).unwrap_or(u16::MAX));
+        let id = FileId::at(self.files.len());
         self.files.push(Source::new(name, path, bytes));
         id
     }
@@ -114,7 +128,7 @@ impl Sources {
     /// The file of a span of this configuration. A span of another configuration may have none.
     #[must_use]
     pub fn file(&self, id: FileId) -> Option<&Source> {
-        self.files.get(usize::from(id.0))
+        self.files.get(id.index())
     }
 
     pub(crate) fn len(&self) -> usize {

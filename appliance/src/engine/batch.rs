@@ -161,14 +161,16 @@ const RECEIVED_BYTES_MAX: usize = 60 + PACKET_BYTES_MAX;
 
 /// Where packets of raw IPv4 sockets are received into, made once.
 pub(super) struct Inbox {
-    packets: Box<[[u8; RECEIVED_BYTES_MAX]; RECEIVED_MAX]>,
+    /// [`RECEIVED_MAX`] times [`RECEIVED_BYTES_MAX`].
+    packets: Box<[u8]>,
     headers: MultiHeaders<()>,
 }
 
 impl Inbox {
     pub(super) fn new() -> Self {
         Self {
-            packets: Box::new([[0; RECEIVED_BYTES_MAX]; RECEIVED_MAX]),
+            // Straight from the kernel, which gives memory only for the pages that packets are written to.
+            packets: vec![0; RECEIVED_MAX * RECEIVED_BYTES_MAX].into_boxed_slice(),
             headers: MultiHeaders::preallocate(RECEIVED_MAX, None),
         }
     }
@@ -176,7 +178,9 @@ impl Inbox {
     /// Takes what is there, and gives the lengths. An error of the socket counts as nothing: it is about the state of the
     /// interface (its link went down), of which the kernel tells the service as well.
     pub(super) fn receive(&mut self, fd: BorrowedFd<'_>) -> heapless::Vec<usize, RECEIVED_MAX> {
-        let mut parts = self.packets.each_mut().map(|packet| [IoSliceMut::new(packet)]);
+        let mut packets = self.packets.chunks_exact_mut(RECEIVED_BYTES_MAX);
+        let mut parts: [_; RECEIVED_MAX] =
+            std::array::from_fn(|_| [IoSliceMut::new(packets.next().unwrap_or_default())]);
         let flags = MsgFlags::MSG_DONTWAIT;
         match recvmmsg(fd.as_raw_fd(), &mut self.headers, parts.iter_mut(), flags, None) {
             Ok(received) => received.map(|message| message.bytes).collect(),
@@ -191,6 +195,7 @@ impl Inbox {
 
     /// One of the packets taken last.
     pub(super) fn packet(&self, index: usize, len: usize) -> &[u8] {
-        self.packets.get(index).and_then(|packet| packet.get(..len)).unwrap_or_default()
+        let packet = self.packets.chunks_exact(RECEIVED_BYTES_MAX).nth(index);
+        packet.and_then(|packet| packet.get(..len)).unwrap_or_default()
     }
 }

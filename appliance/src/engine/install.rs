@@ -56,7 +56,7 @@ pub(crate) struct Item {
 pub(crate) struct InstallPlan {
     /// Tells it from the router's plans before and after it: what became of an item is told with it.
     pub(crate) number: u32,
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: Box<[Item]>,
     /// What an earlier plan installed and this one does not name: to be removed.
     pub(crate) retired: Vec<Item>,
     /// Adverts leave in frames from a virtual MAC address.
@@ -244,7 +244,7 @@ impl Jobs {
 
     fn install(&mut self, job: Job, hands: &mut impl Hands) {
         let Some(plan) = hands.plan(job.router) else { return };
-        let items = if job.kind == JobKind::Retire { &mut plan.retired } else { &mut plan.items };
+        let items: &mut [Item] = if job.kind == JobKind::Retire { &mut plan.retired } else { &mut plan.items };
         let count = items.len();
         let end = (job.next + PIECE).min(count);
         // What was put there last is taken out first.

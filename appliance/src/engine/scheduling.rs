@@ -39,8 +39,7 @@ impl Scheduling {
             }
         };
         if self.lock_memory {
-            let all = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE;
-            note("vrrp_no_swap", mlockall(all).map_err(io::Error::from));
+            note("vrrp_no_swap", lock_memory());
         }
         if !self.cpus.is_empty() {
             note("vrrp_cpu_affinity", set_affinity(&self.cpus));
@@ -61,6 +60,15 @@ fn set_affinity(cpus: &[u16]) -> io::Result<()> {
         set.set(usize::from(*cpu))?;
     }
     Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
+}
+
+/// mlockall(2) for what is used. All that is mapped would be several times as much: code of other verbs, and stacks at their
+/// full size.
+fn lock_memory() -> io::Result<()> {
+    let all = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE;
+    let used = MlockAllFlags::from_bits_retain(libc::MCL_ONFAULT);
+    // Kernels before 4.4 know only the whole.
+    Ok(mlockall(all | used).or_else(|_| mlockall(all))?)
 }
 
 /// setpriority(2); on Linux it is about the calling thread alone.

@@ -1,7 +1,5 @@
 //! The engine on real sockets, in a network namespace of its own.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::{NonZeroU8, NonZeroU32};
@@ -19,52 +17,10 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::link::{InstanceKey, Order};
 use super::*;
+use crate::counting::allocations;
 use crate::netlink::NETLINK_ROUTE;
 use crate::netlink::link::set_up;
 use crate::netlink::requests::Requests;
-
-/// Counts what the thread under test allocates, and passes everything on.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<Option<u64>> = const { Cell::new(None) };
-}
-
-fn count() {
-    ALLOCATIONS.with(|count| count.set(count.get().map(|count| count + 1)));
-}
-
-#[allow(unsafe_code, reason = "the trait is unsafe; each method only counts and calls the system's")]
-// SAFETY: every method hands its arguments on unchanged to `System`, which keeps the contract; counting touches no memory
-// but a thread-local cell without a destructor, and does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: as the caller promises.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// How many times `work` allocates on this thread.
-fn allocations(work: impl FnOnce()) -> u64 {
-    ALLOCATIONS.with(|count| count.set(Some(0)));
-    work();
-    ALLOCATIONS.with(|count| count.replace(None)).unwrap_or(0)
-}
 
 const ETH: InterfaceId = InterfaceId(0);
 const HERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);

@@ -140,7 +140,7 @@ pub(super) struct Hooks {
 impl Hooks {
     /// Those of the configuration. Looks users up.
     pub(super) fn new(notify: &model::Notify, customs: &Customs) -> Self {
-        let command = |script: &Option<model::Setting<model::Script>>| {
+        let command = |script: &Option<Box<model::Setting<model::Script>>>| {
             script.as_ref().map(|script| Command::new(&script.value, customs))
         };
         let deleted = notify.deleted.as_ref().and_then(|script| script.value.as_ref());
@@ -199,10 +199,10 @@ pub(super) struct Queue(Rc<RefCell<Inner>>);
 struct Inner {
     /// `None` where nothing is to be called, as most instances of a large configuration are.
     hooks: Option<Rc<Hooks>>,
-    /// The newest state that is not told yet.
-    state: Option<Notice>,
+    /// The newest state that is not told yet. Rarely there is one, so it is boxed.
+    state: Option<Box<Notice>>,
     /// A lower priority was heard after that.
-    heard_lower: Option<Notice>,
+    heard_lower: Option<Box<Notice>>,
     /// A task tells what waits.
     is_running: bool,
     /// States passed over since the last run began.
@@ -229,11 +229,11 @@ impl Queue {
             return;
         }
         if notice.word == Word::HeardLower {
-            inner.heard_lower = Some(notice);
+            inner.heard_lower = Some(Box::new(notice));
         } else {
             // What was heard as MASTER is of no interest in the next state.
             inner.heard_lower = None;
-            if inner.state.replace(notice).is_some() {
+            if inner.state.replace(Box::new(notice)).is_some() {
                 inner.skipped_now = inner.skipped_now.saturating_add(1);
                 inner.skipped = inner.skipped.saturating_add(1);
             }
@@ -289,7 +289,7 @@ async fn work(inner: Rc<RefCell<Inner>>, shared: Rc<Shared>) {
     shared.idle.notify_waiters();
 }
 
-type Next = (Vec<(&'static str, Command)>, Notice, u32);
+type Next = (Vec<(&'static str, Command)>, Box<Notice>, u32);
 
 fn next(inner: &RefCell<Inner>) -> Option<Next> {
     let mut inner = inner.borrow_mut();

@@ -84,6 +84,10 @@ impl History {
         if ring.len() >= KEPT {
             ring.pop_front();
         }
+        if ring.len() == ring.capacity() {
+            // By two, as many as a start brings: left to itself it makes room for four, and a thousand instances wait.
+            ring.reserve_exact(2);
+        }
         ring.push_back(record);
     }
 

@@ -61,8 +61,8 @@ pub(crate) struct Instance {
     marks_max: usize,
     /// How many of `marks`, at its end, are not yet told to those who watch.
     pub(crate) untold_marks: usize,
-    /// Changes of state, by the kind of their cause.
-    pub(crate) transitions: BTreeMap<String, u32>,
+    /// Changes of state, by the kind of their cause. A few of them, and a map has room for eleven of each instance.
+    transitions: Vec<(String, u32)>,
     /// How often it ceased to be MASTER.
     pub(crate) left_master: u32,
     /// How often something of it was put back that somebody else had taken out of the kernel.
@@ -103,7 +103,7 @@ impl Instance {
             marks: VecDeque::new(),
             marks_max,
             untold_marks: 0,
-            transitions: BTreeMap::new(),
+            transitions: Vec::new(),
             left_master: 0,
             put_back: 0,
             view: None,
@@ -123,6 +123,22 @@ impl Instance {
     /// Its family.
     pub(crate) fn family(&self) -> Family {
         plan::family(self.configured.family)
+    }
+
+    /// Counts a change of state, by the kind of its cause.
+    pub(crate) fn count_transition(&mut self, kind: String) {
+        match self.transitions.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count = count.saturating_add(1),
+            None => {
+                self.transitions.reserve_exact(1);
+                self.transitions.push((kind, 1));
+            }
+        }
+    }
+
+    /// The changes of state so far, by the kind of their cause.
+    pub(crate) fn transitions(&self) -> BTreeMap<String, u32> {
+        self.transitions.iter().cloned().collect()
     }
 
     /// Remembers an advert.

@@ -36,6 +36,8 @@ mod instance;
 mod journal;
 mod kernel;
 mod losses;
+#[cfg(test)]
+mod memory;
 mod network;
 mod operator;
 mod plan;

@@ -184,8 +184,7 @@ impl Service {
         instance.since = transition.at;
         instance.since_unix_ms = at_unix_ms;
         let Transition { at, from, to, cause } = transition;
-        let count = instance.transitions.entry(cause_kind(cause)).or_default();
-        *count = count.saturating_add(1);
+        instance.count_transition(cause_kind(cause));
         instance.left_master = instance.left_master.saturating_add(u32::from(from == State::Master));
         log::info!("{}: {from} -> {to}: {text}", instance.name());
         self.notifier.transition(instance.name(), &Change { from, to, cause, cause_text: &text });

@@ -24,7 +24,7 @@ impl Service {
         let instance = self.instances.get(index)?;
         let trackers = instance.tracks.iter().filter_map(|track| self.track_status(track)).collect();
         let mut status = instance.status(self.blocks(index, instance), trackers, self.history.last(instance.name()));
-        status.counters.transitions.clone_from(&instance.transitions);
+        status.counters.transitions = instance.transitions();
         status.counters.put_back = instance.put_back;
         (status.notified, status.notifications_skipped) = self.notifier.runs(instance.name());
         (status.parts, status.parts_left_out) = self.parts(instance);

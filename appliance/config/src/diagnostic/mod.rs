@@ -257,7 +257,7 @@ impl Diagnostics {
                 Severity::Error => &code::E005_BOUND,
                 Severity::Warning | Severity::Lint => &code::W034_MORE,
             };
-            let at = self.kept.last().map_or(Span::new(FileId(0), 0, 0), |last| last.at);
+            let at = self.kept.last().map_or(Span::new(FileId::MAIN, 0, 0), |last| last.at);
             let message = format!("{} more diagnostics are not shown", self.dropped);
             self.kept
                 .push(Diagnostic::new(code, at, message).why(format!("At most {} are kept.", limits::DIAGNOSTICS)));

@@ -36,7 +36,7 @@ fn net_namespace(model: &Model, around: &Surroundings<'_>, found: &mut Diagnosti
     if existing.contains(&name.value) {
         return;
     }
-    let at = name.at.unwrap_or(Span::new(FileId(0), 0, 0));
+    let at = name.at.unwrap_or(Span::new(FileId::MAIN, 0, 0));
     let near = found.suggest(name, existing.iter().map(String::as_str));
     let diagnostic =
         Diagnostic::new(&code::W038_NO_NAMESPACE, at, format!("there is no network namespace {}", name.value))
@@ -55,7 +55,7 @@ fn groups(model: &mut Model, found: &mut Diagnostics) {
     let mut broken: HashSet<String> = HashSet::new();
     for group in &mut model.sync_groups {
         let name = group.name.value.clone();
-        let at = group.name.at.unwrap_or(Span::new(FileId(0), 0, 0));
+        let at = group.name.at.unwrap_or(Span::new(FileId::MAIN, 0, 0));
         for member in &group.members {
             let here = member.at.unwrap_or(at);
             if !names.contains(&member.value) {

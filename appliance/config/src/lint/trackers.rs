@@ -238,7 +238,12 @@ fn followers(model: &Model) -> HashMap<&str, Vec<String>> {
 fn notify(notify: &Notify, instances: &[String], model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
     let Notify { master, backup, fault, stop, deleted, any, master_heard_lower, priority_changes: _ } = notify;
     let deleted = deleted.as_ref().and_then(|deleted| Some(Setting { value: deleted.value.clone()?, at: deleted.at }));
-    for script in [master, backup, fault, stop, any, master_heard_lower].into_iter().flatten().chain(deleted.as_ref()) {
+    for script in [master, backup, fault, stop, any, master_heard_lower]
+        .into_iter()
+        .flatten()
+        .map(|script| &**script)
+        .chain(deleted.as_ref())
+    {
         file(script, "Nobody is told of the transition then.", instances, model, around, found);
     }
 }

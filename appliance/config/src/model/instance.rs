@@ -75,13 +75,13 @@ pub struct Instance {
     /// Gratuitous ARP and unsolicited neighbour advertisements.
     pub garp: GratuitousArp,
     /// `use_vmac`
-    pub virtual_mac: Option<VirtualMac>,
+    pub virtual_mac: Option<Box<VirtualMac>>,
     /// `use_vmac_addr`: VIPs on other interfaces get a macvlan there.
     pub virtual_mac_for_addresses: Setting<bool>,
     /// `vmac_xmit_base`: adverts go through the interface below the macvlan. Always so with unicast peers.
     pub transmit_on_base: Setting<bool>,
     /// `use_ipvlan`
-    pub ipvlan: Option<Ipvlan>,
+    pub ipvlan: Option<Box<Ipvlan>>,
     /// `timer_expired_backup`: after a stall it goes to BACKUP, unless its priority is above this one.
     pub timer_expired_backup: Option<Setting<Option<u8>>>,
     /// `on_vip_lost`
@@ -256,23 +256,23 @@ pub struct Script {
     pub group: Option<String>,
 }
 
-/// Who is told about transitions.
+/// Who is told about transitions. Boxed, because most instances of a large configuration tell nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notify {
     /// `notify_master`
-    pub master: Option<Setting<Script>>,
+    pub master: Option<Box<Setting<Script>>>,
     /// `notify_backup`
-    pub backup: Option<Setting<Script>>,
+    pub backup: Option<Box<Setting<Script>>>,
     /// `notify_fault`
-    pub fault: Option<Setting<Script>>,
+    pub fault: Option<Box<Setting<Script>>>,
     /// `notify_stop`
-    pub stop: Option<Setting<Script>>,
+    pub stop: Option<Box<Setting<Script>>>,
     /// `notify_deleted`; `Some(None)` when it stands without a script.
-    pub deleted: Option<Setting<Option<Script>>>,
+    pub deleted: Option<Box<Setting<Option<Script>>>>,
     /// `notify`
-    pub any: Option<Setting<Script>>,
+    pub any: Option<Box<Setting<Script>>>,
     /// `notify_master_rx_lower_pri`
-    pub master_heard_lower: Option<Setting<Script>>,
+    pub master_heard_lower: Option<Box<Setting<Script>>>,
     /// `notify_priority_changes`
     pub priority_changes: Setting<bool>,
 }

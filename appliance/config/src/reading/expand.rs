@@ -81,7 +81,7 @@ struct Cursor<'s> {
 
 impl<'s, 'a, F: FnMut(Statement<'s>)> Expander<'s, 'a, F> {
     fn files(&mut self) {
-        let mut stack = vec![self.cursor(FileId(0))];
+        let mut stack = vec![self.cursor(FileId::MAIN)];
         while let Some(mut cursor) = stack.pop() {
             if let Some(included) = self.file(&mut cursor) {
                 stack.push(cursor);

@@ -168,7 +168,7 @@ impl Reader<'_> {
     /// One of the notify scripts of an instance or a group.
     pub(super) fn notify(&mut self, notify: &mut Notify, keyword: &'static Keyword, line: &Statement<'_>) {
         if keyword.name == "notify_deleted" && line.args().is_empty() {
-            notify.deleted = Some(Setting::written(None, line.at()));
+            notify.deleted = Some(Box::new(Setting::written(None, line.at())));
             return;
         }
         let Some(script) = self.command(keyword, line) else { return };
@@ -179,12 +179,12 @@ impl Reader<'_> {
             "notify_stop" => &mut notify.stop,
             "notify_master_rx_lower_pri" => &mut notify.master_heard_lower,
             "notify_deleted" => {
-                notify.deleted = Some(Setting { value: Some(script.value), at: script.at });
+                notify.deleted = Some(Box::new(Setting { value: Some(script.value), at: script.at }));
                 return;
             }
             _ => &mut notify.any,
         };
-        *slot = Some(script);
+        *slot = Some(Box::new(script));
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn read(
         return Outcome { model: Model::default(), diagnostics: found.finish(), secrets: Vec::new() };
     }
     for (index, _) in sources.iter().enumerate().filter(|(_, source)| source.text().starts_with('\u{feff}')) {
-        let start = Span::new(FileId(u16::try_from(index).unwrap_or(u16::MAX)), 0, 0);
+        let start = Span::new(FileId::at(index), 0, 0);
         found.push(
             Diagnostic::new(&code::L012_BYTE_ORDER_MARK, start, "the file starts with a byte order mark")
                 .why("keepalived takes it for a part of the first word.")
@@ -67,7 +67,7 @@ pub(crate) fn read(
     }
     let setting = ExpandSetting { includes, config_id: around.config_id.as_deref(), environment: around.environment };
     let mut reader = Reader::new(around, found);
-    if sources.file(FileId(0)).is_some_and(|main| uci::is_uci(main.text())) {
+    if sources.file(FileId::MAIN).is_some_and(|main| uci::is_uci(main.text())) {
         let mut converting = Diagnostics::default();
         for statement in uci::statements(sources, &mut converting) {
             reader.top(&statement);
@@ -117,7 +117,7 @@ pub(crate) fn home(sources: &Sources, includes: &Includes, around: &Surroundings
 /// What makes a file unreadable as a whole.
 fn untellable(sources: &Sources) -> Option<Diagnostic> {
     for (index, source) in sources.iter().enumerate() {
-        let file = FileId(u16::try_from(index).unwrap_or(u16::MAX));
+        let file = FileId::at(index);
         let bytes = source.bytes();
         if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
             let count = bytes.iter().filter(|byte| **byte == 0).count();

@@ -59,6 +59,9 @@ impl Reader<'_> {
         for diagnostic in self.diagnostics.since(mark) {
             concern(diagnostic, &name);
         }
+        // They stay for as long as the service runs: no room for more.
+        instance.addresses.shrink_to_fit();
+        instance.excluded_addresses.shrink_to_fit();
         self.model.instances.push(Arc::new(instance));
     }
 

@@ -63,7 +63,7 @@ impl<'s> Statement<'s> {
     }
 }
 
-const NOWHERE: Span = Span::new(crate::source::FileId(0), 0, 0);
+const NOWHERE: Span = Span::new(crate::source::FileId::MAIN, 0, 0);
 
 /// Puts statements together and hands out each one that stands outside all blocks.
 pub(crate) struct Builder<'s, F> {

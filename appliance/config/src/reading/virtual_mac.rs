@@ -31,7 +31,7 @@ impl Reader<'_> {
                 _ => vmac.name = self.interface_name(word),
             }
         }
-        draft.instance.virtual_mac = Some(vmac);
+        draft.instance.virtual_mac = Some(Box::new(vmac));
     }
 
     /// `use_ipvlan [[name] NAME] [ADDRESS[/PREFIX]] [bridge|private|vepa] [group GROUP]`
@@ -56,7 +56,7 @@ impl Reader<'_> {
                 },
             }
         }
-        draft.instance.ipvlan = Some(ipvlan);
+        draft.instance.ipvlan = Some(Box::new(ipvlan));
     }
 
     /// What `use_vmac` and `use_ipvlan` mean together with the rest of the instance.

@@ -173,7 +173,9 @@ impl Placements {
             placements.with_ipv6.extend(devices.filter(|name| placement.is_made(name)).map(str::to_owned));
             let own = placement.made.iter().filter(|made| made.has_own_ipv6());
             placements.with_ipv6.extend(own.map(|made| made.name.clone()));
-            placements.of_instances.insert(instance.name.value.clone(), placement);
+            if placement != NONE {
+                placements.of_instances.insert(instance.name.value.clone(), placement);
+            }
         }
         placements
     }
