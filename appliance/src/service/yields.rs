@@ -31,6 +31,9 @@ pub(super) struct Yield {
     /// The same on the wall clock, which is all that another boot has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) until_unix_ms: Option<u64>,
+    /// How long it lasts as a whole: also where the wall clock has gone back, nothing of it is left beyond that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lasts_s: Option<u64>,
     /// Whether it ends with the boot.
     ends_with_boot: bool,
     /// Whether it ends with the service.
@@ -49,6 +52,7 @@ impl Yield {
             boot: boot_id(),
             until_us: seconds.map(|seconds| (clock::now() + Duration::from_s(seconds)).us()),
             until_unix_ms: seconds.map(|seconds| clock::unix_ms().saturating_add(seconds.saturating_mul(1_000))),
+            lasts_s: seconds,
             ends_with_boot: lasts == Lasts::UntilReboot,
             ends_with_service: lasts == Lasts::UntilRestart,
         }
@@ -66,8 +70,10 @@ impl Yield {
                 return None;
             }
             if let Some(until_unix_ms) = self.until_unix_ms {
-                let left = Duration::from_ms(until_unix_ms.saturating_sub(clock::unix_ms()));
-                self.until_us = Some((clock::now() + left).us());
+                let whole = self.lasts_s.map_or(u64::MAX, |seconds| seconds.saturating_mul(1_000));
+                let left_ms = until_unix_ms.saturating_sub(clock::unix_ms()).min(whole);
+                self.until_us = Some((clock::now() + Duration::from_ms(left_ms)).us());
+                self.until_unix_ms = Some(clock::unix_ms().saturating_add(left_ms));
             }
             boot.clone_into(&mut self.boot);
         }
@@ -208,6 +214,15 @@ mod tests {
         // What is left of the half hour is what the wall clock says.
         let left = after.next_end().unwrap().since(clock::now());
         assert!((1_700_000_000..=1_800_000_000).contains(&left.us()), "{left:?}");
+        // A board without a clock of its own starts in 1970: no yield becomes longer by that.
+        let until = yields.of("half an hour").and_then(|kept| kept.until_unix_ms).unwrap();
+        let text = text.replace(&until.to_string(), &(until + 50 * 365 * 86_400_000).to_string());
+        fs::write(&file, text.replace(&boot_id(), "another boot")).unwrap();
+        let after = Yields::in_directory(&path);
+        let left = after.next_end().unwrap().since(clock::now());
+        assert!((1_700_000_000..=1_800_000_000).contains(&left.us()), "{left:?}");
+        let until = after.of("half an hour").and_then(|kept| kept.until_unix_ms).unwrap();
+        assert!(until <= clock::unix_ms() + 1_800_000, "{until}");
         fs::remove_dir_all(path).unwrap();
     }
 
