@@ -20,3 +20,35 @@ pub(crate) fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// How far a moment may seem to move on the wall clock without the clock having been set: it is disciplined, and read a
+/// moment later.
+const SET_MS: u64 = 2_000;
+
+/// When `at` is on the wall clock, in milliseconds since 1970. What was told of it before stays the same, unless the clock
+/// has been set since.
+pub(crate) fn told_again(before_unix_ms: u64, at: Instant) -> u64 {
+    let now_unix_ms = unix_ms_at(at);
+    if now_unix_ms.abs_diff(before_unix_ms) < SET_MS { before_unix_ms } else { now_unix_ms }
+}
+
+/// When `at`, which is not over, is on the wall clock, in milliseconds since 1970.
+pub(crate) fn unix_ms_at(at: Instant) -> u64 {
+    unix_ms().saturating_add(at.since(now()).us() / 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use locum_core::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_was_told_stays_until_the_clock_is_set() {
+        let at = now() + Duration::from_s(1_000);
+        let told = unix_ms_at(at);
+        assert_eq!(told_again(told + 500, at), told + 500);
+        let set_since = told_again(told - 3_600_000, at);
+        assert!(set_since.abs_diff(told) < SET_MS, "{set_since} {told}");
+    }
+}

@@ -150,7 +150,7 @@ impl Service {
             configuration_warnings: warnings,
             instances: u32::try_from(self.instances.len()).unwrap_or(u32::MAX),
             revision: self.changes.revision,
-            on_trial: self.changes.on_trial().cloned(),
+            on_trial: self.changes.on_trial(),
             unsaved_changes: self.changes.unsaved(),
             lateness_max_us: lateness.max_us,
             lateness,

@@ -62,9 +62,24 @@ impl Changes {
     }
 
     /// The change that is on trial.
-    pub(super) fn on_trial(&self) -> Option<&ChangeRecord> {
+    pub(super) fn on_trial(&self) -> Option<ChangeRecord> {
         let number = self.layers.iter().find(|layer| layer.trial_until.is_some())?.number;
-        self.done.find(number)
+        self.done.find(number).map(|record| self.told_again(record))
+    }
+
+    /// A record with the times of what still holds as the wall clock has them now: it may have been set since.
+    fn told_again(&self, record: &ChangeRecord) -> ChangeRecord {
+        let layer = self.layers.iter().find(|layer| layer.number == record.number);
+        let standing = match (record.standing, layer.map(|layer| (layer.trial_until, layer.until))) {
+            (ChangeStanding::OnTrial { until_unix_ms }, Some((Some(at), _))) => {
+                ChangeStanding::OnTrial { until_unix_ms: clock::told_again(until_unix_ms, at) }
+            }
+            (ChangeStanding::HoldsUntil { until_unix_ms }, Some((None, Some(at)))) => {
+                ChangeStanding::HoldsUntil { until_unix_ms: clock::told_again(until_unix_ms, at) }
+            }
+            (standing, _) => standing,
+        };
+        ChangeRecord { standing, ..record.clone() }
     }
 
     /// How many hold and are not in the file.
@@ -282,7 +297,7 @@ impl Service {
 
     /// The list, newest first.
     pub(super) fn list_changes(&mut self, client: ClientId, id: u64) -> Outcome {
-        let records: Vec<_> = self.changes.done.records().rev().cloned().collect();
+        let records: Vec<_> = self.changes.done.records().rev().map(|it| self.changes.told_again(it)).collect();
         let text = match records.len() {
             0 => "no changes".to_owned(),
             1 => "1 change".to_owned(),
@@ -406,10 +421,9 @@ pub(super) struct Asked {
 }
 
 fn standing(layer: &Layer) -> ChangeStanding {
-    let unix_ms = |at: Instant| clock::unix_ms().saturating_add(at.since(clock::now()).us() / 1_000);
     match (layer.trial_until, layer.until) {
-        (Some(until), _) => ChangeStanding::OnTrial { until_unix_ms: unix_ms(until) },
-        (None, Some(until)) => ChangeStanding::HoldsUntil { until_unix_ms: unix_ms(until) },
+        (Some(until), _) => ChangeStanding::OnTrial { until_unix_ms: clock::unix_ms_at(until) },
+        (None, Some(until)) => ChangeStanding::HoldsUntil { until_unix_ms: clock::unix_ms_at(until) },
         (None, None) => ChangeStanding::Holds,
     }
 }

@@ -30,7 +30,7 @@ impl Service {
         (status.parts, status.parts_left_out) = self.parts(instance);
         status.no_accept = self.kernel.no_accept(self.configuration.model(), instance);
         if let (Some(back), Some(kept)) = (&mut status.standing_back, self.yields.of(instance.name())) {
-            back.until_unix_ms = kept.until_unix_ms;
+            back.until_unix_ms = kept.until_unix_ms();
         }
         Some(status)
     }

@@ -30,7 +30,7 @@ pub(super) struct Yield {
     until_us: Option<u64>,
     /// The same on the wall clock, which is all that another boot has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) until_unix_ms: Option<u64>,
+    until_unix_ms: Option<u64>,
     /// How long it lasts as a whole: also where the wall clock has gone back, nothing of it is left beyond that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lasts_s: Option<u64>,
@@ -61,6 +61,11 @@ impl Yield {
     /// When it ends by itself, on this boot's clock.
     fn until(&self) -> Option<Instant> {
         self.until_us.map(Instant::from_us)
+    }
+
+    /// When it ends by itself, on the wall clock, in milliseconds since 1970.
+    pub(super) fn until_unix_ms(&self) -> Option<u64> {
+        Some(clock::told_again(self.until_unix_ms?, self.until()?))
     }
 
     /// What is left of it in this boot: of one that began in another, what the wall clock says. `None` if it is over.
@@ -215,13 +220,13 @@ mod tests {
         let left = after.next_end().unwrap().since(clock::now());
         assert!((1_700_000_000..=1_800_000_000).contains(&left.us()), "{left:?}");
         // A board without a clock of its own starts in 1970: no yield becomes longer by that.
-        let until = yields.of("half an hour").and_then(|kept| kept.until_unix_ms).unwrap();
+        let until = yields.of("half an hour").and_then(Yield::until_unix_ms).unwrap();
         let text = text.replace(&until.to_string(), &(until + 50 * 365 * 86_400_000).to_string());
         fs::write(&file, text.replace(&boot_id(), "another boot")).unwrap();
         let after = Yields::in_directory(&path);
         let left = after.next_end().unwrap().since(clock::now());
         assert!((1_700_000_000..=1_800_000_000).contains(&left.us()), "{left:?}");
-        let until = after.of("half an hour").and_then(|kept| kept.until_unix_ms).unwrap();
+        let until = after.of("half an hour").and_then(Yield::until_unix_ms).unwrap();
         assert!(until <= clock::unix_ms() + 1_800_000, "{until}");
         fs::remove_dir_all(path).unwrap();
     }
