@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use locum_config::edit::{Edit, EditError, Edited};
+use locum_config::edit::{BlockName, Edit, EditError, Edited, Setting};
 use locum_config::files::{route_names, script_file};
 use locum_config::{Configuration, Home, InterfaceAddress, LoadError, Surroundings};
 
@@ -43,6 +43,14 @@ pub(crate) fn home(file: &Path) -> Result<Home, LoadError> {
 /// Why they cannot be made, or what would be wrong then.
 pub(crate) fn edit(to: &Configuration, edits: &[Edit], links: Links) -> Result<Edited, EditError> {
     with_surroundings(links, |around| to.edit(edits, around))
+}
+
+/// The options that stand in the block of an instance.
+///
+/// # Errors
+/// When there is no such block.
+pub(crate) fn settings(of: &Configuration, instance: &str) -> Result<Vec<Setting>, EditError> {
+    with_surroundings(Links::default(), |around| of.settings(&BlockName::instance(instance), around))
 }
 
 /// What `--config-id` says; it holds for every configuration that this process reads.

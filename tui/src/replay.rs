@@ -309,6 +309,7 @@ impl Talk {
                         | Item::Forecast(_)
                         | Item::Finding(_)
                         | Item::DiffLine(_)
+                        | Item::Setting(_)
                         | Item::Check(_)
                         | Item::Keepalived(_) => return reports,
                     };

@@ -306,3 +306,30 @@ fn the_options_of_an_entry_change_in_place() {
     }
     assert!(matches!(edited(&file, &[set_entry("track_script", "chk weight 999")]), Err(EditError::Invalid(_))));
 }
+
+#[test]
+fn the_options_of_a_block_are_told_as_edits_find_them() {
+    let text = "vrrp_instance V {\n    interface eth0\n    virtual_router_id 45\n    priority 90\n    priority 100\n    \
+                nopreempt\n    preempt\n    notify \"/etc/a b.sh\" x\n    authentication {\n        auth_type PASS\n        \
+                auth_pass secret1\n    }\n    virtual_ipaddress {\n        10.0.0.1\n    }\n}\n";
+    let around = Surroundings::default();
+    let configuration = check("a.conf", text.as_bytes(), &around);
+    let settings = configuration.settings(&BlockName::instance("V"), &around).unwrap();
+    let told: Vec<String> =
+        settings.iter().map(|setting| format!("{} {}", setting.keyword, setting.values.join("|"))).collect();
+    for wanted in
+        ["interface eth0", "virtual_router_id 45", "priority 100", "preempt ", "auth_type PASS", "notify /etc/a b.sh|x"]
+    {
+        assert!(told.iter().any(|line| line == wanted), "{wanted}: {told:?}");
+    }
+    // The one that counts, once; no lists, and no passwords.
+    assert_eq!(told.len(), 6, "{told:?}");
+    assert!(!told.iter().any(|line| line.contains("secret1")), "{told:?}");
+    assert!(matches!(configuration.settings(&BlockName::instance("W"), &around), Err(EditError::NoBlock { .. })));
+    // An option of OpenWrt's file is found under keepalived's name.
+    let uci = "config vrrp_instance 'V'\n\toption interface 'eth0'\n\toption virtual_router_id '45'\n\toption priority '90'\n";
+    let settings = check("keepalived", uci.as_bytes(), &around).settings(&BlockName::instance("V"), &around);
+    let priority =
+        |settings: Vec<locum_config::edit::Setting>| settings.into_iter().find(|it| it.keyword == "priority");
+    assert_eq!(settings.ok().and_then(priority).unwrap().values, ["90"]);
+}

@@ -64,6 +64,16 @@ pub enum Edit {
     },
 }
 
+/// An option of an instance as its configuration says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The option, as "priority".
+    pub keyword: String,
+    /// The words after it.
+    #[serde(default)]
+    pub values: Vec<String>,
+}
+
 /// A list of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -26,7 +26,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use change::{ChangeRecord, ChangeStanding, Edit, Forecast, Lasts, List};
+pub use change::{ChangeRecord, ChangeStanding, Edit, Forecast, Lasts, List, Setting};
 pub use check::{Check, CheckResult};
 pub use event::{AdvertMark, Event, MarkKind, Notice, TransitionRecord};
 pub use framing::{FramingError, LineBuffer, from_json};

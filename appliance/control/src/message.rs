@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChangeRecord, Check, Edit, Forecast, InstanceStatus, InterfaceStatus, Lasts, Notice, ServiceStatus,
+    ChangeRecord, Check, Edit, Forecast, InstanceStatus, InterfaceStatus, Lasts, Notice, ServiceStatus, Setting,
     TransitionRecord,
 };
 
@@ -122,6 +122,12 @@ pub enum Verb {
     },
     /// The last changes, newest first: an [`Item::Change`] each.
     Changes,
+    /// What the running configuration says of an instance, option by option: an [`Item::Setting`] each. Lists and passwords
+    /// are not told.
+    Options {
+        /// Which.
+        instance: String,
+    },
     /// Only says what would follow from a [`Verb::Yield`], [`Verb::Resume`] or [`Verb::Take`]: an [`Item::Forecast`] each.
     Foresee {
         /// The order that is not carried out.
@@ -157,6 +163,7 @@ impl Verb {
             Self::Confirm => "confirm",
             Self::Rollback { .. } => "rollback",
             Self::Changes => "changes",
+            Self::Options { .. } => "options",
             Self::Diff => "diff",
             Self::Keepalived => "keepalived",
             Self::Doctor => "doctor",
@@ -171,6 +178,7 @@ impl Verb {
             | Self::Why { .. }
             | Self::Watch { .. }
             | Self::Changes
+            | Self::Options { .. }
             | Self::Diff
             | Self::Keepalived
             | Self::Doctor
@@ -219,6 +227,8 @@ pub enum Item {
     Finding(String),
     /// A line of what differs in the text of the configuration file, as `diff -u` shows it. Passwords are asterisks.
     DiffLine(String),
+    /// An option that stands in the configuration.
+    Setting(Setting),
     /// A virtual router in keepalived's JSON: its `data` and its `stats`.
     Keepalived(Box<serde_json::Value>),
     /// How something is that was looked at.

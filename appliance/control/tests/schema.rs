@@ -17,6 +17,7 @@ control socket says the same types, a value a line (src/lib.rs has the conversat
 | command | prints |
 | --- | --- |
 | `locum show --json` | `schema`; `service`: ServiceStatus; `interfaces`: InterfaceStatus each; `instances`: InstanceStatus each; `statistics`: by instance, counters under the names of RFC 8347 |
+| `locum show INSTANCE --options --json` | `schema`; `options`: Setting each |
 | `locum why INSTANCE --json` | `schema`; `instance`: InstanceStatus; `outlook`: a sentence; `transitions`: TransitionRecord each, newest first |
 | `locum watch --json` | a Notice a line |
 | `locum changes --json` | `schema`; `changes`: ChangeRecord each |

@@ -277,6 +277,9 @@ pub(crate) enum Command {
     Show {
         /// Only this one, in full
         instance: Option<String>,
+        /// What the running configuration says of it instead, an option a line
+        #[arg(long, requires = "instance", conflicts_with = "format")]
+        options: bool,
         /// As JSON
         #[arg(long)]
         json: bool,

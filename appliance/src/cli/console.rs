@@ -106,7 +106,7 @@ fn schema() -> Schema {
 fn told(keyword: &schema::Keyword) -> Option<Keyword> {
     let takes = match keyword.args {
         [] => Takes::Nothing,
-        [arg] if arg.count == Count::One => match arg.kind {
+        [arg] if matches!(arg.count, Count::One | Count::Optional) => match arg.kind {
             Kind::Integer { min, max, unit } => Takes::Number {
                 least: min.saturating_mul(1_000_000),
                 most: max.saturating_mul(1_000_000),

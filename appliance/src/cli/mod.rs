@@ -110,10 +110,13 @@ pub fn main() -> ExitCode {
                 service::Options { configuration, socket, run_directory, dumps, ..service::Options::default() };
             run(&home, options)
         }
-        Some(Command::Show { instance, json: _, format: ShowFormat::Keepalived }) => {
+        Some(Command::Show { instance: Some(instance), options: true, json, .. }) => {
+            show::options(&at(&socket), instance, json)
+        }
+        Some(Command::Show { instance, format: ShowFormat::Keepalived, .. }) => {
             show::keepalived(&at(&socket), instance.as_deref())
         }
-        Some(Command::Show { instance, json, format }) => {
+        Some(Command::Show { instance, json, format, .. }) => {
             show::show(&at(&socket), instance, json || format == ShowFormat::Json)
         }
         Some(Command::Cleanup { run_dir, dry_run }) => {

@@ -70,6 +70,7 @@ impl Told {
                 | Item::Transition(_)
                 | Item::Notice(_)
                 | Item::Change(_)
+                | Item::Setting(_)
                 | Item::Check(_)
                 | Item::Keepalived(_) => {}
             }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use locum_control::{
     ChecksumFlavour, Duration, Histogram, InstanceStatus, InterfaceStatus, Item, Mode, NoAcceptStatus, NotifyStatus,
-    PartKind, SCHEMA, ServiceStatus, State, TrackReading, TransitionRecord, Verb, headline, outlook, priority_sum,
-    rfc8347,
+    PartKind, SCHEMA, ServiceStatus, Setting, State, TrackReading, TransitionRecord, Verb, headline, outlook,
+    priority_sum, rfc8347,
 };
 use serde::Serialize;
 
@@ -52,6 +52,7 @@ pub(super) fn show(socket: &Path, instance: Option<String>, json: bool) -> Exit 
             | Item::Forecast(_)
             | Item::Finding(_)
             | Item::DiffLine(_)
+            | Item::Setting(_)
             | Item::Check(_)
             | Item::Keepalived(_) => {}
         }
@@ -70,6 +71,26 @@ pub(super) fn show(socket: &Path, instance: Option<String>, json: bool) -> Exit 
         Some(_) => print(&brief(&shown, now_us)),
         None => print("no instances\n"),
     }
+}
+
+/// What the running configuration says of an instance.
+pub(super) fn options(socket: &Path, instance: String, json: bool) -> Exit {
+    #[derive(Serialize)]
+    struct Options {
+        schema: u32,
+        options: Vec<Setting>,
+    }
+    let (items, _) = match ask(socket, Verb::Options { instance }) {
+        Ok(answer) => answer,
+        Err(exit) => return exit,
+    };
+    let setting = |item| if let Item::Setting(setting) = item { Some(setting) } else { None };
+    let options: Vec<Setting> = items.into_iter().filter_map(setting).collect();
+    if json {
+        return print_json(&Options { schema: SCHEMA, options });
+    }
+    let line = |setting: &Setting| format!("{} {}", setting.keyword, setting.values.join(" ")).trim_end().to_owned();
+    print(&options.iter().map(|setting| line(setting) + "\n").collect::<String>())
 }
 
 /// The instances in keepalived's JSON, or one of them.
@@ -413,6 +434,7 @@ pub(super) fn why(socket: &Path, instance: String, json: bool) -> Exit {
             | Item::Forecast(_)
             | Item::Finding(_)
             | Item::DiffLine(_)
+            | Item::Setting(_)
             | Item::Check(_)
             | Item::Keepalived(_) => {}
         }

@@ -102,6 +102,7 @@ impl Adverts {
             | Item::Forecast(_)
             | Item::Finding(_)
             | Item::DiffLine(_)
+            | Item::Setting(_)
             | Item::Check(_)
             | Item::Keepalived(_) => {}
         }

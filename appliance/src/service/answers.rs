@@ -1,14 +1,14 @@
 //! Requests and what is answered.
 
 use locum_control::{
-    Answer, ErrorCode, Event, FramingError, Item, Notice, Request, Role, ServiceStatus, Verb, from_json,
+    Answer, ErrorCode, Event, FramingError, Item, Notice, Request, Role, ServiceStatus, Setting, Verb, from_json,
 };
 
 use super::Service;
 use super::changes::Asked;
 use super::clients::{ClientId, Watch};
 use super::instance::Instance;
-use crate::clock;
+use crate::{clock, machine};
 
 impl Service {
     /// Answers one line of a client.
@@ -56,6 +56,7 @@ impl Service {
             Verb::Confirm => self.confirm(client),
             Verb::Rollback { number } => self.rollback(client, number).await,
             Verb::Changes => self.list_changes(client, id),
+            Verb::Options { instance } => self.options_of(client, id, &instance),
             Verb::Diff => self.diff(client, id),
             Verb::Keepalived => self.answer_dump(client, id).await,
             Verb::Doctor => match self.examine(client, id) {
@@ -131,6 +132,21 @@ impl Service {
             self.instances.iter_mut().for_each(|instance| instance.untold_marks = 0);
         }
         Ok("watching".into())
+    }
+
+    /// What the running configuration says of an instance.
+    fn options_of(&mut self, client: ClientId, id: u64, name: &str) -> Outcome {
+        self.find(name)?;
+        let settings = machine::settings(&self.configuration, name);
+        let settings = settings.map_err(|error| (ErrorCode::Failed, error.to_string()))?;
+        let count = settings.len();
+        if let Some(asking) = self.clients.get_mut(client) {
+            for setting in settings {
+                let setting = Setting { keyword: setting.keyword.to_owned(), values: setting.values };
+                asking.item(id, Item::Setting(setting));
+            }
+        }
+        Ok(format!("{count} options"))
     }
 
     fn status(&self, role: Role) -> ServiceStatus {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use locum_tests::Daemon::Locum;
 use locum_tests::Node::{A, B};
-use locum_tests::{Group, Outcome, locum, locum_binary, scenario, wait_for, with_lab};
+use locum_tests::{Group, Lab, Outcome, locum, locum_binary, scenario, wait_for, with_lab};
 use serde_json::Value;
 
 use crate::TAKEOVER_MAX;
@@ -118,4 +118,29 @@ fn wrong_usage_is_exit_code_2() {
         let outcome = locum(arguments);
         assert_eq!(outcome.code, Some(2), "{arguments:?}: {}", outcome.said());
     }
+}
+
+#[test]
+fn the_options_of_an_instance_are_told_as_they_run() {
+    with_lab(&[Locum], |lab| {
+        lab.start(A, &scenario("alone"));
+        lab.router(A).client();
+        let options = |lab: &mut Lab, more: &[&str]| {
+            let outcome = lab.router(A).locum(&[&["show", "VI_1", "--options"], more].concat());
+            assert_eq!(outcome.code, Some(0), "{}", outcome.said());
+            outcome
+        };
+        let before = options(lab, &[]).stdout;
+        assert!(before.lines().any(|line| line == "virtual_router_id 45"), "{before}");
+        assert!(!before.contains("garp_master_delay"), "{before}");
+        // What runs, and not what the file says.
+        let set = lab.router(A).locum(&["set", "VI_1", "garp_master_delay", "7"]);
+        assert_eq!(set.code, Some(0), "{}", set.said());
+        let now = options(lab, &["--json"]);
+        let told = json(&now);
+        let is_it = |option: &Value| option["keyword"] == "garp_master_delay" && option["values"][0] == "7";
+        assert!(told["options"].as_array().is_some_and(|options| options.iter().any(is_it)), "{told}");
+        let unknown = lab.router(A).locum(&["show", "VI_9", "--options"]);
+        assert!(unknown.code == Some(1) && unknown.said().contains("VI_9"), "{}", unknown.said());
+    });
 }

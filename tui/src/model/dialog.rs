@@ -8,8 +8,6 @@ use crate::columns::Column;
 use crate::schema::{Keyword, Takes};
 use crate::text::seconds;
 
-/// Typed as the value of an option, it takes the option away.
-const AWAY: &str = "-";
 /// The longest text of a field.
 const FIELD_CHARS_MAX: usize = 200;
 
@@ -104,8 +102,17 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Whether it is yes or no.
-    pub(crate) const fn is_switch(&self) -> bool {
-        matches!(self, Self::Preempt | Self::LastResort | Self::Column(_))
+    pub(crate) fn is_switch(&self) -> bool {
+        match self {
+            Self::Preempt | Self::LastResort | Self::Column(_) => true,
+            Self::Other(keyword) => keyword.takes == Takes::Nothing,
+            Self::Number { .. }
+            | Self::Seconds { .. }
+            | Self::Time
+            | Self::Name
+            | Self::Word { .. }
+            | Self::Addresses(_) => false,
+        }
     }
 }
 
@@ -154,6 +161,11 @@ impl Dialog {
         if let Some(field) = self.fields.get_mut(self.at) {
             change(field);
         }
+    }
+
+    /// Whether something was typed that is not there already.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.fields.iter().any(|field| field.text.trim() != field.before.trim())
     }
 
     /// Whether the switch says yes.
@@ -248,7 +260,8 @@ impl Field {
                 (!fits).then(|| "one word, without blanks, quotes and braces".to_owned())
             }
             Kind::Word { .. } => (text.is_empty() || text.contains(char::is_whitespace)).then(|| "one word".to_owned()),
-            Kind::Other(_) if text.is_empty() || text == AWAY => None,
+            Kind::Other(_) if text.is_empty() => None,
+            Kind::Other(_) if split_words(text).is_none() => Some("a quote is not closed".to_owned()),
             Kind::Other(keyword) => keyword.takes.problem(text),
         }
     }
@@ -260,7 +273,9 @@ impl Field {
             Kind::Number { .. } | Kind::Time | Kind::Name | Kind::Word { .. } => String::new(),
             Kind::Seconds { .. } => "s".to_owned(),
             Kind::Preempt | Kind::LastResort => "(y or n)".to_owned(),
+            Kind::Other(_) if self.kind.is_switch() => "(y or n)".to_owned(),
             Kind::Addresses(_) => "(commas between)".to_owned(),
+            Kind::Other(keyword) if keyword.takes == Takes::Words => String::new(),
             Kind::Other(keyword) => keyword.takes.words(),
         }
     }
@@ -303,17 +318,12 @@ impl Field {
             Kind::Preempt if text == "no" => edits.push(set("nopreempt", Vec::new())),
             Kind::Preempt => edits.push(unset("nopreempt")),
             Kind::LastResort | Kind::Column(_) | Kind::Time | Kind::Name => {}
-            Kind::Other(keyword) if text == AWAY || (keyword.takes == Takes::Nothing && text == "no") => {
-                edits.push(unset(&keyword.name));
-            }
             Kind::Other(keyword) => {
-                let values = match keyword.takes {
-                    Takes::Nothing => Vec::new(),
-                    Takes::Number { .. } | Takes::Choice(_) | Takes::Address | Takes::Words => {
-                        text.split_whitespace().map(str::to_owned).collect()
-                    }
-                };
-                edits.push(set(&keyword.name, values));
+                edits.push(match (&keyword.takes, text) {
+                    (Takes::Nothing, "yes") => set(&keyword.name, Vec::new()),
+                    (Takes::Nothing, _) | (_, "") => unset(&keyword.name),
+                    (_, text) => set(&keyword.name, split_words(text).unwrap_or_default()),
+                });
             }
             Kind::Addresses(list) => {
                 let (old, new): (Vec<_>, Vec<_>) = (lines(before).collect(), lines(text).collect());
@@ -333,6 +343,29 @@ impl Field {
             }
         }
     }
+}
+
+/// The words of a value; what stands between double quotes is one. `None` where a quote is not closed.
+fn split_words(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let (word, after) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"')?,
+            None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
+        };
+        words.push(word.to_owned());
+        rest = after.trim_start();
+    }
+    Some(words)
+}
+
+/// Words as they are typed.
+pub(crate) fn typed_words(words: &[String]) -> String {
+    let typed = |word: &String| {
+        if word.is_empty() || word.contains(char::is_whitespace) { format!("\"{word}\"") } else { word.clone() }
+    };
+    words.iter().map(typed).collect::<Vec<_>>().join(" ")
 }
 
 /// What is wrong with the words behind an address.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use locum_control::{ChangeRecord, Check, Difference};
+use locum_control::{ChangeRecord, Check, Difference, Setting};
 
 use crate::model::{Dialog, Replica, Retry};
 use crate::options::Router;
@@ -50,6 +50,8 @@ pub(crate) struct Answer {
     pub(crate) checks: Vec<Check>,
     /// Changes that were made.
     pub(crate) changes: Vec<ChangeRecord>,
+    /// What the options of an instance say.
+    pub(crate) settings: Vec<Setting>,
 }
 
 /// How things stand with a service.

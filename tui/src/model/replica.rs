@@ -164,6 +164,7 @@ impl Replica {
             | Item::Forecast(_)
             | Item::Finding(_)
             | Item::DiffLine(_)
+            | Item::Setting(_)
             | Item::Check(_)
             | Item::Keepalived(_) => {}
         }

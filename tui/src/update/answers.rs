@@ -1,19 +1,21 @@
 //! What comes of orders: previews to be decided on, what took effect, what was refused.
 
-use locum_control::{Check, Difference, DifferenceKind, ErrorCode, Item, Lasts, Refusal, Verb};
+use locum_control::{Check, Difference, DifferenceKind, ErrorCode, Item, Lasts, Refusal, Setting, Verb};
 
 use crate::model::dialog::{Dialog, Field, Kind};
 use crate::model::node::Answer;
 use crate::model::replica::cleaned_change;
 use crate::model::{Model, Node, Retry, Screen};
 use crate::text::clean;
-use crate::update::TEXT_CHARS_MAX;
 use crate::update::steer::titled;
+use crate::update::{TEXT_CHARS_MAX, form};
 
 /// What is kept of an answer.
 const DIFFERENCES_MAX: usize = 64;
 const CHANGES_MAX: usize = 128;
 const CHECKS_MAX: usize = 512;
+const SETTINGS_MAX: usize = 256;
+const SETTING_WORDS_MAX: usize = 64;
 /// Lines of a preview; the rest is counted.
 const PREVIEW_LINES_MAX: usize = 12;
 /// How long a change on trial waits to be confirmed.
@@ -46,7 +48,14 @@ pub(super) fn item(node: &mut Node, item: Item) -> Option<Item> {
             foresee(answer, &text);
             None
         }
-        // Nobody asks for an examination here.
+        Item::Setting(setting) => {
+            if answer.settings.len() < SETTINGS_MAX {
+                let said = |text: &String| clean(text, TEXT_CHARS_MAX);
+                let values = setting.values.iter().take(SETTING_WORDS_MAX).map(said).collect();
+                answer.settings.push(Setting { keyword: said(&setting.keyword), values });
+            }
+            None
+        }
         Item::Check(check) => {
             if answer.checks.len() < CHECKS_MAX {
                 let said = |text: String| clean(&text, TEXT_CHARS_MAX);
@@ -109,6 +118,11 @@ pub(super) fn done(model: &mut Model, at: usize, verb: Verb, text: &str) {
             ];
             let lasts = Field::new("for a time of", Kind::Time, APPLY_FOR.into());
             open(model, at, Dialog::question("What would change", lines, buttons).with_fields(vec![lasts]));
+        }
+        Verb::Options { instance } => {
+            if let Some(dialog) = form::all(&model.schema, &instance, &answer.settings) {
+                open(model, at, dialog);
+            }
         }
         Verb::Foresee { order } => {
             let waits = |dialog: &&mut Dialog| dialog.node == at && dialog.foresees.as_ref() == Some(&*order);

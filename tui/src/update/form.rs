@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use locum_control::{InstanceStatus, List, Mode};
+use locum_control::{InstanceStatus, List, Mode, Setting};
 
 use crate::model::Model;
-use crate::model::dialog::{Button, Dialog, Does, Field, Kind, Subject, decimal};
+use crate::model::dialog::{Button, Dialog, Does, Field, Kind, Subject, decimal, typed_words};
+use crate::schema::{Keyword, Schema, Takes};
 use crate::text::clean;
 use crate::update::{TEXT_CHARS_MAX, steer};
 
@@ -39,21 +40,33 @@ pub(super) fn edit(model: &mut Model, name: &str) {
     open(model, name, &format!("Edit {name}"), fields);
 }
 
-/// Every other option that the schema knows. What they say now is not known here, only what they may say.
-pub(super) fn all(model: &mut Model, name: &str) {
-    let others = model.schema.instance.iter().filter(|keyword| !EVERYDAY.contains(&keyword.name.as_str()));
-    let fields: Vec<Field> = others
-        .map(|keyword| Field::new(keyword.name.clone(), Kind::Other(Arc::new(keyword.clone())), String::new()))
-        .collect();
+/// Every other option that the schema knows, as the configuration has it. `None` where no schema is known.
+pub(super) fn all(schema: &Schema, name: &str, settings: &[Setting]) -> Option<Dialog> {
+    let setting = |keyword: &Keyword| settings.iter().find(|setting| setting.keyword == keyword.name);
+    let others = schema.instance.iter().filter(|keyword| !EVERYDAY.contains(&keyword.name.as_str()));
+    // What is set comes first: among all that could be, it would be looked for.
+    let (set, unset): (Vec<_>, Vec<_>) = others.partition(|keyword| setting(keyword).is_some());
+    let field = |keyword: &Keyword| {
+        let says = match (setting(keyword), &keyword.takes) {
+            (found, Takes::Nothing) => if found.is_some() { "yes" } else { "no" }.to_owned(),
+            (None, _) => String::new(),
+            // A switch that stands there alone is on.
+            (Some(setting), Takes::Choice(words)) if setting.values.is_empty() => {
+                words.first().cloned().unwrap_or_default()
+            }
+            (Some(setting), _) => typed_words(&setting.values),
+        };
+        Field::new(keyword.name.clone(), Kind::Other(Arc::new(keyword.clone())), says)
+    };
+    let fields: Vec<Field> = set.into_iter().chain(unset).map(field).collect();
     if fields.is_empty() {
-        model.say("the options are not known here: locum set and the configuration file have them", false);
-        return;
+        return None;
     }
-    let lines = vec!["Empty: as the file has it. A lone - takes an option away.".to_owned()];
+    let lines = vec!["What is empty is not in the configuration; what you empty goes out of it.".to_owned()];
     let mut dialog = Dialog::question(&format!("All options of {name}"), lines, Vec::new()).with_fields(fields);
     dialog.buttons.push(Button { name: "Preview".into(), does: Does::Preview(Subject::Edit(name.into())) });
     dialog.at = 0;
-    steer::ask(model, dialog);
+    Some(dialog)
 }
 
 /// A new instance, like the marked one.

@@ -73,6 +73,7 @@ pub(super) fn asked(model: &mut Model, verb: Verb) -> Vec<Command> {
         | Verb::Take { .. }
         | Verb::Confirm
         | Verb::Changes
+        | Verb::Options { .. }
         | Verb::Diff
         | Verb::Keepalived
         | Verb::Doctor
@@ -280,8 +281,13 @@ fn press(model: &mut Model, button: &Button) -> Vec<Command> {
         }
         Does::Order(verb) => verb.clone(),
         Does::AllOptions(name) => {
-            form::all(model, name);
-            return Vec::new();
+            if dialog.is_changed() {
+                model.say("preview what you have typed first, or cancel it: this would lose it", true);
+                model.dialog = Some(dialog);
+                return Vec::new();
+            }
+            model.say("reading the options ...", false);
+            return vec![order(node, Verb::Options { instance: name.clone() })];
         }
         Does::Preview(subject) => {
             let edits = match dialog.edits(subject) {

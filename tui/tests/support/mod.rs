@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use locum_control::{
     AdvertMark, Answer, Cause, Difference, DifferenceKind, ErrorCode, Event, Hello, InstanceStatus, InterfaceStatus,
-    Item, Line, MarkKind, Notice, PROTOCOL, Refusal, Request, Role, State, TransitionRecord, Verb,
+    Item, Line, MarkKind, Notice, PROTOCOL, Refusal, Request, Role, Setting, State, TransitionRecord, Verb,
 };
 use statuses::{BOOT_US, PEER, SELF, UNIX_MS};
 
@@ -217,6 +217,10 @@ fn answers(verb: &Verb, world: &mut World) -> Vec<Answer> {
         Verb::Take { instance } => {
             world.on_trial = true;
             vec![Answer::Done(format!("{instance} is MASTER"))]
+        }
+        Verb::Options { .. } => {
+            let setting = Setting { keyword: "garp_master_delay".into(), values: vec!["7".into()] };
+            vec![Answer::Item(Item::Setting(setting)), Answer::Done("1 option".into())]
         }
         Verb::Change { dry_run: true, .. } | Verb::Reload { dry_run: true } | Verb::Diff => {
             let difference = Difference {

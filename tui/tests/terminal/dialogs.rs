@@ -141,7 +141,8 @@ fn a_change_is_typed_previewed_and_applied_for_a_time() {
     console.keys("e");
     console.wait_for("Remove the instance");
     console.keys("\t\t\t\t\t\t\t\t\r");
-    console.wait_for("garp_master_delay");
+    // As the configuration has it.
+    console.wait_for("garp_master_delay 7");
     console.keys("99");
     console.wait_for("0 to 60 s");
     console.keys("\x1b");

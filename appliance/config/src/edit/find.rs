@@ -423,7 +423,7 @@ pub(crate) fn list_of(place: &'static Place, word: &str) -> Result<List, EditErr
 }
 
 /// The present spelling of a keyword.
-fn canonical<'w>(place: &Place, word: &'w str) -> &'w str {
+pub(super) fn canonical<'w>(place: &Place, word: &'w str) -> &'w str {
     match place.keyword(word).map(|keyword| keyword.status) {
         Some(Status::Renamed(new)) => new,
         _ => word,

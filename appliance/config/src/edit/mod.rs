@@ -8,12 +8,14 @@
 mod error;
 mod find;
 mod layout;
+mod settings;
 mod write;
 
 use std::fmt;
 
 pub use self::error::{EditError, Origin};
 pub(crate) use self::find::{Found, is_about, list_of, option};
+pub use self::settings::Setting;
 pub use self::write::WriteError;
 use crate::reading::Includes;
 use crate::schema::{self, Kind};

@@ -50,6 +50,7 @@ impl Service {
             | Verb::Rollback { .. }
             | Verb::Changes
             | Verb::Foresee { .. }
+            | Verb::Options { .. }
             | Verb::Diff
             | Verb::Keepalived
             | Verb::Doctor

@@ -161,6 +161,8 @@ fn with_schema() -> Model {
         keyword("priority", crate::schema::Takes::Words, ""),
         keyword("garp_master_delay", delay, "Until the announcements are repeated."),
         keyword("accept", crate::schema::Takes::Nothing, "Packets to the VIPs are taken."),
+        keyword("notify", crate::schema::Takes::Words, ""),
+        keyword("no_accept", crate::schema::Takes::Nothing, ""),
     ];
     model.schema.address = vec![keyword("dev", crate::schema::Takes::Words, "")];
     model.selected = Some("VI_1".into());
@@ -177,20 +179,57 @@ fn every_option_of_the_schema_can_be_set_or_taken_away() {
     for _ in 0..dialog.fields.len() + 2 {
         press(&mut model, Key::Tab);
     }
+    // What was typed before is not lost for it.
+    let mut typed = model.dialog.clone().unwrap();
+    typed.fields[0].text.push('1');
+    let untouched = model.dialog.replace(typed);
     assert_eq!(press(&mut model, Key::Enter), []);
+    assert!(message(&model).starts_with("preview what you have typed first"), "{}", message(&model));
+    model.dialog = untouched;
+    let instance = "VI_1".to_owned();
+    let asked = Purpose::Order(Verb::Options { instance: instance.clone() });
+    assert_eq!(press(&mut model, Key::Enter), [Command::Ask(0, asked.clone())]);
+    link(&mut model, Report::Begin(asked.clone()));
+    for (keyword, values) in [
+        ("accept", vec![]),
+        ("notify", vec!["/etc/a b.sh".to_owned(), "x".to_owned()]),
+        ("garp_master_delay", vec!["7".into()]),
+    ] {
+        let setting = locum_control::Setting { keyword: keyword.into(), values };
+        link(&mut model, Report::Item(Box::new(Item::Setting(setting))));
+    }
+    link(&mut model, Report::Done(asked, "3 options".into()));
     let text = screen(&model);
-    assert!(text.contains("garp_master_delay") && text.contains("0 to 60 s"), "{text}");
+    assert!(text.contains("garp_master_delay 7") && text.contains("0 to 60 s"), "{text}");
+    assert!(text.contains("accept            yes (y or n)") && text.contains("no_accept         no "), "{text}");
+    assert!(text.contains("notify            \"/etc/a b.sh\" x"), "{text}");
     assert!(text.contains("Until the announcements are repeated. Without it: 5 s."), "{text}");
-    type_text(&mut model, "61");
+    type_text(&mut model, "1");
     assert_eq!(press(&mut model, Key::Enter), []);
     assert_eq!(message(&model), "garp_master_delay: 0 to 60 s");
     press(&mut model, Key::Backspace);
+    press(&mut model, Key::Backspace);
+    type_text(&mut model, "6");
     press(&mut model, Key::Tab);
-    type_text(&mut model, "-");
+    type_text(&mut model, "n");
+    press(&mut model, Key::Tab);
+    press(&mut model, Key::Ctrl('u'));
+    type_text(&mut model, "\"/etc/a b.sh");
+    assert_eq!(press(&mut model, Key::Enter), []);
+    assert_eq!(message(&model), "notify: a quote is not closed");
+    type_text(&mut model, "\"");
+    press(&mut model, Key::Tab);
+    type_text(&mut model, "y");
     let (edits, dry_run, ..) = change(&press(&mut model, Key::Enter));
-    let instance = "VI_1".to_owned();
-    let set = Edit::Set { instance: instance.clone(), keyword: "garp_master_delay".into(), values: vec!["6".into()] };
-    assert_eq!((edits, dry_run), (vec![set, Edit::Unset { instance, keyword: "accept".into() }], true));
+    let set = |keyword: &str, values: &[&str]| Edit::Set {
+        instance: instance.clone(),
+        keyword: keyword.into(),
+        values: values.iter().map(ToString::to_string).collect(),
+    };
+    let unset = Edit::Unset { instance: instance.clone(), keyword: "accept".into() };
+    let wanted =
+        [set("garp_master_delay", &["6"]), unset, set("notify", &["/etc/a b.sh"]), set("no_accept", &[])].to_vec();
+    assert_eq!((edits, dry_run), (wanted, true));
 }
 
 #[test]
