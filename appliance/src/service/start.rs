@@ -42,6 +42,8 @@ pub(crate) enum StartError {
     Refused(String),
     /// Something of the operating system.
     Io(String, io::Error),
+    /// The run directory cannot be made, cannot be written or must not be used.
+    RunDirectory(PathBuf, io::Error),
     /// Another service uses the run directory.
     Running(PathBuf, String),
     /// Neither root nor the capabilities.
@@ -70,6 +72,11 @@ impl std::fmt::Display for StartError {
             }
             Self::Refused(text) => f.write_str(text),
             Self::Io(what, error) => write!(f, "{what}: {error}"),
+            Self::RunDirectory(path, error) => write!(
+                f,
+                "run directory {}: {error}\nhelp: name another with `--run-dir`, as `--run-dir /tmp/locum`",
+                path.display()
+            ),
             Self::Running(directory, pid) => write!(
                 f,
                 "another locum (process {pid}) uses the run directory {}\nhelp: stop it, or give this one another \
@@ -120,7 +127,7 @@ pub(super) struct Lock(#[allow(dead_code, reason = "held for as long as the serv
 /// Starts everything. On return the engine runs, and the socket answers as soon as it is served.
 pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service, UnixListener), StartError> {
     history::make_directory(&options.run_directory)
-        .map_err(|error| StartError::Io(format!("run directory {}", options.run_directory.display()), error))?;
+        .map_err(|error| StartError::RunDirectory(options.run_directory.clone(), error))?;
     let lock = lock(&options.run_directory)?;
     check_privilege()?;
     let network = Network::read().map_err(StartError::Netlink)?;
@@ -283,7 +290,7 @@ fn begin_at(global: &Global, now: Instant) -> Instant {
 /// When another service has it.
 pub(super) fn lock(run_directory: &Path) -> Result<Lock, StartError> {
     let path = run_directory.join("lock");
-    let failed = |error| StartError::Io(format!("{}", path.display()), error);
+    let failed = |error| StartError::RunDirectory(run_directory.to_owned(), error);
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(mut locked) => {

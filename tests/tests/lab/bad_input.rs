@@ -39,6 +39,7 @@ fn a_run_directory_that_cannot_be_used_is_refused_by_name() {
         // Nobody, not even root, can write there.
         let outcome = refused(lab, "/proc/locum", &socket);
         assert!(outcome.stderr.contains("run directory /proc/locum"), "{}", outcome.said());
+        assert!(outcome.stderr.contains("help: name another with `--run-dir`"), "{}", outcome.said());
         let file = lab.file("no-directory", "");
         let outcome = refused(lab, file.to_str().unwrap(), &socket);
         assert!(outcome.stderr.contains("no-directory"), "{}", outcome.said());
