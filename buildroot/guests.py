@@ -56,6 +56,8 @@ INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin:/sbin TERM=vt100 PS1='guest# '
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev 2>/dev/null
+# As on a board without a battery. The clock cannot be set to before the boot.
+date -s '1970-01-02 00:00:00' >/dev/null
 echo "INIT-UP $(cut -d' ' -f1 /proc/uptime)"
 for m in $(ls /m); do insmod /m/$m; done
 n=0; while [ ! -e /sys/class/net/eth0 ] && [ $n -lt 50 ]; do usleep 100000; n=$((n+1)); done
