@@ -14,7 +14,7 @@
 //! - `namespace`: network namespaces by name.
 //! - `netlink`: what is said to the kernel, and what it says.
 //! - `readiness`: waiting for descriptors that tokio has no type for.
-//! - `clock`: the only place that reads one.
+//! - `clock`: the only place that reads one; `exit`: what the process ends with.
 
 mod cli;
 mod clock;
@@ -24,6 +24,7 @@ mod counting;
 mod demo;
 mod doctor;
 mod engine;
+mod exit;
 mod machine;
 mod namespace;
 mod netlink;

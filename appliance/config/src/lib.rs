@@ -27,6 +27,7 @@ mod lex;
 mod lint;
 mod names;
 mod reading;
+mod suggest;
 mod uci;
 
 use std::path::Path;
@@ -38,8 +39,8 @@ use self::model::{Family, Version};
 pub use self::model::{Home, Instance, Model, Secret};
 pub use self::names::{NameKind, RouteNames};
 use self::reading::Includes;
-pub use self::reading::closest;
 use self::source::{FileId, Source, Sources, Span};
+pub use self::suggest::closest;
 use self::syntax::SyntaxNode;
 
 /// The protocol versions and families that the service speaks. An instance of another one is held in FAULT.

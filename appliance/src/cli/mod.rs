@@ -38,31 +38,9 @@ use locum_control::client::{Client, ClientError};
 use self::arguments::{Arguments, Command, Format, RunArguments, ShowFormat, TargetArgument};
 use self::home::Home;
 use self::log::{LogFormat, LogTarget};
+use crate::exit::Exit;
 use crate::service;
 use crate::supervision::parent;
-
-/// What the process ends with. Scripts rely on these numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Exit {
-    /// Done.
-    Done = 0,
-    /// What was asked for failed.
-    Failed = 1,
-    // 2 is clap's, for a command line that makes no sense.
-    /// The configuration has errors, or cannot be read.
-    ConfigurationErrors = 3,
-    /// The configuration has warnings, and `check --strict` was asked for.
-    ConfigurationWarnings = 4,
-    /// No service answers on the socket.
-    NoService = 5,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
 
 /// Where the configuration is looked for.
 const CONFIGURATIONS: [&str; 3] =

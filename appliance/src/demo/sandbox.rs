@@ -38,7 +38,7 @@ const FILES_BYTES_MAX: &str = "mode=0700,size=16m";
 const FOLDERS: [&str; 3] = ["/tmp", "/run", "/mnt"];
 
 /// The exit codes that the process inside ends with.
-const GOOD: i32 = crate::cli::Exit::Done as i32;
+const GOOD: i32 = crate::exit::Exit::Done as i32;
 
 /// The outside: makes the namespaces, starts this program again inside of them and waits for its end.
 pub(super) fn run(has_terminal: bool) -> Result<Ending, DemoError> {

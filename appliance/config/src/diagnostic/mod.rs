@@ -201,7 +201,7 @@ impl Diagnostics {
 
     /// The candidate that may have been meant, unless nobody would read it.
     pub(crate) fn suggest<'c>(&self, text: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-        if self.is_full() { None } else { crate::reading::closest(text, candidates) }
+        if self.is_full() { None } else { crate::suggest::closest(text, candidates) }
     }
 
     /// How far finding has come.

@@ -4,9 +4,10 @@ use super::layout::Layout;
 use super::{BlockName, Change, Edit, EditError, Origin};
 use crate::around::Surroundings;
 use crate::diagnostic::Diagnostics;
-use crate::reading::{self, Block, Includes, Statement, Word, closest, network};
+use crate::reading::{self, Block, Includes, Statement, Word, network};
 use crate::schema::{AUTHENTICATION, Count, FILE, GLOBAL_DEFS, INSTANCE, Place, Status};
 use crate::source::{FileId, Sources};
+use crate::suggest::closest;
 use crate::uci;
 
 /// Options of which each takes back the other; the one that stands last counts.

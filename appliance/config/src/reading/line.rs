@@ -1,12 +1,13 @@
 //! One line of a block: its keyword, its values, and what there is to say about them.
 
+use super::Reader;
 use super::statement::{Statement, Word};
 use super::values::{self, Value};
-use super::{Reader, closest};
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::{Script, Setting};
 use crate::schema::{self, Count, Keyword, Kind, Place, Status};
 use crate::source::Span;
+use crate::suggest::closest;
 
 impl Reader<'_> {
     /// Looks up the keyword of a statement, says what the schema has to say about it, and checks its values and whether

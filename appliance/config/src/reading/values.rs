@@ -211,7 +211,7 @@ fn choice(text: &str, words: &'static [&'static str]) -> Result<Read<'static>, R
         return Ok(Read { value: Value::Choice(word), other_case: Some(word) });
     }
     let refusal = Refusal::new(&code::E016_UNKNOWN_WORD, alternatives(words));
-    Err(match super::suggest::closest(text, words.iter().copied()) {
+    Err(match crate::suggest::closest(text, words.iter().copied()) {
         Some(word) => refusal.fix(format!("did you mean `{word}`?")),
         None => refusal,
     })

@@ -40,7 +40,7 @@ pub fn nearest(word: &str) -> Option<&'static str> {
     let options = |place: &&'static Place| place.entry.as_ref().map_or(&[][..], |entry| entry.options);
     let places = places();
     let words = places.iter().flat_map(|place| place.keywords.iter().chain(options(place))).map(|keyword| keyword.name);
-    reading::closest(word, words)
+    crate::suggest::closest(word, words)
 }
 
 /// The keyword with its values.

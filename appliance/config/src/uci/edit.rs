@@ -3,8 +3,9 @@
 use super::lines::{Section, UciOption, sections};
 use crate::diagnostic::Diagnostics;
 use crate::edit::{BlockName, Change, Edit, EditError, Found, is_about, list_of, option};
-use crate::reading::{Word, closest, network};
+use crate::reading::{Word, network};
 use crate::source::{FileId, Sources};
+use crate::suggest::closest;
 
 /// Options of which each takes back the other; UCI has one line for each of them.
 const OPPOSITES: [(&str, &str); 2] = [("preempt", "nopreempt"), ("accept", "no_accept")];

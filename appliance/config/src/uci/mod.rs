@@ -15,9 +15,10 @@ pub(crate) use self::edit::changes;
 pub(crate) use self::lines::is_uci;
 use self::lines::{Section, sections};
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
-use crate::reading::{Block, Statement, Word, closest, network, shorten};
+use crate::reading::{Block, Statement, Word, network, shorten};
 use crate::schema::{GLOBAL_DEFS, INSTANCE, Kind, Place, SCRIPT, SYNC_GROUP};
 use crate::source::{FileId, Sources, Span};
+use crate::suggest::closest;
 
 /// The statements that a UCI file stands for.
 pub(crate) fn statements<'s>(sources: &'s Sources, found: &mut Diagnostics) -> Vec<Statement<'s>> {
