@@ -9,7 +9,7 @@ macro_rules! rejects {
     ($($(#[$doc:meta])* $variant:ident, $name:literal, $help:literal;)*) => {
         /// A reason to discard a received packet, in the order of the checks.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
         #[repr(u8)]
         pub enum Reject {

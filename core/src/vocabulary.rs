@@ -9,7 +9,7 @@ use crate::time::Duration;
 ///
 /// RFC 9568 says Initialize, Backup and Active; configuration files and the field say INIT, BACKUP and MASTER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "UPPERCASE"))]
 pub enum State {
     /// Not taking part: not started yet, or stopped.
@@ -35,7 +35,7 @@ impl fmt::Display for State {
 
 /// An IP family. A virtual router has exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Family {
     /// IPv4.
@@ -65,7 +65,7 @@ impl fmt::Display for Family {
 
 /// What keeps an instance in FAULT. Several can hold at once; each has its own since-when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Block {
     /// Its configuration has an error; the diagnostic says which. Such an instance never reaches a
@@ -131,7 +131,7 @@ impl fmt::Display for Block {
 
 /// Why an instance changed its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(tag = "kind", rename_all = "snake_case"))]
 pub enum Cause {
     /// Started as the owner of the addresses (priority 255): MASTER at once (RFC 3768 §6.4.1).

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
-use locum_control::{Answer, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Request, Verb, from_json};
+use locum_control::{
+    Answer, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Request, Value, Verb, from_json,
+};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
@@ -377,7 +379,7 @@ impl<'a> Session<'a> {
     fn line(&mut self, text: &str) -> Result<(), End> {
         let Ok(line) = from_json::<Line>(text.as_bytes()) else {
             // A newer server may say more than we know; whoever does not even speak JSON is no server.
-            let is_object = from_json::<serde_json::Map<String, serde_json::Value>>(text.as_bytes()).is_ok();
+            let is_object = from_json::<Value>(text.as_bytes()).is_ok_and(|value| value.is_object());
             self.odd_lines += 1;
             if !is_object || !self.greeted || self.odd_lines > ODD_LINES_MAX {
                 return Err(self.lost("this is no locum service: it says something that makes no sense"));

@@ -8,8 +8,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use locum_control::{Answer, Event, Item, LINE_BYTES_MAX, Line, from_json};
-use serde::Deserialize;
+use locum_control::{Answer, Event, Item, LINE_BYTES_MAX, Line, Value, from_json, from_value, readable};
 
 use crate::link::{End, Link, Order, Playing, Purpose, Report};
 use crate::model::node::Play;
@@ -24,22 +23,28 @@ const TAIL_BYTES: u64 = 4 * FILE_LINE_BYTES_MAX;
 const LINES_PER_LOOK: u32 = 256;
 
 /// The first line.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Head {
     locum_recording: u32,
 }
 
 /// Each of the others.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Recorded {
     at_unix_ms: u64,
-    line: serde_json::Value,
+    line: Value,
 }
 
 /// Only its time.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Timed {
     at_unix_ms: u64,
+}
+
+readable! {
+    Head { locum_recording }
+    Recorded { at_unix_ms, line }
+    Timed { at_unix_ms }
 }
 
 /// Plays the recording until the console ends.
@@ -266,9 +271,7 @@ impl Player {
     fn say(&mut self, link: &Link, recorded: Recorded) -> Result<(), Stop> {
         let at_us = us(recorded.at_unix_ms);
         self.end_us = self.end_us.max(at_us);
-        // Through its text: to read it from what was read already would be a second reader of every type.
-        let line = serde_json::to_vec(&recorded.line).and_then(|text| from_json::<Line>(&text));
-        match line {
+        match from_value::<Line>(&recorded.line) {
             Ok(line) => {
                 // These set the clocks, so it must be known what time it was.
                 if matches!(line, Line::Hello(_) | Line::Answer { answer: Answer::Item(Item::Service(_)), .. }) {

@@ -2,10 +2,14 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::FromJson;
+use crate::reading::{Reader, readable, readable_by, readable_words, word_or_key};
 
 /// A change of the configuration, by name. The words are those of keepalived.conf(5).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "edit", rename_all = "snake_case")]
 pub enum Edit {
     /// Writes an option of an instance, or changes it.
@@ -15,7 +19,6 @@ pub enum Edit {
         /// The option, as "priority".
         keyword: String,
         /// The words after it.
-        #[serde(default)]
         values: Vec<String>,
     },
     /// Takes an option of an instance away, so that its default holds.
@@ -65,17 +68,16 @@ pub enum Edit {
 }
 
 /// An option of an instance as its configuration says it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Setting {
     /// The option, as "priority".
     pub keyword: String,
     /// The words after it.
-    #[serde(default)]
     pub values: Vec<String>,
 }
 
 /// A list of an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum List {
     /// `virtual_ipaddress`
@@ -87,7 +89,7 @@ pub enum List {
 }
 
 /// How long a change or a yield lasts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lasts {
     /// Until the service ends.
@@ -102,7 +104,7 @@ pub enum Lasts {
 }
 
 /// What somebody has done: a change that was made or is on trial, or an order that was carried out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChangeRecord {
     /// Its number.
     pub number: u32,
@@ -117,7 +119,7 @@ pub struct ChangeRecord {
 }
 
 /// What has become of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeStanding {
     /// It holds, and is taken back then unless somebody confirms it.
@@ -149,15 +151,15 @@ pub enum ChangeStanding {
 }
 
 /// What would follow from something that was asked for as a dry run, played on the protocol machine from the present state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Forecast {
     /// The instance.
     pub instance: String,
     /// From now, in microseconds; absent for what holds throughout.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub in_us: Option<u64>,
     /// What it rests on, where that is not known: "10.0.0.3 (priority 90, last heard 2 h ago) is still there".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub provided: Option<String>,
     /// What happens: "BACKUP -> MASTER: we preempt 10.0.0.2 (priority 100)".
     pub text: String,
@@ -176,6 +178,63 @@ impl fmt::Display for Forecast {
         match &self.provided {
             Some(provided) => write!(f, " (if {provided})"),
             None => Ok(()),
+        }
+    }
+}
+
+readable! {
+    Setting { keyword; or_default values }
+    ChangeRecord { number, at_unix_ms, who, what, standing }
+    Forecast { instance, in_us, provided, text }
+}
+
+readable_words! {
+    List: Vip, ExcludedVip, Peer;
+}
+
+readable_by! {
+    Edit by "edit" or AddInstance { instance: String::new() };
+    "set" => Set { instance, keyword; or_default values },
+    "unset" => Unset { instance, keyword },
+    "add" => Add { instance, list, words },
+    "remove" => Remove { instance, list, address },
+    "set_weight" => SetWeight { instance, tracker, weight },
+    "add_instance" => AddInstance { instance },
+    "remove_instance" => RemoveInstance { instance },
+}
+
+impl FromJson for Lasts {
+    fn read(value: &Value, reader: &mut Reader) -> Self {
+        match word_or_key(value) {
+            ("until_restart", _) => Self::UntilRestart,
+            ("seconds", seconds) => Self::Seconds(u64::read(seconds, reader)),
+            ("until_reboot", _) => Self::UntilReboot,
+            ("saved", _) => Self::Saved,
+            _ => {
+                reader.expected("until_restart, until_reboot, saved, or an object with seconds");
+                Self::default()
+            }
+        }
+    }
+}
+
+impl FromJson for ChangeStanding {
+    fn read(value: &Value, reader: &mut Reader) -> Self {
+        match word_or_key(value) {
+            ("on_trial", inner) => Self::OnTrial { until_unix_ms: reader.field(inner, "until_unix_ms") },
+            ("holds_until", inner) => Self::HoldsUntil { until_unix_ms: reader.field(inner, "until_unix_ms") },
+            ("holds", _) => Self::Holds,
+            ("saved", _) => Self::Saved,
+            ("taken_back", _) => Self::TakenBack,
+            ("not_confirmed", _) => Self::NotConfirmed,
+            ("over", _) => Self::Over,
+            ("lost", _) => Self::Lost,
+            ("done", _) => Self::Done,
+            ("not_allowed", _) => Self::NotAllowed,
+            _ => {
+                reader.expected("what has become of a change");
+                Self::Lost
+            }
         }
     }
 }

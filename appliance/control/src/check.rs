@@ -2,27 +2,29 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::reading::{readable, readable_words};
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// What kind of thing, for programs: "link", "firewall". Stable over versions.
     pub name: String,
     /// Which one: an interface or an instance; absent for the machine as a whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// How it is.
     pub result: CheckResult,
     /// What was found, in a sentence.
     pub detail: String,
     /// What to do about it; absent where nothing has to be done, or nobody can say what.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
 
 /// How a thing is. The worse, the later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckResult {
     /// As it should be.
@@ -49,4 +51,12 @@ impl fmt::Display for CheckResult {
             Self::Problem => "problem",
         })
     }
+}
+
+readable! {
+    Check { name, subject, result, detail, fix }
+}
+
+readable_words! {
+    CheckResult: Ok, Unknown, Warning, Problem;
 }

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::reading::{readable, readable_by};
 use crate::{Block, Cause, NotifyStatus, Reject, State};
 
 /// An event with its number and time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "OnTheWire")]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Notice {
     /// Counts up by one for each notice on this connection, from 1; 0 for what lies in the past.
     pub seq: u64,
@@ -21,32 +21,13 @@ pub struct Notice {
     pub event: Event,
 }
 
-/// A notice as it is read. A transition has the times of its notice, which are not said twice.
-#[derive(Deserialize)]
-struct OnTheWire {
-    seq: u64,
-    at_us: u64,
-    at_unix_ms: u64,
-    #[serde(flatten)]
-    event: Event,
-}
-
-impl From<OnTheWire> for Notice {
-    fn from(OnTheWire { seq, at_us, at_unix_ms, mut event }: OnTheWire) -> Self {
-        if let Event::Transition(record) = &mut event {
-            record.at_us = at_us;
-            record.at_unix_ms = at_unix_ms;
-        }
-        Self { seq, at_us, at_unix_ms, event }
-    }
-}
-
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// An instance changed its state.
-    Transition(#[serde(with = "without_times")] TransitionRecord),
+    #[serde(serialize_with = "without_times::serialize")]
+    Transition(TransitionRecord),
     /// Adverts heard, sent and rejected, batched, oldest first. Only with `watch` and `adverts`.
     Adverts {
         /// Whose.
@@ -73,7 +54,7 @@ pub enum Event {
     /// Packets were discarded: told for a (sender, reason) at most every ten seconds.
     Rejected {
         /// Whose, if the packet names a VRID that is ours.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         instance: Option<String>,
         /// The interface it came in on.
         interface: String,
@@ -138,7 +119,7 @@ pub enum Event {
         /// Whose.
         instance: String,
         /// The router that took over, if one was heard within the bound.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         to: Option<IpAddr>,
         /// How long it took.
         lasted_us: u64,
@@ -162,7 +143,7 @@ pub enum Event {
     /// A notification script has ended.
     Notified {
         /// The instance that it was about; absent for a sync group.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         instance: Option<String>,
         /// How it went.
         run: NotifyStatus,
@@ -198,7 +179,7 @@ impl Event {
 }
 
 /// A change of state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TransitionRecord {
     /// Whose.
     pub instance: String,
@@ -216,13 +197,13 @@ pub struct TransitionRecord {
     pub text: String,
 }
 
-/// A transition inside a notice, which has the times.
+/// A transition inside a notice, which has the times: read, it finds them there.
 mod without_times {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde::{Serialize, Serializer};
 
     use super::{Cause, State, TransitionRecord};
 
-    #[derive(Serialize, Deserialize)]
+    #[derive(Serialize)]
     struct WithoutTimes {
         instance: String,
         from: State,
@@ -235,15 +216,10 @@ mod without_times {
         let TransitionRecord { instance, at_us: _, at_unix_ms: _, from, to, cause, text } = record.clone();
         WithoutTimes { instance, from, to, cause, text }.serialize(serializer)
     }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TransitionRecord, D::Error> {
-        let WithoutTimes { instance, from, to, cause, text } = WithoutTimes::deserialize(deserializer)?;
-        Ok(TransitionRecord { instance, at_us: 0, at_unix_ms: 0, from, to, cause, text })
-    }
 }
 
 /// An advert on the timeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct AdvertMark {
     /// When, on the server's boot-time clock.
     pub at_us: u64,
@@ -257,7 +233,7 @@ pub struct AdvertMark {
 }
 
 /// What became of an advert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "mark", rename_all = "snake_case")]
 pub enum MarkKind {
     /// Heard.
@@ -269,4 +245,37 @@ pub enum MarkKind {
         /// Why.
         reason: Reject,
     },
+}
+
+readable! {
+    Notice { seq, at_us, at_unix_ms; within event }
+    TransitionRecord { instance, at_us, at_unix_ms, from, to, cause, text }
+    AdvertMark { at_us, source, priority; within kind }
+}
+
+readable_by! {
+    Event by "event" or Stopping;
+    "transition" => Transition(..),
+    "adverts" => Adverts { instance, marks },
+    "blocked" => Blocked { instance, block, detail },
+    "unblocked" => Unblocked { instance, block },
+    "rejected" => Rejected { instance, interface, source, reason, count },
+    "second_master" => SecondMaster { instance, source, priority, detail },
+    "second_master_gone" => SecondMasterGone { instance, source, lasted_us },
+    "near_miss" => NearMiss { instance, source, silent_us, left_us },
+    "address_failed" => AddressFailed { instance, address, error },
+    "vip_lost" => VipLost { instance, part, count },
+    "handover_ended" => HandoverEnded { instance, to, lasted_us },
+    "priority_changed" => PriorityChanged { instance, from, to },
+    "operator" => Operator { who, text },
+    "notified" => Notified { instance, run },
+    "lagged" => Lagged { missed },
+    "stopping" => Stopping,
+}
+
+readable_by! {
+    MarkKind by "mark" or Sent;
+    "received" => Received,
+    "sent" => Sent,
+    "rejected" => Rejected { reason },
 }

@@ -2,17 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-
 use crate::LINE_BYTES_MAX;
-
-/// Reads JSON. Everybody reads it with this function: for each other kind of source serde has its code made once more.
-///
-/// # Errors
-/// What is wrong with the text, and where.
-pub fn from_json<'text, T: Deserialize<'text>>(text: &'text [u8]) -> serde_json::Result<T> {
-    serde_json::from_slice(text)
-}
 
 /// Collects bytes and gives back whole lines.
 ///

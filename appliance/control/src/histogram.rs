@@ -1,9 +1,11 @@
 //! How often something took how long.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::reading::readable;
 
 /// Durations, counted in ranges that grow.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Histogram {
     /// The ranges, the shortest first; the last one has no end.
     pub buckets: Vec<Bucket>,
@@ -14,10 +16,10 @@ pub struct Histogram {
 }
 
 /// A range of durations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Bucket {
     /// Its end, which belongs to it; absent for the last range.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub to_us: Option<u64>,
     /// How many there were in it, and in it alone.
     pub count: u64,
@@ -41,6 +43,11 @@ impl Histogram {
         })?;
         Some(bucket.to_us.map_or(self.max_us, |to_us| to_us.min(self.max_us)))
     }
+}
+
+readable! {
+    Histogram { buckets, sum_us, max_us }
+    Bucket { to_us, count }
 }
 
 #[cfg(test)]

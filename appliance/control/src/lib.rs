@@ -21,6 +21,7 @@ mod histogram;
 mod message;
 mod notification;
 mod outlook;
+mod reading;
 mod statistics;
 mod status;
 #[cfg(test)]
@@ -29,7 +30,7 @@ mod tests;
 pub use change::{ChangeRecord, ChangeStanding, Edit, Forecast, Lasts, List, Setting};
 pub use check::{Check, CheckResult};
 pub use event::{AdvertMark, Event, MarkKind, Notice, TransitionRecord};
-pub use framing::{FramingError, LineBuffer, from_json};
+pub use framing::{FramingError, LineBuffer};
 pub use histogram::{Bucket, Histogram};
 pub use locum_core::reject::Reject;
 pub use locum_core::time::Duration;
@@ -37,6 +38,8 @@ pub use locum_core::vocabulary::{Block, Cause, Family, State};
 pub use message::{Answer, Difference, DifferenceKind, ErrorCode, Hello, Item, Line, Refusal, Request, Role, Verb};
 pub use notification::{FifoStatus, MailStatus, NotifyStatus};
 pub use outlook::{headline, outlook, priority_sum};
+pub use reading::{FromJson, JsonError, Reader, from_json, from_value, word};
+pub use serde_json::Value;
 pub use statistics::rfc8347;
 pub use status::{
     BlockStatus, ChecksumFlavour, Counters, ForeignVrid, InstanceStatus, InterfaceStatus, MasterStatus, Mode,

@@ -1,14 +1,16 @@
 //! Requests and answers.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
+use crate::reading::{Reader, readable, readable_by, readable_words, word_or_key};
 use crate::{
-    ChangeRecord, Check, Edit, Forecast, InstanceStatus, InterfaceStatus, Lasts, Notice, ServiceStatus, Setting,
-    TransitionRecord,
+    ChangeRecord, Check, Edit, Forecast, FromJson, InstanceStatus, InterfaceStatus, Lasts, Notice, ServiceStatus,
+    Setting, TransitionRecord,
 };
 
 /// What the connection may do, decided by the peer's credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// May look.
@@ -18,7 +20,7 @@ pub enum Role {
 }
 
 /// The server's first line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Hello {
     /// The protocol version, [`crate::PROTOCOL`].
     pub locum: u32,
@@ -35,7 +37,7 @@ pub struct Hello {
 }
 
 /// A question or an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Request {
     /// Repeated in the answer.
     pub id: u64,
@@ -45,14 +47,14 @@ pub struct Request {
 }
 
 /// What can be asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Verb {
     /// The service, its interfaces and its instances, or one instance: [`Item::Service`], [`Item::Interface`],
     /// [`Item::Instance`].
     Show {
         /// Only this instance.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         instance: Option<String>,
     },
     /// How an instance came to be in its state: [`Item::Instance`], then an [`Item::Transition`] each, newest first.
@@ -64,28 +66,25 @@ pub enum Verb {
     /// ([`Item::Notice`] with [`crate::Event::Adverts`]), then every event as it happens, until the connection ends.
     Watch {
         /// Only this instance.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         instance: Option<String>,
         /// Also each advert heard or sent.
-        #[serde(default)]
         adverts: bool,
     },
     /// Has instances take part again: ends a yield, a preempt delay or a start delay (admin).
     Resume {
         /// An instance or a sync group; absent for all that stand back or wait.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         instance: Option<String>,
     },
     /// Has instances hand over and stand back (admin).
     Yield {
         /// An instance or a sync group; absent for all.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         instance: Option<String>,
         /// For how long.
-        #[serde(default)]
         lasts: Lasts,
         /// Whether to take over all the same, with the lowest priority, when nobody else is heard.
-        #[serde(default)]
         last_resort: bool,
     },
     /// Makes an instance MASTER now, if the protocol allows (admin).
@@ -100,16 +99,14 @@ pub enum Verb {
         /// What.
         edits: Vec<Edit>,
         /// For how long.
-        #[serde(default)]
         lasts: Lasts,
         /// If nobody confirms it within so many seconds, it is taken back.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         confirm_within_s: Option<u64>,
         /// The revision that it was made on; refused if that is not the present one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         revision: Option<u64>,
         /// Only says what would change. Readers may ask for this, too.
-        #[serde(default)]
         dry_run: bool,
     },
     /// Confirms the change that is on trial (admin).
@@ -117,7 +114,7 @@ pub enum Verb {
     /// Takes a change back (admin).
     Rollback {
         /// Its number; absent for the last one that holds.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         number: Option<u32>,
     },
     /// The last changes, newest first: an [`Item::Change`] each.
@@ -143,7 +140,6 @@ pub enum Verb {
     /// for each instance that it changes; for a dry run also what [`Verb::Change`] has for one.
     Reload {
         /// Only says what would change. Readers may ask for this, too.
-        #[serde(default)]
         dry_run: bool,
     },
 }
@@ -192,7 +188,7 @@ impl Verb {
 }
 
 /// One line of an answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// A part of it; more follows.
@@ -204,7 +200,7 @@ pub enum Answer {
 }
 
 /// A part of an answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Item {
     /// The service as a whole.
@@ -230,25 +226,25 @@ pub enum Item {
     /// An option that stands in the configuration.
     Setting(Setting),
     /// A virtual router in keepalived's JSON: its `data` and its `stats`.
-    Keepalived(Box<serde_json::Value>),
+    Keepalived(Box<Value>),
     /// How something is that was looked at.
     Check(Check),
 }
 
 /// What a new configuration changes about an instance, or about another block.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The instance; for another block its keyword and name, as "vrrp_script chk".
     pub name: String,
     /// How.
     pub kind: DifferenceKind,
     /// What, as "priority 100 -> 120".
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<String>,
 }
 
 /// How a new configuration changes an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DifferenceKind {
     /// It begins.
@@ -264,7 +260,7 @@ pub enum DifferenceKind {
 }
 
 /// Why a request was refused or failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refusal {
     /// For programs.
     pub code: ErrorCode,
@@ -273,7 +269,7 @@ pub struct Refusal {
 }
 
 /// The kinds of refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
     /// The line is not a request that this version knows.
@@ -293,7 +289,7 @@ pub enum ErrorCode {
 }
 
 /// Any line that a server sends.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Line {
     /// The first line.
@@ -301,7 +297,7 @@ pub enum Line {
     /// A line of an answer. `id` is absent where the request could not be read.
     Answer {
         /// The request's.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<u64>,
         /// What it says.
         #[serde(flatten)]
@@ -309,4 +305,96 @@ pub enum Line {
     },
     /// An event.
     Notice(Notice),
+}
+
+readable! {
+    Hello { locum, version, host, role, now_us, now_unix_ms }
+    Request { id; within verb }
+    Difference { name, kind; or_default details }
+    Refusal { code, message }
+}
+
+readable_words! {
+    Role: Reader, Admin;
+    DifferenceKind: Added, Changed, Restarted, Removed, Block;
+    ErrorCode: BadRequest, TooLong, UnknownInstance, NotAllowed, NotNow, Stale, Failed;
+}
+
+readable_by! {
+    Verb by "verb" or Confirm;
+    "show" => Show { instance },
+    "why" => Why { instance },
+    "watch" => Watch { instance; or_default adverts },
+    "resume" => Resume { instance },
+    "yield" => Yield { instance; or_default lasts, last_resort },
+    "take" => Take { instance },
+    "change" => Change { edits, confirm_within_s, revision; or_default lasts, dry_run },
+    "confirm" => Confirm,
+    "rollback" => Rollback { number },
+    "changes" => Changes,
+    "options" => Options { instance },
+    "foresee" => Foresee { order },
+    "diff" => Diff,
+    "keepalived" => Keepalived,
+    "doctor" => Doctor,
+    "reload" => Reload {; or_default dry_run },
+}
+
+macro_rules! readable_items {
+    ($($key:literal => $variant:ident,)*) => {
+        impl FromJson for Item {
+            fn read(value: &Value, reader: &mut Reader) -> Self {
+                // None is forgotten.
+                const _: fn(&Item) = |one| match one { $(Item::$variant(_))|* => () };
+                match word_or_key(value) {
+                    $(($key, inner) => Self::$variant(FromJson::read(inner, reader)),)*
+                    _ => {
+                        reader.expected("an item that this version knows");
+                        Self::Finding(String::new())
+                    }
+                }
+            }
+        }
+    };
+}
+
+impl FromJson for Line {
+    fn read(value: &Value, reader: &mut Reader) -> Self {
+        if value.get("locum").is_some() {
+            Self::Hello(Hello::read(value, reader))
+        } else if value.get("event").is_some() {
+            Self::Notice(Notice::read(value, reader))
+        } else {
+            Self::Answer { id: reader.field(value, "id"), answer: Answer::read(value, reader) }
+        }
+    }
+}
+
+impl FromJson for Answer {
+    /// The key stands beside the `id`.
+    fn read(value: &Value, reader: &mut Reader) -> Self {
+        if let Some(item) = value.get("item") {
+            Self::Item(Item::read(item, reader))
+        } else if let Some(refusal) = value.get("error") {
+            Self::Error(Refusal::read(refusal, reader))
+        } else {
+            Self::Done(reader.field(value, "done"))
+        }
+    }
+}
+
+readable_items! {
+    "service" => Service,
+    "interface" => Interface,
+    "instance" => Instance,
+    "transition" => Transition,
+    "notice" => Notice,
+    "difference" => Difference,
+    "change" => Change,
+    "forecast" => Forecast,
+    "finding" => Finding,
+    "diff_line" => DiffLine,
+    "setting" => Setting,
+    "keepalived" => Keepalived,
+    "check" => Check,
 }

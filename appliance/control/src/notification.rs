@@ -1,11 +1,12 @@
 //! What became of notifications: scripts, FIFOs, mail.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::RunStatus;
+use crate::reading::readable;
 
 /// A run of a notification script.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NotifyStatus {
     /// Whether it was about an instance or a sync group: `INSTANCE` or `GROUP`.
     pub kind: String,
@@ -18,7 +19,6 @@ pub struct NotifyStatus {
     /// Whether it did what it was asked for.
     pub ok: bool,
     /// States that were passed over since the run before, because that took so long.
-    #[serde(default)]
     pub skipped: u32,
     /// How it went.
     #[serde(flatten)]
@@ -26,7 +26,7 @@ pub struct NotifyStatus {
 }
 
 /// A FIFO that changes of state are written to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FifoStatus {
     /// Where it is.
     pub path: String,
@@ -37,7 +37,7 @@ pub struct FifoStatus {
 }
 
 /// Built-in mail.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MailStatus {
     /// Mails that the relay has not taken yet.
     pub waiting: u32,
@@ -50,6 +50,12 @@ pub struct MailStatus {
     /// Mails that were thrown away because too many waited.
     pub lost: u64,
     /// Why the last attempt failed; absent when it did not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+}
+
+readable! {
+    NotifyStatus { kind, name, script, state, ok; or_default skipped; within run }
+    FifoStatus { path, waiting, lost }
+    MailStatus { waiting, collected, sent, refused, lost, last_error }
 }

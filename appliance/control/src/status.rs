@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
+use crate::reading::{FromJson, Reader, readable, readable_by, readable_words, word_or_key};
 use crate::{Block, Family, FifoStatus, Histogram, MailStatus, NotifyStatus, Reject, Role, State, TransitionRecord};
 
 /// The service as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ServiceStatus {
     /// The host's name.
     pub host: String,
@@ -35,38 +37,32 @@ pub struct ServiceStatus {
     /// The largest lateness of the engine's timer so far.
     pub lateness_max_us: u64,
     /// How late the engine was each time that it woke for a deadline.
-    #[serde(default)]
     pub lateness: Histogram,
     /// Connections to the control socket.
-    #[serde(default)]
     pub clients: u32,
     /// Events that clients of the control socket were too slow for.
-    #[serde(default)]
     pub notices_missed: u64,
     /// Addresses, routes and rules that the journal lists: what a start after a crash would remove.
-    #[serde(default)]
     pub journal_entries: u32,
     /// Counts the changes of the running configuration.
-    #[serde(default)]
     pub revision: u64,
     /// The change that is on trial.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub on_trial: Option<crate::ChangeRecord>,
     /// Changes that hold and are not in the configuration file.
-    #[serde(default)]
     pub unsaved_changes: u32,
     /// Reports that the engine could not hand over because nobody fetched them in time.
     pub reports_lost: u64,
     /// The FIFOs that changes of state are written to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fifos: Vec<FifoStatus>,
     /// Built-in mail, if it is configured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mail: Option<MailStatus>,
 }
 
 /// A network interface that instances use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InterfaceStatus {
     /// Its name.
     pub name: String,
@@ -81,7 +77,7 @@ pub struct InterfaceStatus {
 }
 
 /// A group on the segment that is not ours.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ForeignVrid {
     /// Its virtual router ID.
     pub vrid: u8,
@@ -92,7 +88,7 @@ pub struct ForeignVrid {
 }
 
 /// How adverts travel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Mode {
     /// To a group.
@@ -108,7 +104,7 @@ pub enum Mode {
 }
 
 /// A virtual router.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InstanceStatus {
     /// The instance's name.
     pub name: String,
@@ -153,16 +149,16 @@ pub struct InstanceStatus {
     /// Its virtual addresses.
     pub vips: Vec<VipStatus>,
     /// How many more there are than in `vips`, which has those that are in trouble or not installed before others then.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub vips_left_out: u32,
     /// What else it has in the kernel while it is MASTER, in the order in which it is put there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartStatus>,
     /// How many more there are than in `parts`, which has those that are in trouble before others.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub parts_left_out: u32,
     /// How packets to its addresses are kept from this machine; absent where they are accepted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub no_accept: Option<NoAcceptStatus>,
     /// The routers heard with its VRID.
     pub senders: Vec<SenderStatus>,
@@ -171,21 +167,20 @@ pub struct InstanceStatus {
     /// What was counted since the service started.
     pub counters: Counters,
     /// What it follows: its own trackers and those of its group.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trackers: Vec<TrackStatus>,
     /// Its sync group.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     /// That the operator has it stand back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub standing_back: Option<StandingBack>,
     /// The last change of state.
     pub last_transition: Option<TransitionRecord>,
     /// The last runs of the notification scripts of it and of its sync group, the oldest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notified: Vec<NotifyStatus>,
     /// States that these scripts were never told, because those before took so long.
-    #[serde(default)]
     pub notifications_skipped: u32,
 }
 
@@ -195,7 +190,7 @@ const fn is_zero(count: &u32) -> bool {
 }
 
 /// Who is master.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MasterStatus {
     /// Its address.
     pub address: IpAddr,
@@ -208,10 +203,9 @@ pub struct MasterStatus {
 }
 
 /// Deadlines on the boot-time clock; absent where the timer does not run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Timers {
     /// INIT: begins.
-    #[serde(default)]
     pub start_at_us: Option<u64>,
     /// BACKUP: takes over unless the master is heard before.
     pub master_down_at_us: Option<u64>,
@@ -224,7 +218,7 @@ pub struct Timers {
 }
 
 /// What keeps an instance in FAULT.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BlockStatus {
     /// What.
     pub block: Block,
@@ -235,27 +229,26 @@ pub struct BlockStatus {
 }
 
 /// A virtual address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct VipStatus {
     /// The address with its prefix length.
     pub address: String,
     /// The interface it goes on.
     pub device: String,
     /// Its label.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Whether it is not part of adverts (`virtual_ipaddress_excluded`).
-    #[serde(default)]
     pub excluded: bool,
     /// Whether locum has put it on the interface.
     pub installed: bool,
     /// What the kernel said when it refused it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
 /// What an instance has in the kernel while it is MASTER, beside its addresses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PartStatus {
     /// What it is.
     pub kind: PartKind,
@@ -266,12 +259,12 @@ pub struct PartStatus {
     /// Whether it is there because of locum; of an interface, whether it is set up.
     pub installed: bool,
     /// What the kernel said when it refused it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
 /// What an instance has in the kernel beside its addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PartKind {
     /// An interface that locum makes and sets up (`use_vmac`).
@@ -283,31 +276,31 @@ pub enum PartKind {
 }
 
 /// How packets to the addresses of an instance that does not own them are dropped (`no_accept`, RFC 9568 §6.1).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NoAcceptStatus {
     /// The nftables table that does it.
     pub table: String,
     /// Whether they are dropped now; an instance that takes no part has nothing to drop.
     pub in_force: bool,
     /// What the kernel said when it refused the table: packets to the addresses are accepted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
 /// That the operator has an instance stand back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StandingBack {
     /// Since when, on the boot-time clock.
     pub since_us: u64,
     /// Whether it takes over all the same when nobody else is heard.
     pub last_resort: bool,
     /// When it ends by itself, on the wall clock, in milliseconds since 1970; absent where only `resume` ends it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub until_unix_ms: Option<u64>,
 }
 
 /// A tracker as an instance follows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TrackStatus {
     /// Its name; that of the interface, for an interface.
     pub name: String,
@@ -316,38 +309,33 @@ pub struct TrackStatus {
     /// Its weight; 0 means that its failure is FAULT.
     pub weight: i16,
     /// Whether what is added is taken off, and the other way round.
-    #[serde(default)]
     pub reverse: bool,
     /// What it says.
     pub reading: TrackReading,
     /// What it adds to the priority.
     pub adds: i16,
     /// Whether it keeps the instance in FAULT.
-    #[serde(default)]
     pub blocks: bool,
     /// Whether the instance waits for its first word.
-    #[serde(default)]
     pub awaited: bool,
     /// Since when it says so, on the boot-time clock.
     pub since_us: u64,
     /// Why, in words.
     pub detail: String,
     /// The last run of a script or a probe.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<RunStatus>,
     /// When it is run next, on the boot-time clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub next_us: Option<u64>,
     /// How many runs there have been.
-    #[serde(default)]
     pub runs: u64,
     /// How many were left out because the one before still ran.
-    #[serde(default)]
     pub skipped: u64,
 }
 
 /// What a tracker says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrackReading {
     /// Nothing yet.
@@ -361,7 +349,7 @@ pub enum TrackReading {
 }
 
 /// A run of a script or a probe.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunStatus {
     /// When it ended, on the boot-time clock.
     pub at_us: u64,
@@ -370,12 +358,12 @@ pub struct RunStatus {
     /// How long it took.
     pub duration_us: u64,
     /// The last lines that it printed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub last_lines: Vec<String>,
 }
 
 /// A router heard with an instance's VRID.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SenderStatus {
     /// Its address.
     pub address: IpAddr,
@@ -384,7 +372,7 @@ pub struct SenderStatus {
     /// The interval of its last advert.
     pub advert_interval_cs: u16,
     /// What the checksum of its last advert covered; said of VRRPv3 over IPv4 only, where both are in use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub checksum: Option<ChecksumFlavour>,
     /// When it was first heard.
     pub first_heard_us: u64,
@@ -401,12 +389,12 @@ pub struct SenderStatus {
     /// Packets of it that were discarded.
     pub rejected: u32,
     /// Why the last of those was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_reject: Option<Reject>,
 }
 
 /// What a checksum of VRRPv3 over IPv4 covers (`v3_checksum_as_v2`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChecksumFlavour {
     /// The VRRP message alone, as in version 2.
@@ -416,7 +404,7 @@ pub enum ChecksumFlavour {
 }
 
 /// Another master heard while MASTER.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SecondMaster {
     /// Its address.
     pub address: IpAddr,
@@ -427,7 +415,7 @@ pub struct SecondMaster {
 }
 
 /// What was counted since the service started. Counters saturate.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
     /// Adverts sent, each peer counted.
     pub adverts_sent: u32,
@@ -444,9 +432,72 @@ pub struct Counters {
     /// Packets discarded, by reason.
     pub rejected: BTreeMap<Reject, u32>,
     /// Changes of state, by the kind of their cause.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub transitions: BTreeMap<String, u32>,
     /// How often an address, a route or a rule was put back that somebody else had taken away.
-    #[serde(default)]
     pub put_back: u32,
+}
+
+readable! {
+    ServiceStatus {
+        host, version, role, pid, uptime_us, now_us, now_unix_ms, configuration, configuration_errors,
+        configuration_warnings, instances, lateness_max_us, on_trial, reports_lost, mail;
+        or_default lateness, clients, notices_missed, journal_entries, revision, unsaved_changes, fifos
+    }
+    InterfaceStatus { name, exists, up, foreign, rejected }
+    ForeignVrid { vrid, source, first_heard_us }
+    InstanceStatus {
+        name, interface, vrid, family, version, mode, source, state, since_us, since_unix_ms, priority,
+        effective_priority, preempt, preempt_delay_us, advert_interval_cs, skew_us, master_down_interval_us, master,
+        timers, blocks, vips, no_accept, senders, second_master, counters, group, standing_back, last_transition;
+        or_default vips_left_out, parts, parts_left_out, trackers, notified, notifications_skipped
+    }
+    MasterStatus { address, priority, is_self, last_heard_us }
+    Timers { start_at_us, master_down_at_us, advertise_at_us, preempt_at_us, handover_until_us }
+    BlockStatus { block, since_us, detail }
+    VipStatus { address, device, label, installed, error; or_default excluded }
+    PartStatus { kind, name, tracked, installed, error }
+    NoAcceptStatus { table, in_force, error }
+    StandingBack { since_us, last_resort, until_unix_ms }
+    TrackStatus {
+        name, kind, weight, reading, adds, since_us, detail, last, next_us;
+        or_default reverse, blocks, awaited, runs, skipped
+    }
+    RunStatus { at_us, result, duration_us; or_default last_lines }
+    SenderStatus {
+        address, priority, advert_interval_cs, checksum, first_heard_us, last_heard_us, received, late, missed,
+        longest_gap_us, rejected, last_reject
+    }
+    SecondMaster { address, priority, since_us }
+    Counters {
+        adverts_sent, adverts_received, priority_zero_sent, priority_zero_received, became_master, announcements_sent,
+        rejected;
+        or_default transitions, put_back
+    }
+}
+
+readable_words! {
+    PartKind: Interface, Route, Rule;
+    ChecksumFlavour: Plain, PseudoHeader;
+}
+
+readable_by! {
+    Mode by "kind" or Unicast { peers: Vec::new() };
+    "multicast" => Multicast { group },
+    "unicast" => Unicast { peers },
+}
+
+impl FromJson for TrackReading {
+    fn read(value: &Value, reader: &mut Reader) -> Self {
+        match word_or_key(value) {
+            ("unknown", _) => Self::Unknown,
+            ("good", _) => Self::Good,
+            ("bad", _) => Self::Bad,
+            ("value", number) => Self::Value(i32::read(number, reader)),
+            _ => {
+                reader.expected("what a tracker says");
+                Self::Unknown
+            }
+        }
+    }
 }

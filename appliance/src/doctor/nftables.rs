@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use locum_control::from_json;
 use locum_core::wire::vrrp::PROTOCOL;
 use serde_json::{Map, Value};
 
@@ -24,7 +25,7 @@ impl Ruleset {
     /// # Errors
     /// When it is not what nft prints.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let all: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let all: Value = from_json(text.as_bytes()).map_err(|error| error.to_string())?;
         let list = all.get("nftables").and_then(Value::as_array).ok_or("there is no list in it")?;
         let mut ruleset = Self { chains: Vec::new(), rules: Vec::new(), sets: BTreeMap::new() };
         for entry in list.iter().filter_map(Value::as_object).flatten() {

@@ -402,8 +402,8 @@ fn what_the_service_has_heard_is_judged() {
         "name": "eth0", "exists": true, "up": true, "foreign": [{"vrid": 7, "source": "10.0.0.7", "first_heard_us": 0}],
         "rejected": {"unknown_vrid": 5, "ttl": 2}
     });
-    let instances = [serde_json::from_value(status).unwrap()];
-    let interfaces = [serde_json::from_value(interface).unwrap()];
+    let instances = [locum_control::from_value(&status).unwrap()];
+    let interfaces = [locum_control::from_value(&interface).unwrap()];
     let (configuration, facts) = (configuration(CONFIGURATION), facts());
     let service = Some(Service { instances: &instances, interfaces: &interfaces });
     let checks = examine(&Subject { configuration: Ok(&configuration), network: None, facts: &facts, service });

@@ -6,8 +6,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use locum_control::client::{Client, ClientError};
-use locum_control::{LINE_BYTES_MAX, Line, Verb};
-use serde::Deserialize;
+use locum_control::{LINE_BYTES_MAX, Line, Verb, from_json, readable};
 
 use super::adverts::{Adverts, Exported};
 use super::{VERSION, new_file, pcapng};
@@ -45,15 +44,18 @@ impl std::fmt::Display for ReadError {
 }
 
 /// The first line.
-#[derive(Deserialize)]
 struct Head {
     locum_recording: u32,
 }
 
 /// Each of the others.
-#[derive(Deserialize)]
 struct Recorded {
-    line: serde_json::Value,
+    line: Line,
+}
+
+readable! {
+    Head { locum_recording }
+    Recorded { line }
 }
 
 /// Writes a capture of the adverts in a recording, or of the last ones that the service at `socket` has kept.
@@ -84,13 +86,12 @@ fn read(path: &Path, adverts: &mut Adverts) -> Result<(), ReadError> {
     let failed = |error| ReadError::File(path.to_owned(), error);
     let mut file = BufReader::new(File::open(path).map_err(failed)?);
     let head = read_line(&mut file).map_err(failed)?.unwrap_or_default();
-    if !matches!(serde_json::from_slice(&head), Ok(Head { locum_recording: VERSION })) {
+    if !matches!(from_json(&head), Ok(Head { locum_recording: VERSION })) {
         return Err(ReadError::NoRecording(path.to_owned()));
     }
     while let Some(line) = read_line(&mut file).map_err(failed)? {
         // A torn line, as a recorder leaves it that was killed, and what a newer service says are passed over.
-        let recorded = serde_json::from_slice::<Recorded>(&line).ok();
-        if let Some(line) = recorded.and_then(|recorded| serde_json::from_value(recorded.line).ok()) {
+        if let Ok(Recorded { line }) = from_json(&line) {
             adverts.hear(line);
         }
     }

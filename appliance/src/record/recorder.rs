@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use locum_control::{FramingError, Hello, Line, LineBuffer, PROTOCOL, Request};
+use locum_control::{FramingError, Hello, Line, LineBuffer, PROTOCOL, Request, from_json};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -236,7 +236,7 @@ impl<'a> Session<'a> {
     fn line(&mut self, text: &Result<String, FramingError>, recording: &mut Recording) -> Result<(), End> {
         // One that is too long or that a newer service says is left out; it is no reason to lose the others.
         let Ok(text) = text else { return Ok(()) };
-        let line = match serde_json::from_str::<Line>(text) {
+        let line = match from_json::<Line>(text.as_bytes()) {
             Ok(Line::Hello(Hello { locum, .. })) if locum != PROTOCOL => {
                 let what =
                     format!("the service speaks version {locum} of the control protocol, this program {PROTOCOL}");

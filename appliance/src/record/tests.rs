@@ -10,7 +10,7 @@ use super::adverts::{Adverts, Exported};
 use super::conversation::{Conversation, belongs};
 
 fn line(value: Value) -> Line {
-    serde_json::from_value(value).unwrap()
+    locum_control::from_value(&value).unwrap()
 }
 
 /// An instance as the service tells of it.

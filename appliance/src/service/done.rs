@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use locum_control::{ChangeRecord, ChangeStanding, Event, Notice};
+use locum_control::{ChangeRecord, ChangeStanding, Event, Notice, from_json, readable};
 use locum_core::time::{Duration, Instant};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::journal::write_atomically;
 use crate::clock;
@@ -30,10 +30,14 @@ pub(super) struct Done {
     not_allowed_at: Option<Instant>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Content {
     version: u32,
     records: VecDeque<ChangeRecord>,
+}
+
+readable! {
+    Content { version, records }
 }
 
 impl Done {
@@ -146,7 +150,7 @@ fn read(path: &Path) -> io::Result<VecDeque<ChangeRecord>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(VecDeque::new()),
         Err(error) => return Err(error),
     };
-    let content: Content = serde_json::from_slice(&text).map_err(io::Error::from)?;
+    let content: Content = from_json(&text)?;
     if content.version != VERSION {
         return Err(io::Error::other(format!("it has version {}, this program knows {VERSION}", content.version)));
     }

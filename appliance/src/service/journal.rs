@@ -11,9 +11,9 @@ use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use locum_control::from_json;
+use locum_control::{from_json, readable};
 use locum_core::wire::arp::Mac;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::network::Network;
 use crate::namespace::own_number;
@@ -37,7 +37,7 @@ pub(crate) struct Journal {
 }
 
 /// What is written, beside the record.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Stamp {
     version: u32,
     /// Which boot of which machine: addresses do not survive one.
@@ -56,41 +56,50 @@ struct Content {
 }
 
 /// What may be in the kernel because of us.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Record {
     /// Addresses.
     pub(crate) addresses: Vec<Entry>,
     /// Interfaces that are made.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) interfaces: Vec<MadeEntry>,
     /// Routes and rules.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) routes: Vec<RouteEntry>,
     /// Settings of interfaces.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) settings: Vec<SettingEntry>,
     /// nftables tables that do not go with the process.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tables: Vec<String>,
 }
 
 /// An interface that may be made by us.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct MadeEntry {
     /// Its name.
     pub(crate) name: String,
     /// Its MAC address; `None` for an ipvlan, which has that of the interface below.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mac: Option<Mac>,
 }
 
 /// A route or a rule that may be installed by us.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct RouteEntry {
     /// What it is, in words.
     pub(crate) name: String,
     /// The message that removes it, and nothing that does not bear our mark: netlink's bytes as hexadecimal digits.
     pub(crate) remove: String,
+}
+
+readable! {
+    Stamp { version, boot, namespace }
+    Record { addresses; or_default interfaces, routes, settings, tables }
+    MadeEntry { name, mac }
+    RouteEntry { name, remove }
+    SettingEntry { interface, name, before, ours }
+    Entry { interface, address, prefix_len }
 }
 
 impl RouteEntry {
@@ -112,7 +121,7 @@ impl RouteEntry {
 }
 
 /// A setting of an interface that may be changed by us.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct SettingEntry {
     /// The interface's name.
     pub(crate) interface: String,
@@ -125,7 +134,7 @@ pub(crate) struct SettingEntry {
 }
 
 /// An address that may be installed by us.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Entry {
     /// The interface's name.
     pub(crate) interface: String,

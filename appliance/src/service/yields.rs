@@ -6,9 +6,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use locum_control::{Lasts, from_json};
+use locum_control::{Lasts, from_json, readable};
 use locum_core::time::{Duration, Instant};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::journal::{boot_id, write_atomically};
 use crate::clock;
@@ -19,26 +19,32 @@ const VERSION: u32 = 1;
 const BYTES_MAX: u64 = 1 << 20;
 
 /// The yield of one instance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Yield {
     /// Whether it takes over all the same when nobody else is heard.
     pub(super) last_resort: bool,
     /// The boot in which it began.
     boot: String,
     /// When it ends by itself, on the boot-time clock of that boot; no jump of the wall clock changes it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     until_us: Option<u64>,
     /// The same on the wall clock, which is all that another boot has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     until_unix_ms: Option<u64>,
     /// How long it lasts as a whole: also where the wall clock has gone back, nothing of it is left beyond that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     lasts_s: Option<u64>,
     /// Whether it ends with the boot.
     ends_with_boot: bool,
     /// Whether it ends with the service.
     #[serde(skip)]
     ends_with_service: bool,
+}
+
+readable! {
+    // Whatever ends with the service is not in the file.
+    Yield { last_resort, boot, until_us, until_unix_ms, lasts_s, ends_with_boot; or_default ends_with_service }
+    Content { version, instances }
 }
 
 impl Yield {
@@ -86,7 +92,7 @@ impl Yield {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Content {
     version: u32,
     instances: BTreeMap<String, Yield>,

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use locum_control::{
     AdvertMark, Answer, Cause, Difference, DifferenceKind, ErrorCode, Event, Hello, InstanceStatus, InterfaceStatus,
-    Item, Line, MarkKind, Notice, PROTOCOL, Refusal, Request, Role, Setting, State, TransitionRecord, Verb,
+    Item, Line, MarkKind, Notice, PROTOCOL, Refusal, Request, Role, Setting, State, TransitionRecord, Verb, from_json,
 };
 use statuses::{BOOT_US, PEER, SELF, UNIX_MS};
 
@@ -140,7 +140,7 @@ fn serve(stream: UnixStream, stop: &AtomicBool, world: &Mutex<World>) {
         match reader.read_line(&mut text) {
             Ok(0) => return,
             Ok(_) => {
-                let request: Request = serde_json::from_str(&text).unwrap();
+                let request: Request = from_json(text.as_bytes()).unwrap();
                 text.clear();
                 watching |= matches!(request.verb, Verb::Watch { .. });
                 for answer in answers(&request.verb, &mut world.lock().unwrap()) {

@@ -2,7 +2,7 @@
 
 use locum_control::{
     ChangeStanding, InstanceStatus, InterfaceStatus, Reject, SenderStatus, ServiceStatus, State, TrackReading,
-    TrackStatus,
+    TrackStatus, word,
 };
 
 use super::Snapshot;
@@ -296,10 +296,4 @@ fn labels<const N: usize>(status: &InstanceStatus, more: [(&'static str, String)
 
 fn count(what: impl Iterator) -> u64 {
     u64::try_from(what.count()).unwrap_or(u64::MAX)
-}
-
-/// The word that JSON has for it.
-fn word(value: &impl serde::Serialize) -> String {
-    let value = serde_json::to_value(value).unwrap_or_default();
-    value.as_str().unwrap_or_default().to_owned()
 }

@@ -165,9 +165,9 @@ fn snapshot() -> Snapshot {
             "transitions": { "start": 1, "master_silent": 2 }, "put_back": 1 },
     }));
     Snapshot {
-        service: Some(serde_json::from_value(service).unwrap()),
-        interfaces: vec![serde_json::from_value(interface).unwrap()],
-        instances: vec![serde_json::from_value(instance).unwrap()],
+        service: Some(locum_control::from_value(&service).unwrap()),
+        interfaces: vec![locum_control::from_value(&interface).unwrap()],
+        instances: vec![locum_control::from_value(&instance).unwrap()],
     }
 }
 

@@ -27,7 +27,7 @@ fn heard(name: &str) -> Model {
     for line in text.lines().skip(1) {
         let recorded: serde_json::Value = serde_json::from_str(line).unwrap();
         at_us = recorded["at_unix_ms"].as_u64().unwrap() * 1_000;
-        let line: Line = serde_json::from_value(recorded["line"].clone()).unwrap();
+        let line: Line = locum_control::from_value(&recorded["line"]).unwrap();
         model.now_us = at_us;
         let is_service = matches!(line, Line::Answer { answer: Answer::Item(Item::Service(_)), .. });
         if let Some(node) = model.nodes.get_mut(0).filter(|_| is_service) {
