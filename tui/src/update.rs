@@ -25,6 +25,8 @@ use crate::view;
 pub(crate) use take::take;
 
 const TEXT_CHARS_MAX: usize = 300;
+/// Fields that a page of a form is.
+const FORM_PAGE: isize = 8;
 
 /// What has to be done outside of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -320,6 +322,16 @@ fn page(model: &Model) -> isize {
 
 /// Moves the marked line of the overview, or the text of the other screens.
 fn scroll(model: &mut Model, by: isize) {
+    let extent = view::scroll_extent(model);
+    let last = extent.lines.saturating_sub(extent.page);
+    if let Some(dialog) = &mut model.dialog {
+        if dialog.field().is_some() {
+            dialog.jump(by.signum() * FORM_PAGE);
+        } else {
+            dialog.scroll = dialog.scroll.min(last).saturating_add_signed(by).min(last);
+        }
+        return;
+    }
     if model.screen == Screen::Overview && !model.help {
         let last = model.list.spots.len().saturating_sub(1);
         let at = model.selected_index().saturating_add_signed(by).min(last);
@@ -331,8 +343,6 @@ fn scroll(model: &mut Model, by: isize) {
         model.history_at = model.history_at.min(last).saturating_add_signed(by).min(last);
         return;
     }
-    let extent = view::scroll_extent(model);
-    let last = extent.lines.saturating_sub(extent.page);
     model.scroll = model.scroll.min(last).saturating_add_signed(by).min(last);
 }
 

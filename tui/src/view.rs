@@ -113,6 +113,9 @@ impl Widget for View<'_> {
 pub(crate) fn scroll_extent(model: &Model) -> Extent {
     let area = Rect::new(0, 0, model.size.width, model.size.height);
     let body = frame::body(model, area);
+    if let Some(dialog) = &model.dialog {
+        return dialog::extent(dialog, area);
+    }
     if model.help {
         return lists::help_extent(model, body);
     }

@@ -19,6 +19,10 @@ pub(crate) struct Dialog {
     pub(crate) title: String,
     /// What will happen.
     pub(crate) lines: Vec<String>,
+    /// What changes in the file, as `diff -u` has it.
+    pub(crate) diff: Vec<String>,
+    /// How far the text is scrolled, in lines.
+    pub(crate) scroll: usize,
     pub(crate) fields: Vec<Field>,
     /// The first one leaves everything as it is.
     pub(crate) buttons: Vec<Button>,
@@ -125,6 +129,8 @@ impl Dialog {
             node: 0,
             title: title.into(),
             lines,
+            diff: Vec::new(),
+            scroll: 0,
             fields: Vec::new(),
             buttons: std::iter::once(cancel).chain(ordered).collect(),
             at: 0,
@@ -154,6 +160,11 @@ impl Dialog {
     pub(crate) fn step(&mut self, forward: bool) {
         let count = self.fields.len() + self.buttons.len();
         self.at = (self.at + if forward { 1 } else { count.saturating_sub(1) }) % count.max(1);
+    }
+
+    /// Marks a field that is so many further, or the last one, or the first.
+    pub(crate) fn jump(&mut self, by: isize) {
+        self.at = self.at.saturating_add_signed(by).min(self.fields.len().saturating_sub(1));
     }
 
     /// Changes the text of the field that has the keys.

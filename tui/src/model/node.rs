@@ -46,6 +46,8 @@ pub(crate) struct Answer {
     pub(crate) differences: Vec<Difference>,
     /// What would follow from it, and what the check says about it.
     pub(crate) foreseen: Vec<String>,
+    /// What changes in the text of the configuration.
+    pub(crate) diff: Vec<String>,
     /// What was looked at.
     pub(crate) checks: Vec<Check>,
     /// Changes that were made.

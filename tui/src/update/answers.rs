@@ -14,6 +14,7 @@ use crate::update::{TEXT_CHARS_MAX, form};
 const DIFFERENCES_MAX: usize = 64;
 const CHANGES_MAX: usize = 128;
 const CHECKS_MAX: usize = 512;
+const DIFF_LINES_MAX: usize = 256;
 const SETTINGS_MAX: usize = 256;
 const SETTING_WORDS_MAX: usize = 64;
 /// Lines of a preview; the rest is counted.
@@ -48,6 +49,12 @@ pub(super) fn item(node: &mut Node, item: Item) -> Option<Item> {
             foresee(answer, &text);
             None
         }
+        Item::DiffLine(text) => {
+            if answer.diff.len() < DIFF_LINES_MAX {
+                answer.diff.push(clean(&text.replace('\t', "    "), TEXT_CHARS_MAX));
+            }
+            None
+        }
         Item::Setting(setting) => {
             if answer.settings.len() < SETTINGS_MAX {
                 let said = |text: &String| clean(text, TEXT_CHARS_MAX);
@@ -64,8 +71,7 @@ pub(super) fn item(node: &mut Node, item: Item) -> Option<Item> {
             }
             None
         }
-        other @ (Item::DiffLine(_)
-        | Item::Service(_)
+        other @ (Item::Service(_)
         | Item::Interface(_)
         | Item::Instance(_)
         | Item::Transition(_)
@@ -117,7 +123,8 @@ pub(super) fn done(model: &mut Model, at: usize, verb: Verb, text: &str) {
                 ("Apply and save", apply(Lasts::Saved, None)),
             ];
             let lasts = Field::new("for a time of", Kind::Time, APPLY_FOR.into());
-            open(model, at, Dialog::question("What would change", lines, buttons).with_fields(vec![lasts]));
+            let dialog = Dialog::question("What would change", lines, buttons).with_fields(vec![lasts]);
+            open(model, at, Dialog { diff: answer.diff, ..dialog });
         }
         Verb::Options { instance } => {
             if let Some(dialog) = form::all(&model.schema, &instance, &answer.settings) {
@@ -138,7 +145,11 @@ pub(super) fn done(model: &mut Model, at: usize, verb: Verb, text: &str) {
             }
             let lines = preview_lines(&answer.differences, answer.foreseen);
             let buttons = vec![("Reload", Verb::Reload { dry_run: false })];
-            open(model, at, Dialog::question("Reload: what would change", lines, buttons));
+            open(
+                model,
+                at,
+                Dialog { diff: answer.diff, ..Dialog::question("Reload: what would change", lines, buttons) },
+            );
         }
         Verb::Show { .. }
         | Verb::Why { .. }

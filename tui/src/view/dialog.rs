@@ -7,30 +7,36 @@ use ratatui::widgets::{Clear, Widget};
 use crate::model::{Dialog, Model};
 use crate::text::{fit, fit_end, width};
 use crate::theme::Tone;
+use crate::view::Extent;
 use crate::view::pen::{Line, Pen, line, wrap};
 
 const COLUMNS_MAX: u16 = 66;
+/// With lines of a file in it.
+const DIFF_COLUMNS_MAX: u16 = 110;
 /// Of what a field is for.
 const HELP_ROWS_MAX: usize = 3;
 
 pub(super) fn render(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffer) {
-    let columns = area.width.min(COLUMNS_MAX);
-    // Where there is no room for a frame, the buttons matter most.
-    let framed = columns >= 24 && area.height >= 6;
-    let inset: u16 = if framed { 2 } else { 0 };
-    let room = usize::from(columns.saturating_sub(2 * inset));
-    let mut lines: Vec<Line> =
-        dialog.lines.iter().flat_map(|text| wrap(text, room)).map(|text| line(text, Tone::Text)).collect();
-    let controls = controls(dialog, room);
-    let edges: u16 = if framed { 2 } else { 0 };
-    // The text gives way to what has the keys.
-    let most = usize::from(area.height.saturating_sub(edges));
-    lines.truncate(most.saturating_sub(controls.len()));
-    lines.extend(controls);
+    let layout = Layout::of(dialog, area);
+    let Layout { columns, framed, inset, most, .. } = layout;
+    let extent = layout.extent();
+    let scroll = dialog.scroll.min(extent.lines.saturating_sub(extent.page));
+    let mut lines: Vec<Line> = layout.text.into_iter().skip(scroll).take(extent.page).collect();
+    let below = extent.lines.saturating_sub(scroll + extent.page);
+    if extent.page > 1 && extent.lines > extent.page {
+        // Nobody is to say yes to what he has not seen and does not know of.
+        // In a field these keys go to other fields.
+        let keys = if dialog.field().is_none() { ": PgDn or Ctrl-D" } else { "" };
+        let note = if below > 0 { format!("-- {below} more lines{keys} --") } else { "-- end --".to_owned() };
+        lines.pop();
+        lines.push(line(note, Tone::Warning));
+    }
+    lines.extend(layout.controls);
     let surplus = lines.len().saturating_sub(most);
     let focused = lines.iter().position(|line| line.iter().any(|(_, tone)| *tone == Tone::Selected)).unwrap_or(0);
     lines.drain(..surplus.min(focused));
     lines.truncate(most);
+    let edges: u16 = if framed { 2 } else { 0 };
     let rows = u16::try_from(lines.len()).unwrap_or(0) + edges;
     let outer = Rect {
         x: area.x + (area.width - columns) / 2,
@@ -54,6 +60,53 @@ pub(super) fn render(model: &Model, dialog: &Dialog, area: Rect, buf: &mut Buffe
             pen.put(text, *tone);
         }
     }
+}
+
+/// How far the text can be scrolled.
+pub(super) fn extent(dialog: &Dialog, area: Rect) -> Extent {
+    Layout::of(dialog, area).extent()
+}
+
+/// What there is to show, and how much room for it.
+struct Layout {
+    columns: u16,
+    framed: bool,
+    inset: u16,
+    /// Rows inside the frame.
+    most: usize,
+    text: Vec<Line>,
+    controls: Vec<Line>,
+}
+
+impl Layout {
+    fn of(dialog: &Dialog, area: Rect) -> Self {
+        let columns = area.width.min(if dialog.diff.is_empty() { COLUMNS_MAX } else { DIFF_COLUMNS_MAX });
+        // Where there is no room for a frame, the buttons matter most.
+        let framed = columns >= 24 && area.height >= 6;
+        let inset: u16 = if framed { 2 } else { 0 };
+        let room = usize::from(columns.saturating_sub(2 * inset));
+        let mut text: Vec<Line> =
+            dialog.lines.iter().flat_map(|text| wrap(text, room)).map(|text| line(text, Tone::Text)).collect();
+        text.extend(dialog.diff.iter().map(|text| diff_line(text, room)));
+        let most = usize::from(area.height.saturating_sub(if framed { 2 } else { 0 }));
+        Self { columns, framed, inset, most, text, controls: controls(dialog, room) }
+    }
+
+    /// The text gives way to what has the keys.
+    fn extent(&self) -> Extent {
+        let page = self.most.saturating_sub(self.controls.len()).min(self.text.len());
+        Extent { lines: self.text.len(), page }
+    }
+}
+
+/// A line of a file that changes. Its blanks stay: they are the file's.
+fn diff_line(text: &str, room: usize) -> Line {
+    let tone = match text.chars().next() {
+        Some('+') => Tone::Master,
+        Some('-') => Tone::Warning,
+        Some(_) | None => Tone::Subdued,
+    };
+    line(fit(text, room).into_owned(), tone)
 }
 
 /// The fields, a line each with what is wrong below it, and the buttons in as many lines as they need.

@@ -228,7 +228,13 @@ fn answers(verb: &Verb, world: &mut World) -> Vec<Answer> {
                 kind: DifferenceKind::Changed,
                 details: vec!["priority 80 -> 90".into()],
             };
-            vec![Answer::Item(Item::Difference(difference)), Answer::Done("nothing is changed yet".into())]
+            let line = |text: &str| Answer::Item(Item::DiffLine(text.into()));
+            vec![
+                Answer::Item(Item::Difference(difference)),
+                line("-    priority 80"),
+                line("+\tpriority 90"),
+                Answer::Done("nothing is changed yet".into()),
+            ]
         }
         Verb::Change { .. } => vec![Answer::Item(Item::Change(statuses::trial())), Answer::Done("it holds".into())],
         Verb::Reload { .. } => vec![Answer::Done("the file is read again".into())],

@@ -131,6 +131,7 @@ fn a_change_is_typed_previewed_and_applied_for_a_time() {
     console.wait_for("a whole number from 1 to 254");
     console.keys("\x15120\r");
     console.wait_for("VI_1 goes on with other values: priority 80 -> 90");
+    console.wait_for("| +    priority 90");
     assert_eq!(orders(&service), []);
     // The time stands before Cancel; its button is the third behind.
     console.keys("\x1b[Z\x1545m\t\t\t\t\r");

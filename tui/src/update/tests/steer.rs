@@ -341,3 +341,40 @@ fn a_reload_is_previewed() {
     differs(&mut model, purpose);
     assert_eq!(order(type_text(&mut model, "y")), Purpose::Order(Verb::Reload { dry_run: false }));
 }
+
+#[test]
+fn what_changes_in_the_file_is_shown_and_none_of_it_is_hidden() {
+    let mut model = four();
+    model.selected = Some("VI_1".into());
+    type_text(&mut model, "P");
+    press(&mut model, Key::Ctrl('u'));
+    type_text(&mut model, "120");
+    let purpose = order(press(&mut model, Key::Enter));
+    link(&mut model, Report::Begin(purpose.clone()));
+    let difference = Difference { name: "VI_1".into(), kind: DifferenceKind::Changed, details: vec![] };
+    link(&mut model, Report::Item(Box::new(Item::Difference(difference))));
+    for number in 0..30 {
+        link(&mut model, Report::Item(Box::new(Item::DiffLine(format!("+\tline   {number}\x1b")))));
+    }
+    link(&mut model, Report::Done(purpose, "nothing is changed yet".into()));
+    let text = screen(&model);
+    assert!(text.contains("| +    line   0?") && !text.contains("line   29"), "{text}");
+    assert!(text.contains("more lines: PgDn or Ctrl-D --") && text.contains("[>Cancel<]"), "{text}");
+    press(&mut model, Key::Ctrl('d'));
+    press(&mut model, Key::PageDown);
+    let text = screen(&model);
+    assert!(!text.contains("line   0") && text.contains("-- end --"), "{text}");
+    assert!(text.contains("line   28") && text.contains("[>Cancel<]"), "{text}");
+    press(&mut model, Key::PageUp);
+    press(&mut model, Key::PageUp);
+    assert!(screen(&model).contains("line   0"), "{}", screen(&model));
+    assert_eq!(press(&mut model, Key::Enter), [], "Cancel is still marked");
+
+    // A page of a form is some fields.
+    type_text(&mut model, "e");
+    let count = model.dialog.as_ref().unwrap().fields.len();
+    press(&mut model, Key::PageDown);
+    assert_eq!(model.dialog.as_ref().unwrap().at, count - 1);
+    press(&mut model, Key::PageUp);
+    assert_eq!(model.dialog.as_ref().unwrap().at, 0);
+}
