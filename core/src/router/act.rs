@@ -13,6 +13,9 @@ use crate::vocabulary::{Block, Cause};
 /// As MASTER, a router of lower priority is answered at most this often for each of our intervals.
 const DEFENCES_PER_INTERVAL: u64 = 2;
 
+/// How much later than its skew time a backup on a busy box may take over; on one with short intervals, one of them.
+const BACKUP_LATE_MAX: Duration = Duration::from_ms(250);
+
 impl<S: Storage> VirtualRouter<S> {
     /// Asks the table, and does what it says.
     pub(super) fn stimulate(&mut self, now: Instant, stimulus: Stimulus, cause: Cause, out: &mut Effects) {
@@ -70,11 +73,11 @@ impl<S: Storage> VirtualRouter<S> {
             Decision::Resign => self.listen_instead(now, cause, out),
             Decision::Leave => {
                 self.send(0, out);
-                self.enter(now, Phase::Leaving { until: now + self.handover_max() }, cause, out);
+                self.enter(now, Phase::Leaving { until: now + self.leaving_max() }, cause, out);
             }
             Decision::HandOver => {
                 self.send(0, out);
-                self.enter(now, Phase::Yielding { until: now + self.handover_max() }, cause, out);
+                self.enter(now, Phase::Yielding { until: now + self.yielding_max() }, cause, out);
             }
             Decision::LeaveNow => {
                 let until = self.timers().handover_until.unwrap_or(now);
@@ -94,11 +97,21 @@ impl<S: Storage> VirtualRouter<S> {
         }
     }
 
-    /// How long the addresses stay at most while the next master is awaited. The slowest backup needs its whole skew time,
-    /// at most one unit, and one interval more is allowed for an advert that gets lost.
-    fn handover_max(&self) -> Duration {
-        let interval = self.config.advert_interval();
-        self.config.skew(1, interval) + interval
+    /// How long one that leaves keeps the addresses at most. Backups say nothing, so that nobody can know that there is
+    /// none: the one of least priority needs its whole skew time, and may be late by a moment. Whether its first advert
+    /// arrives does not matter any more: it has the addresses by then.
+    fn leaving_max(&self) -> Duration {
+        self.slowest_skew() + BACKUP_LATE_MAX.min(self.config.advert_interval())
+    }
+
+    /// How long one that yields waits until it takes the addresses back. Here an advert of the next master that gets lost
+    /// would have two of them, so it is given an interval to send another.
+    fn yielding_max(&self) -> Duration {
+        self.slowest_skew() + self.config.advert_interval()
+    }
+
+    fn slowest_skew(&self) -> Duration {
+        self.config.skew(1, self.config.advert_interval())
     }
 
     /// The handover is over: the addresses go.

@@ -267,10 +267,10 @@ fn an_ordered_stop_ends_by_itself_where_nobody_follows() {
     bench.drain();
     bench.lines();
     bench.hear(OTHER, 0);
-    bench.until(start + 1_996_092);
+    bench.until(start + 1_246_092);
     assert_eq!(bench.lines(), [""; 0], "neither a router that leaves as well nor time ends it early");
-    bench.until(start + 1_996_093);
-    assert_eq!(bench.lines(), ["RemoveAddresses", "HandoverEnded { to: None, lasted: Duration(1996093) }"]);
+    bench.until(start + 1_246_093);
+    assert_eq!(bench.lines(), ["RemoveAddresses", "HandoverEnded { to: None, lasted: Duration(1246093) }"]);
 }
 
 #[test]
