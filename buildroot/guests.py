@@ -12,7 +12,7 @@ CACHE = pathlib.Path(os.environ.get("LOCUM_CROSS_DIR") or
 HERE = pathlib.Path(__file__).resolve().parent
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 VIRTIO = ["virtio", "virtio_ring", "virtio_mmio", "failover", "net_failover", "virtio_net"]
-GUEST = "10.9.0.2"
+GUEST, HOST = "10.9.0.2", "10.9.0.1"
 
 
 class Failure(Exception):
@@ -129,3 +129,27 @@ def initramfs(board, binary, configuration, out):
                       capture_output=True).stdout
         out.write_bytes(gzip.compress(archive, 6))
     return next((debian / "boot").glob("vmlinuz-*"))
+
+
+def network_of_its_own():
+    """What stands before a command that makes the LAN."""
+    return ["unshare", "--net", "--mount"] + ([] if os.geteuid() == 0 else ["--user", "--map-root-user"])
+
+
+def lan():
+    """A bridge with this machine and the guest on it, in a network namespace of its own."""
+    # The veth keeps the bridge's carrier when the guest's cable is cut.
+    for words in ("link add br0 type bridge mcast_snooping 0 forward_delay 0", "link add hold0 type veth peer name hold1",
+                  "tuntap add dev tap0 mode tap", "link set tap0 master br0", "link set hold0 master br0",
+                  "link set lo up", "link set tap0 up", "link set hold0 up", "link set hold1 up", "link set br0 up",
+                  f"addr add {HOST}/24 dev br0"):
+        run("ip", *words.split())
+
+
+def booted(board, kernel, archive, how=("-accel", "tcg,tb-size=32")):
+    """The emulator with the guest on the LAN and its serial line on a pipe."""
+    return subprocess.Popen(
+        [*board.qemu, *how, "-m", str(board.memory), "-kernel", kernel, "-initrd", archive,
+         "-append", f"console={board.console} panic=-1 quiet", "-nographic", "-no-reboot", "-monitor", "none",
+         "-serial", "stdio", "-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no", "-device", board.device()],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
