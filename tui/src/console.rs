@@ -110,12 +110,14 @@ pub fn run(options: Options) -> Result<Ending, ConsoleError> {
         model.say(format!("TERM is \"{term}\", which is not known here: drawing as on a vt100"), false);
     }
     if let Some(problem) = options.settings.problems.first() {
-        let more = match options.settings.problems.len() {
-            1 => String::new(),
-            count => format!(" (and {} more)", count - 1),
+        // The end is cut where there is no room.
+        let text = match options.settings.problems.len() {
+            1 => problem.clone(),
+            count => format!("{count} mistakes, i has them all: {problem}"),
         };
-        model.say(format!("{problem}{more}"), true);
+        model.say(text, true);
     }
+    model.problems = options.settings.problems;
     let output = terminal.output.try_clone().map_err(ConsoleError::Terminal)?;
     let size = model.size;
     let mut console = Console {

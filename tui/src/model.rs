@@ -70,6 +70,8 @@ pub(crate) struct Model {
     pub(crate) keymap: Keymap,
     /// The columns of the overview.
     pub(crate) columns: Columns,
+    /// What is wrong with the console's own configuration file.
+    pub(crate) problems: Vec<String>,
     /// What may be written into an instance.
     pub(crate) schema: Schema,
 }
@@ -184,6 +186,7 @@ impl Model {
             extra_status: Vec::new(),
             keymap: Keymap::default(),
             columns: Columns::default(),
+            problems: Vec::new(),
             schema: Schema::default(),
         }
     }

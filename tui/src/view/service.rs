@@ -35,6 +35,12 @@ fn lines(model: &Model, width: u16) -> Vec<Line> {
         reached(model, at, node, &mut section);
         itself(model, node, &mut section);
     }
+    if !model.problems.is_empty() {
+        lines.push(Line::new());
+        lines.push(line("This console's own file: what stands there and makes no sense", Tone::Heading));
+        let mut section = Section { lines: &mut lines, room: usize::from(width).saturating_sub(LABEL_CELLS) };
+        model.problems.iter().for_each(|problem| section.put("", problem, Tone::Warning));
+    }
     lines
 }
 

@@ -50,6 +50,10 @@ pub struct World {
     pub on_trial: bool,
     /// Said in place of the first line.
     pub garbage: Option<Vec<u8>>,
+    /// The connection stays open after that, without a word.
+    pub stalls: bool,
+    /// Connections so far.
+    pub connections: u32,
 }
 
 impl World {
@@ -77,6 +81,8 @@ impl Default for World {
             requests: Vec::new(),
             on_trial: false,
             garbage: None,
+            stalls: false,
+            connections: 0,
         }
     }
 }
@@ -121,12 +127,16 @@ fn serve(stream: UnixStream, stop: &AtomicBool, world: &Mutex<World>) {
         out.write_all(&bytes).is_ok()
     };
     let (hello, garbage) = {
-        let world = world.lock().unwrap();
+        let mut world = world.lock().unwrap();
+        world.connections += 1;
         let hello = Hello { locum: world.protocol, ..statuses::hello(world.role, world.now_us()) };
         (hello, world.garbage.clone())
     };
     if let Some(garbage) = garbage {
         let _ = (&stream).write_all(&garbage);
+        while !stop.load(Ordering::Relaxed) && world.lock().unwrap().stalls {
+            thread::sleep(Duration::from_millis(20));
+        }
         return;
     }
     if !say(&Line::Hello(hello)) {

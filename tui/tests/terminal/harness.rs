@@ -149,6 +149,8 @@ pub(crate) struct Console {
     pub(crate) sent: String,
     /// The end of it, if it is only a part of a character.
     rest: Vec<u8>,
+    /// How long it is waited for what must come.
+    pub(crate) patience: Duration,
 }
 
 pub(crate) struct Setup<'a> {
@@ -203,6 +205,7 @@ impl Console {
             screen,
             sent: String::new(),
             rest: Vec::new(),
+            patience: PATIENCE,
         }
     }
 
@@ -220,7 +223,7 @@ impl Console {
 
     /// Waits until `done` holds of what is on the screen.
     pub(crate) fn wait(&mut self, what: &str, done: impl Fn(&str) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         loop {
             if done(&self.screen.text()) {
                 return;
@@ -239,7 +242,7 @@ impl Console {
 
     /// Waits until `text` was sent.
     pub(crate) fn wait_sent(&mut self, text: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         while !self.sent.contains(text) {
             assert!(Instant::now() < deadline, "waited in vain for {text:?}; sent: {:?}", self.sent);
             if let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(100)) {
