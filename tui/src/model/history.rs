@@ -1,10 +1,19 @@
 //! What has happened: changes of state, orders, notifications and whatever else is worth a line, over all services.
 
-use locum_control::{Duration, Event, Notice, TransitionRecord};
+use std::collections::BTreeMap;
 
-use crate::model::Model;
+use locum_control::{Duration, Event, Notice, State, TransitionRecord};
+
 use crate::model::replica::{NAME_CHARS_MAX, TEXT_CHARS_MAX};
+use crate::model::{Model, Node};
 use crate::text::clean;
+
+/// What is counted as flapping, if it happens within this time.
+const FLAP_WINDOW_MS: u64 = 120_000;
+/// A failover and back are two, a link that blinks on the master is three.
+const FLAP_STATES_MIN: usize = 5;
+/// A tracker that fails and recovers is two, as are a yield and its end.
+const FLAP_PRIORITIES_MIN: usize = 4;
 
 /// Something other than a change of state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +122,32 @@ impl Happened {
         let (at_us, at_unix_ms) = (notice.at_us, notice.at_unix_ms);
         Some(Self { at_us, at_unix_ms, kind, instance, text: clean(&text, TEXT_CHARS_MAX) })
     }
+}
+
+/// The instances of a service that have changed too often of late to be left alone, each with what has changed.
+pub(crate) fn flapping(node: &Node, now_us: u64) -> Vec<(&str, String)> {
+    let replica = &node.replica;
+    let since_ms = node.unix_ms(now_us).saturating_sub(FLAP_WINDOW_MS);
+    let mut changes: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    // The newest stand last.
+    let recent = replica.history.iter().rev().take_while(|record| record.at_unix_ms >= since_ms);
+    // A service that is stopped and started does not flap.
+    for record in recent.filter(|record| record.from != State::Init && record.to != State::Init) {
+        changes.entry(&record.instance).or_default().0 += 1;
+    }
+    for happened in replica.happened.iter().rev().take_while(|happened| happened.at_unix_ms >= since_ms) {
+        if let (Kind::Priority, Some(instance)) = (happened.kind, &happened.instance) {
+            changes.entry(instance).or_default().1 += 1;
+        }
+    }
+    let minutes = FLAP_WINDOW_MS / 60_000;
+    let words = |(instance, (states, priorities))| {
+        let states = (states >= FLAP_STATES_MIN).then(|| format!("{states} changes of state"));
+        let priorities = (priorities >= FLAP_PRIORITIES_MIN).then(|| format!("{priorities} changes of priority"));
+        let all: Vec<String> = states.into_iter().chain(priorities).collect();
+        (!all.is_empty()).then(|| (instance, format!("flaps: {} in {minutes} min", all.join(", "))))
+    };
+    changes.into_iter().filter_map(words).collect()
 }
 
 /// A line of the history.

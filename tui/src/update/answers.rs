@@ -118,7 +118,7 @@ pub(super) fn done(model: &mut Model, at: usize, verb: Verb, text: &str) {
             };
             let buttons = vec![
                 ("Apply, 5 min to confirm", apply(Lasts::UntilRestart, Some(TRIAL_S))),
-                ("Apply", apply(Lasts::UntilRestart, None)),
+                ("Apply until restart", apply(Lasts::UntilRestart, None)),
                 ("Apply for a time", apply(Lasts::Seconds(APPLY_FOR_S), None)),
                 ("Apply and save", apply(Lasts::Saved, None)),
             ];

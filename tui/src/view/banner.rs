@@ -4,6 +4,7 @@ use locum_control::ChangeStanding;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::model::history;
 use crate::model::node::Play;
 use crate::model::{Connection, Model, Node};
 use crate::text::{fit, span, time_of_day, width};
@@ -35,6 +36,8 @@ pub(super) fn pieces(model: &Model) -> Vec<(String, Tone)> {
         }
     }
     for (at, node) in model.nodes.iter().enumerate() {
+        let flapping = history::flapping(node, model.now_us).into_iter();
+        pieces.extend(flapping.map(|(name, words)| (format!("{}{name} {words}", of(at)), Tone::Warning)));
         let server_us = node.server_us(model.now_us);
         for status in node.replica.instances.values().map(|instance| &instance.status) {
             let name = format!("{}{}", of(at), status.name);

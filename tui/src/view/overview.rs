@@ -367,7 +367,11 @@ fn detail_full(model: &Model, area: Rect, buf: &mut Buffer) {
     pen.put("addresses ", Tone::Subdued);
     let addresses: Vec<String> = status.vips.iter().map(|vip| vip.address.clone()).collect();
     pen.put(&if addresses.is_empty() { "none".to_owned() } else { addresses.join(" ") }, Tone::Text);
-    if let Some(last) = &status.last_transition {
+    // Why there are two matters more than when it last changed.
+    let detail = instance.second_master.as_ref().filter(|_| status.second_master.is_some());
+    if let Some(detail) = detail {
+        Pen::new(buf, model.look, area, 3).put("second master ", Tone::Subdued).put(detail, Tone::Warning);
+    } else if let Some(last) = &status.last_transition {
         let now_ms = model.replica().clock.unix_ms(model.server_us());
         let ago = span(now_ms.saturating_sub(last.at_unix_ms).saturating_mul(1_000));
         let what = format!("{} to {}: {}", last.from, last.to, last.text);

@@ -81,7 +81,7 @@ fn impossible(status: &InstanceStatus, at_us: u64) -> InstanceStatus {
                 }
             }
             Value::Array(values) => values.iter_mut().for_each(|value| bend(value, at_us)),
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
     let mut value = serde_json::to_value(status).unwrap();

@@ -232,3 +232,26 @@ fn what_else_is_in_the_kernel() {
         assert!(text.contains(words), "{words}: {text}");
     }
 }
+
+#[test]
+fn what_flaps_is_said() {
+    let mut model = attached(80, 24, vec![statuses::backup("VI_1", 45), statuses::backup("VI_2", 46)]);
+    let changes = |model: &mut Model, s: u64| {
+        model.now_us = s * 1_000_000;
+        happens(model, Happening::PriorityChanged { instance: "VI_1".into(), from: 80, to: 50 });
+    };
+    (1..4).for_each(|s| changes(&mut model, s));
+    assert!(!screen(&model).contains("flaps"), "a tracker that failed: {}", screen(&model));
+    changes(&mut model, 5);
+    assert!(screen(&model).contains("\nVI_1 flaps: 4 changes of priority in 2 min\n"), "{}", screen(&model));
+    wait_until(&mut model, 123);
+    assert!(!screen(&model).contains("flaps"), "that is long ago: {}", screen(&model));
+    for s in 200..205 {
+        model.now_us = s * 1_000_000;
+        let mut record = statuses::record("VI_2", 0, State::Backup, State::Master, Cause::Start);
+        record.at_us += s * 1_000_000;
+        record.at_unix_ms += s * 1_000;
+        transition(&mut model, record);
+    }
+    assert!(screen(&model).contains("VI_2 flaps: 5 changes of state in 2 min"), "{}", screen(&model));
+}
