@@ -261,6 +261,8 @@ pub(super) struct EngineEnd {
     orders: Receiver<Order>,
     reports: Producer<'static, Report>,
     pub(super) shared: Arc<Shared>,
+    /// Something was told that the service is to be woken for.
+    has_news: bool,
 }
 
 impl EngineEnd {
@@ -298,10 +300,18 @@ impl EngineEnd {
         }
     }
 
-    /// Tells, and wakes the service.
+    /// Tells, and has the service woken at the next [`Self::pass_on`].
     pub(super) fn tell(&mut self, report: Report) {
         self.tell_later(report);
-        self.wake();
+        self.has_news = true;
+    }
+
+    /// Wakes the service if there is news. Not before what is urgent is done: who is woken may be given the processor at
+    /// once, and a takeover would wait until the log has been written.
+    pub(super) fn pass_on(&mut self) {
+        if std::mem::take(&mut self.has_news) {
+            self.wake();
+        }
     }
 
     fn wake(&self) {
@@ -380,7 +390,7 @@ pub(super) fn link() -> io::Result<(EngineEnd, ServiceEnd)> {
     let (producer, consumer) = ring.split();
     let (sender, receiver) = sync_channel(ORDERS);
     Ok((
-        EngineEnd { orders: receiver, reports: producer, shared: Arc::clone(&shared) },
+        EngineEnd { orders: receiver, reports: producer, shared: Arc::clone(&shared), has_news: false },
         ServiceEnd { orders: sender, reports: consumer, ready: Some(ready), shared },
     ))
 }

@@ -161,6 +161,7 @@ impl Engine {
 
     fn run(&mut self, scheduling: Scheduling) {
         scheduling.apply(|error| self.end.tell(Report::NotScheduled(error)));
+        self.end.pass_on();
         crate::privileges::restrict_engine();
         // Ordinary threads are woken up to 50 µs late, to save power (prctl(2)); adverts are worth the power.
         let _ = nix::sys::prctl::set_timerslack(1);
@@ -181,6 +182,11 @@ impl Engine {
         if self.stopping && self.set.is_stopped() && self.jobs.is_empty() {
             self.end.tell(Report::Stopped);
             return ControlFlow::Break(());
+        }
+        // The next piece of kernel work comes first; a ring that fills up meanwhile wakes the service by itself.
+        let now = clock::now();
+        if self.jobs.deadline(now).is_none_or(|at| at > now) {
+            self.end.pass_on();
         }
         ControlFlow::Continue(())
     }

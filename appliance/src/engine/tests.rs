@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::{NonZeroU8, NonZeroU32};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -176,6 +177,28 @@ fn a_burst_is_left_to_grow_only_while_it_is_one_and_nothing_in_it_is_lost() {
         (0..BURST - 1).for_each(|_| peer.send());
         assert!(engine.turn().is_continue());
         assert!(!engine.is_burst, "too few");
+    });
+}
+
+/// Otherwise a takeover waits until the service has written its log.
+#[test]
+fn the_service_is_woken_only_when_the_kernel_work_is_done() {
+    in_namespace("the_service_is_woken_only_when_the_kernel_work_is_done", || {
+        let (mut engine, service) = engine(&[(1, 255)]);
+        let ready = service.ready.as_ref().unwrap();
+        let is_woken = || {
+            let mut fds = [PollFd::new(ready.as_fd(), PollFlags::POLLIN)];
+            nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO).unwrap() > 0
+        };
+        assert!(!engine.jobs.is_empty(), "it is MASTER, and its addresses are to be put in place");
+        let mut turns = 0;
+        while !engine.jobs.is_empty() {
+            assert!(!is_woken(), "after {turns} turns");
+            assert!(engine.turn().is_continue());
+            turns += 1;
+        }
+        assert!(turns > 1, "nothing was seen");
+        assert!(is_woken());
     });
 }
 
