@@ -278,7 +278,7 @@ fn used(lab: &mut Lab) -> [u64; 3] {
 /// Faults of all kinds, on and on: nothing grows.
 #[test]
 fn a_soak_leaves_memory_descriptors_and_threads_as_they_were() {
-    let lasts = Duration::from_secs(number("LAB_SOAK_SECONDS", 40));
+    let lasts = Duration::from_secs(number("LAB_SOAK_SECONDS", 120));
     with_lab(&[Locum, Locum], |lab| {
         let mut random = Random::new("soak");
         lab.start(A, &scenario("1-unicast-a"));
