@@ -1,7 +1,7 @@
 //! Routers on simulated time: the core of the service itself, on networks where packets arrive a moment later. It knows
 //! nothing of configurations and of nothing that runs; who uses it puts the routers there, and moves them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use locum_control::{SortedMap, SortedSet};
 use std::net::IpAddr;
 
 use locum_core::router::{Action, Event, InterfaceId, Received, Transition, Transport, VirtualRouter};
@@ -59,9 +59,9 @@ pub(crate) struct Change {
 pub(crate) struct Watch {
     since: Instant,
     counted: Instant,
-    holders: BTreeSet<usize>,
+    holders: SortedSet<usize>,
     /// When each node sent its last advert.
-    adverts: BTreeMap<usize, Instant>,
+    adverts: SortedMap<usize, Instant>,
     /// How long after the begin of the watch somebody took or left them for the last time.
     pub(crate) moved: Duration,
     /// How long nobody held them.
@@ -119,9 +119,9 @@ pub(crate) struct World {
     /// `None` for one that is dark.
     nodes: Vec<Option<Set>>,
     /// By the time of arrival and the order of sending.
-    flying: BTreeMap<(Instant, usize), Packet>,
+    flying: SortedMap<(Instant, usize), Packet>,
     sent: usize,
-    watches: BTreeMap<GroupKey, Watch>,
+    watches: SortedMap<GroupKey, Watch>,
     changes: Vec<Change>,
     steps_left: usize,
     buffer: Vec<u8>,
@@ -135,9 +135,9 @@ impl World {
             now,
             watched_since: now,
             nodes: Vec::new(),
-            flying: BTreeMap::new(),
+            flying: SortedMap::new(),
             sent: 0,
-            watches: BTreeMap::new(),
+            watches: SortedMap::new(),
             changes: Vec::new(),
             steps_left: steps,
             buffer: vec![0; PACKET_BYTES_MAX],
@@ -155,7 +155,7 @@ impl World {
     /// Puts routers as they are in the place of a node that is dark.
     pub(crate) fn put(&mut self, node: usize, set: Set) {
         for (_, router) in set.routers() {
-            let watch = self.watches.entry((self.key)(router)).or_insert_with(|| Watch::begin(self.watched_since));
+            let watch = self.watches.get_or_insert_with((self.key)(router), || Watch::begin(self.watched_since));
             if router.holds_addresses() {
                 watch.hold(node, true, self.now);
             }
@@ -296,7 +296,7 @@ impl World {
 
     fn hold(&mut self, node: usize, group: GroupKey, holds: bool) {
         let now = self.now;
-        self.watches.entry(group).or_insert_with(|| Watch::begin(self.watched_since)).hold(node, holds, now);
+        self.watches.get_or_insert_with(group, || Watch::begin(self.watched_since)).hold(node, holds, now);
     }
 
     fn transmit(&mut self, node: usize, transmit: &set::Transmit) {

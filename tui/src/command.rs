@@ -1,8 +1,6 @@
 //! The command line: the names of the actions as words, with the argument that some of them take.
 
-use std::collections::BTreeSet;
-
-use locum_control::{Edit, Lasts, Verb};
+use locum_control::{Edit, Lasts, SortedSet, Verb};
 
 use crate::action::{self, Action, Step, as_word};
 use crate::columns::{Column, Columns};
@@ -65,7 +63,7 @@ pub(crate) fn read(model: &Model, line: &str) -> Result<Asked, String> {
         }
         Does::Action(action @ (Action::Yield | Action::Resume)) if !argument.is_empty() => {
             let (name, time) = split(argument);
-            let groups: BTreeSet<&str> = groups(model).collect();
+            let groups: SortedSet<&str> = groups(model).collect();
             let names = model.replica().instances.keys().map(String::as_str).chain(groups).chain(["all"]);
             let (name, ()) = one_of(names.map(|name| (name, ())), name, "instance or group")?;
             let instance = (name != "all").then(|| name.to_owned());
@@ -121,7 +119,7 @@ pub(crate) fn completions(model: &Model, line: &str) -> (String, Vec<String>) {
     let argument = argument.trim_start();
     let names: Vec<&str> = match does {
         Ok(Does::Action(Action::Yield | Action::Resume)) => {
-            let groups: BTreeSet<&str> = groups(model).collect();
+            let groups: SortedSet<&str> = groups(model).collect();
             model.replica().instances.keys().map(String::as_str).chain(groups).chain(["all"]).collect()
         }
         Ok(Does::Action(Action::Open | Action::Take | Action::Edit | Action::Priority)) => {

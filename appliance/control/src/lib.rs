@@ -22,6 +22,7 @@ mod message;
 mod notification;
 mod outlook;
 mod reading;
+mod sorted;
 mod statistics;
 mod status;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use notification::{FifoStatus, MailStatus, NotifyStatus};
 pub use outlook::{headline, outlook, priority_sum};
 pub use reading::{FromJson, JsonError, Reader, from_json, from_value, word};
 pub use serde_json::Value;
+pub use sorted::{SortedMap, SortedSet};
 pub use statistics::rfc8347;
 pub use status::{
     BlockStatus, ChecksumFlavour, Counters, ForeignVrid, InstanceStatus, InterfaceStatus, MasterStatus, Mode,

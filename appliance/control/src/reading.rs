@@ -6,7 +6,7 @@
 //! Reading a value goes on when something in it is wrong; the first such thing is kept, and [`from_json`] says it in place
 //! of a result. So no reader of a type has to stop half-way.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -278,18 +278,6 @@ impl<const N: usize> FromJson for [u8; N] {
     fn read(value: &Value, reader: &mut Reader) -> Self {
         let bytes: Option<Self> = Vec::read(value, reader).try_into().ok();
         reader.or(bytes, "a list of another length", [0; N])
-    }
-}
-
-impl<K: FromJson + Ord, V: FromJson> FromJson for BTreeMap<K, V> {
-    fn read(value: &Value, reader: &mut Reader) -> Self {
-        let Some(object) = value.as_object() else {
-            reader.expected("an object");
-            return Self::new();
-        };
-        // A key is a value that is written as text.
-        let entry = |(key, value): (&String, _)| (K::read(&Value::String(key.clone()), reader), V::read(value, reader));
-        object.iter().map(entry).collect()
     }
 }
 

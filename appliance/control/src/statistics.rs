@@ -1,17 +1,15 @@
 //! Counters under the names that the IETF's data model of VRRP has for them, so that what reads such a model from other
 //! routers can read ours. Read RFC 8347 §2.5 and §4 ("ietf-vrrp", `statistics`) before changing it.
 
-use std::collections::BTreeMap;
-
-use crate::{Counters, Reject};
+use crate::{Counters, Reject, SortedMap};
 
 /// The statistics of one instance, by the model's leaf names. What the model has no leaf for is not in it.
-pub fn rfc8347(counters: &Counters) -> BTreeMap<&'static str, u32> {
+pub fn rfc8347(counters: &Counters) -> SortedMap<&'static str, u32> {
     let of = |reasons: &[Reject]| {
         let counts = reasons.iter().filter_map(|reason| counters.rejected.get(reason));
         counts.fold(0u32, |sum, count| sum.saturating_add(*count))
     };
-    BTreeMap::from([
+    SortedMap::from([
         ("master-transitions", counters.became_master),
         ("advertisement-rcvd", counters.adverts_received),
         ("advertisement-sent", counters.adverts_sent),

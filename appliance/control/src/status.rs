@@ -1,13 +1,14 @@
 //! What `show` says.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::reading::{FromJson, Reader, readable, readable_by, readable_words, word_or_key};
-use crate::{Block, Family, FifoStatus, Histogram, MailStatus, NotifyStatus, Reject, Role, State, TransitionRecord};
+use crate::{
+    Block, Family, FifoStatus, Histogram, MailStatus, NotifyStatus, Reject, Role, SortedMap, State, TransitionRecord,
+};
 
 /// The service as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -73,7 +74,7 @@ pub struct InterfaceStatus {
     /// Groups heard on it that are not ours.
     pub foreign: Vec<ForeignVrid>,
     /// Packets discarded before an instance was found for them.
-    pub rejected: BTreeMap<Reject, u32>,
+    pub rejected: SortedMap<Reject, u32>,
 }
 
 /// A group on the segment that is not ours.
@@ -430,10 +431,10 @@ pub struct Counters {
     /// Gratuitous ARPs (unsolicited neighbour advertisements) sent.
     pub announcements_sent: u32,
     /// Packets discarded, by reason.
-    pub rejected: BTreeMap<Reject, u32>,
+    pub rejected: SortedMap<Reject, u32>,
     /// Changes of state, by the kind of their cause.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub transitions: BTreeMap<String, u32>,
+    #[serde(skip_serializing_if = "SortedMap::is_empty")]
+    pub transitions: SortedMap<String, u32>,
     /// How often an address, a route or a rule was put back that somebody else had taken away.
     pub put_back: u32,
 }

@@ -1,6 +1,6 @@
 //! Whatever one side says, the other one reads.
 
-use std::collections::BTreeMap;
+use crate::SortedMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
@@ -70,7 +70,7 @@ fn every_answer_is_read_as_it_was_said() {
         exists: true,
         up: true,
         foreign: vec![ForeignVrid { vrid: 7, source: SOURCE, first_heard_us: 1 }],
-        rejected: BTreeMap::from([(Reject::UnknownVrid, 4)]),
+        rejected: SortedMap::from([(Reject::UnknownVrid, 4)]),
     };
     for answer in [
         Answer::Item(Item::Transition(transition())),

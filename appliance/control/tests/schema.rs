@@ -165,7 +165,7 @@ fn named(kind: &str) -> String {
     if let Some(of) = inner("Box<") {
         return named(&of);
     }
-    if let Some(of) = inner("BTreeMap<") {
+    if let Some(of) = inner("SortedMap<") {
         let (key, value) = of.split_once(", ").unwrap();
         return format!("object, by {}: {}", named(key), named(value));
     }

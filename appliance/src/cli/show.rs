@@ -1,12 +1,11 @@
 //! `locum show` and `locum why`
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use locum_control::{
     ChecksumFlavour, Duration, Histogram, InstanceStatus, InterfaceStatus, Item, Mode, NoAcceptStatus, NotifyStatus,
-    PartKind, SCHEMA, ServiceStatus, Setting, State, TrackReading, TransitionRecord, Verb, headline, outlook,
-    priority_sum, rfc8347,
+    PartKind, SCHEMA, ServiceStatus, Setting, SortedMap, State, TrackReading, TransitionRecord, Verb, headline,
+    outlook, priority_sum, rfc8347,
 };
 use serde::Serialize;
 
@@ -20,7 +19,7 @@ struct Shown {
     interfaces: Vec<InterfaceStatus>,
     instances: Vec<InstanceStatus>,
     /// The counters of each instance under the names of RFC 8347.
-    statistics: BTreeMap<String, BTreeMap<&'static str, u32>>,
+    statistics: SortedMap<String, SortedMap<&'static str, u32>>,
 }
 
 /// What `why --json` prints.

@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn no_two_controls_share_a_key() {
-        let keys: std::collections::BTreeSet<_> = CONTROLS.iter().map(|(key, ..)| key).collect();
+        let keys: locum_control::SortedSet<_> = CONTROLS.iter().map(|(key, ..)| key).collect();
         assert_eq!(keys.len(), CONTROLS.len());
     }
 }

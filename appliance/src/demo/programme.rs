@@ -1,10 +1,9 @@
 //! The programme that is played without a terminal: what is done when, and what the protocol promises about it.
 
-use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration as StdDuration;
 
-use locum_control::State;
+use locum_control::{SortedSet, State};
 use locum_core::time::{Duration, Instant};
 
 use super::group::{PROBE_INTERVAL, RouterId, allowance};
@@ -252,7 +251,7 @@ fn judge(step: &Step, began: Instant, takeovers: &[(Instant, RouterId)], after: 
         Some(took) if took > step.takeover_bound() => failures.push(format!("{successor} became MASTER too late")),
         Some(_) => {}
     }
-    let others: BTreeSet<_> = takeovers.iter().map(|(_, id)| *id).filter(|id| *id != successor).collect();
+    let others: SortedSet<_> = takeovers.iter().map(|(_, id)| *id).filter(|id| *id != successor).collect();
     // The skews of neighbours differ by 40 ms or so: one that is scheduled late is overtaken, and preempts.
     let mut remarks: Vec<_> = others.iter().map(|other| format!("{other} was MASTER for a moment, too")).collect();
     let late = after.silences.lateness_max();
@@ -331,7 +330,7 @@ mod tests {
     fn every_part_begins_and_ends_with_a_group_in_order() {
         // Whoever is cut or stopped is MASTER, and whoever is plugged in or started was cut or stopped before.
         let mut master = RouterId::A;
-        let mut away = BTreeSet::new();
+        let mut away = SortedSet::new();
         for step in PARTS.into_iter().flatten() {
             let removes = match step.deed {
                 Deed::StartAll => continue,

@@ -1,6 +1,6 @@
 //! What is read from the system. Nothing here judges.
 
-use std::collections::{BTreeMap, BTreeSet};
+use locum_control::{SortedMap, SortedSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -24,7 +24,7 @@ const PROCESSES_MAX: usize = 32_768;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
     /// The interfaces that instances and addresses are on.
-    pub(crate) interfaces: BTreeSet<String>,
+    pub(crate) interfaces: SortedSet<String>,
     /// The run directory.
     pub(crate) run_directory: PathBuf,
     /// It is the service's own process that looks.
@@ -39,22 +39,22 @@ pub(crate) struct Facts {
     /// Whether the process that looks is the service.
     pub(super) is_service: bool,
     /// `/proc/self/limits`: its soft limits by name; absent for "unlimited".
-    pub(super) limits: BTreeMap<String, Option<u64>>,
+    pub(super) limits: SortedMap<String, Option<u64>>,
     /// Descriptors that it has open.
     pub(super) open_files: Option<u64>,
     /// Whether one of its threads runs in real time.
     pub(super) has_realtime_thread: bool,
     pub(super) is_root: bool,
-    pub(super) interfaces: BTreeMap<String, InterfaceFacts>,
+    pub(super) interfaces: SortedMap<String, InterfaceFacts>,
     /// `rp_filter` and others for all interfaces, and `ip_forward`.
-    pub(super) settings: BTreeMap<&'static str, u32>,
+    pub(super) settings: SortedMap<&'static str, u32>,
     /// Which interface has joined which group.
-    pub(super) memberships: Option<BTreeSet<(String, IpAddr)>>,
+    pub(super) memberships: Option<SortedSet<(String, IpAddr)>>,
     pub(super) filters: Filters,
     /// Processes that speak VRRP, too.
     pub(super) daemons: Vec<(String, u32)>,
     /// Whether the kernel has, or can load, a module. Absent where nobody can tell.
-    pub(super) modules: BTreeMap<&'static str, bool>,
+    pub(super) modules: SortedMap<&'static str, bool>,
     pub(super) run_directory: RunDirectory,
 }
 
@@ -66,11 +66,11 @@ pub(super) struct InterfaceFacts {
     /// The bridge that it is a port of, and its state as a port: `BR_STATE_…` of linux/if_bridge.h.
     pub(super) port_of: Option<(String, u32)>,
     /// The states of its ports, if it is a bridge.
-    pub(super) ports: BTreeMap<String, u32>,
+    pub(super) ports: SortedMap<String, u32>,
     /// Whether it takes part in the spanning tree protocol, if it is a bridge.
     pub(super) has_spanning_tree: bool,
     /// `rp_filter`, `arp_ignore`, `arp_announce`, `disable_ipv6`
-    pub(super) settings: BTreeMap<&'static str, u32>,
+    pub(super) settings: SortedMap<&'static str, u32>,
 }
 
 /// The packet filters.
@@ -98,7 +98,7 @@ pub(super) struct RunDirectory {
 
 /// Reads it all. Takes as long as the programs take that list the packet filter: up to some seconds.
 pub(crate) fn gather(wanted: &Wanted) -> Facts {
-    let mut settings = BTreeMap::new();
+    let mut settings = SortedMap::new();
     for name in ["rp_filter", "arp_ignore", "arp_announce"] {
         settings.extend(number(format!("/proc/sys/net/ipv4/conf/all/{name}")).map(|value| (name, value)));
     }
@@ -158,7 +158,7 @@ fn interface(name: &str) -> InterfaceFacts {
     facts
 }
 
-fn memberships() -> Option<BTreeSet<(String, IpAddr)>> {
+fn memberships() -> Option<SortedSet<(String, IpAddr)>> {
     let mut all = igmp(&read("/proc/net/igmp")?);
     // A kernel without IPv6 has no such file.
     all.extend(igmp6(&read("/proc/net/igmp6").unwrap_or_default()));
@@ -167,8 +167,8 @@ fn memberships() -> Option<BTreeSet<(String, IpAddr)>> {
 
 /// `/proc/net/igmp`: a line for an interface, and below it one for each group, in hexadecimal as the kernel has it in
 /// memory.
-pub(super) fn igmp(text: &str) -> BTreeSet<(String, IpAddr)> {
-    let (mut all, mut interface) = (BTreeSet::new(), None);
+pub(super) fn igmp(text: &str) -> SortedSet<(String, IpAddr)> {
+    let (mut all, mut interface) = (SortedSet::new(), None);
     for line in text.lines().skip(1) {
         let mut words = line.split_whitespace();
         if line.starts_with(char::is_whitespace) {
@@ -184,7 +184,7 @@ pub(super) fn igmp(text: &str) -> BTreeSet<(String, IpAddr)> {
 }
 
 /// `/proc/net/igmp6`: index, interface, group in hexadecimal, and more.
-pub(super) fn igmp6(text: &str) -> BTreeSet<(String, IpAddr)> {
+pub(super) fn igmp6(text: &str) -> SortedSet<(String, IpAddr)> {
     let entry = |line: &str| {
         let mut words = line.split_whitespace().skip(1);
         let (interface, group) = (words.next()?, u128::from_str_radix(words.next()?, 16).ok()?);
@@ -194,7 +194,7 @@ pub(super) fn igmp6(text: &str) -> BTreeSet<(String, IpAddr)> {
 }
 
 /// `/proc/self/limits`: name, soft limit, hard limit, unit, in columns.
-pub(super) fn limits(text: &str) -> BTreeMap<String, Option<u64>> {
+pub(super) fn limits(text: &str) -> SortedMap<String, Option<u64>> {
     let entry = |line: &str| {
         let (name, values) = (line.get(..26)?.trim(), line.get(26..)?);
         let soft = values.split_whitespace().next()?;

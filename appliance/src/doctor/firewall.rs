@@ -1,7 +1,7 @@
 //! What a packet filter does to an advert, as far as its rules tell: each advert that an instance sends or hears is led
 //! through them. What depends on things that nobody can know here is said to be so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use locum_control::{SortedMap, SortedSet};
 use std::net::IpAddr;
 
 use locum_config::model::Family;
@@ -95,7 +95,7 @@ pub(super) struct Chain {
 }
 
 /// Chains by name. Those of one table do not know those of another, which their names must tell apart.
-pub(super) type Chains = BTreeMap<String, Chain>;
+pub(super) type Chains = SortedMap<String, Chain>;
 
 /// What becomes of an advert.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,8 +244,8 @@ pub(super) fn filters(subject: &Subject<'_>, checks: &mut Checks) {
 }
 
 /// The kinds of adverts that the instances send and hear.
-fn adverts(subject: &Subject<'_>) -> BTreeSet<Advert> {
-    let mut adverts = BTreeSet::new();
+fn adverts(subject: &Subject<'_>) -> SortedSet<Advert> {
+    let mut adverts = SortedSet::new();
     for (instance, interface) in subject.placed() {
         let is_ipv6 = instance.family == Family::V6;
         let others = subject.others(instance);

@@ -1,8 +1,6 @@
 //! What the service has heard and what became of it.
 
-use std::collections::BTreeMap;
-
-use locum_control::{InstanceStatus, Reject, State};
+use locum_control::{InstanceStatus, Reject, SortedMap, State};
 
 use super::{Checks, Subject, interfaces};
 
@@ -133,7 +131,7 @@ pub(super) fn segments(subject: &Subject<'_>, checks: &mut Checks) {
     }
 }
 
-fn discarded(interface: &str, rejected: &BTreeMap<Reject, u32>, checks: &mut Checks) {
+fn discarded(interface: &str, rejected: &SortedMap<Reject, u32>, checks: &mut Checks) {
     for (reason, count) in rejected {
         // Strangers with a VRID of their own are no fault.
         if *count == 0 || *reason == Reject::UnknownVrid {

@@ -1,6 +1,6 @@
 //! Links, source addresses, groups, bridges, and the kernel's settings about them.
 
-use std::collections::BTreeSet;
+use locum_control::SortedSet;
 use std::net::IpAddr;
 
 use locum_config::model::{Family, Instance};
@@ -119,7 +119,7 @@ fn setting(subject: &Subject<'_>, interface: &str, name: &str) -> Option<u32> {
 /// Whether the kernel has joined the groups that adverts are sent to.
 pub(super) fn memberships(subject: &Subject<'_>, checks: &mut Checks) {
     const NAME: &str = "multicast";
-    let mut wanted = BTreeSet::new();
+    let mut wanted = SortedSet::new();
     for (instance, interface) in subject.placed().filter(|(instance, _)| !instance.is_unicast()) {
         let placements = subject.placements();
         let hears = placements.get(instance).hears(instance).map(|made| made.name.clone());
@@ -269,7 +269,7 @@ fn rp_filter(subject: &Subject<'_>, instance: &Instance, interface: &str, facts:
 }
 
 /// The interfaces with the longest prefix in which an address is; there may be several.
-fn way_to(subject: &Subject<'_>, address: IpAddr) -> Option<BTreeSet<String>> {
+fn way_to(subject: &Subject<'_>, address: IpAddr) -> Option<SortedSet<String>> {
     let network = subject.network?;
     let fitting: Vec<_> =
         network.addresses().filter(|(_, _, known)| covers(known.address, known.prefix_len, address)).collect();
@@ -283,7 +283,7 @@ fn arp(subject: &Subject<'_>, instance: &Instance, interface: &str, facts: &Inte
     const NAME: &str = "arp";
     let Some(network) = subject.network else { return };
     let placements = subject.placements();
-    let made: BTreeSet<&str> = placements.get(instance).made.iter().map(|made| made.name.as_str()).collect();
+    let made: SortedSet<&str> = placements.get(instance).made.iter().map(|made| made.name.as_str()).collect();
     if !made.is_empty() && subject.service.is_some() {
         // With a virtual MAC address the interface below must not answer for the VIP with its own.
         for (setting, least) in [("arp_ignore", 1), ("arp_announce", 2)] {
@@ -323,7 +323,7 @@ fn forwarding(subject: &Subject<'_>, checks: &mut Checks) {
     let families =
         [(Family::V4, "ip_forward", "net.ipv4.ip_forward"), (Family::V6, "forwarding", "net.ipv6.conf.all.forwarding")];
     for (family, name, key) in families {
-        let mut devices = BTreeSet::new();
+        let mut devices = SortedSet::new();
         let mut has_routes = false;
         for instance in subject.instances().filter(|instance| instance.family == family) {
             devices.extend(instance.interface.as_ref().map(|name| name.value.clone()));

@@ -19,12 +19,11 @@ mod nftables;
 mod tests;
 mod tools;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use locum_config::Configuration;
 use locum_config::model::Instance;
-use locum_control::{Check, CheckResult, InstanceStatus, InterfaceStatus};
+use locum_control::{Check, CheckResult, InstanceStatus, InterfaceStatus, SortedSet};
 
 pub(crate) use self::facts::{Facts, Wanted, gather};
 use crate::service::{Network, Placements, addresses_of};
@@ -67,7 +66,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The interfaces that instances have, each once.
-    fn interfaces(&self) -> BTreeSet<&'a str> {
+    fn interfaces(&self) -> SortedSet<&'a str> {
         self.placed().map(|(_, name)| name).collect()
     }
 

@@ -1,9 +1,8 @@
 //! `nft -j list ruleset`, as libnftables-json(5) has it, for one advert.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use locum_control::from_json;
+use locum_control::{SortedMap, from_json};
 use locum_core::wire::vrrp::PROTOCOL;
 use serde_json::{Map, Value};
 
@@ -18,7 +17,7 @@ pub(super) struct Ruleset {
     chains: Vec<Value>,
     rules: Vec<Value>,
     /// Elements of named sets and maps, by table and name.
-    sets: BTreeMap<(String, String), Vec<Value>>,
+    sets: SortedMap<(String, String), Vec<Value>>,
 }
 
 impl Ruleset {
@@ -27,7 +26,7 @@ impl Ruleset {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let all: Value = from_json(text.as_bytes()).map_err(|error| error.to_string())?;
         let list = all.get("nftables").and_then(Value::as_array).ok_or("there is no list in it")?;
-        let mut ruleset = Self { chains: Vec::new(), rules: Vec::new(), sets: BTreeMap::new() };
+        let mut ruleset = Self { chains: Vec::new(), rules: Vec::new(), sets: SortedMap::new() };
         for entry in list.iter().filter_map(Value::as_object).flatten() {
             match entry.0.as_str() {
                 "chain" => ruleset.chains.push(entry.1.clone()),

@@ -25,14 +25,13 @@ mod queue;
 mod told;
 mod trial;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use locum_config::Model;
 use locum_config::model;
-use locum_control::{FifoStatus, MailStatus, NotifyStatus};
+use locum_control::{FifoStatus, MailStatus, NotifyStatus, SortedMap};
 use locum_core::vocabulary::State;
 use tokio::sync::mpsc;
 
@@ -60,7 +59,7 @@ const MAIL_AT_STOP_MAX: Duration = Duration::from_secs(3);
 
 /// Who is told.
 pub(crate) struct Notifier {
-    targets: BTreeMap<Subject, Target>,
+    targets: SortedMap<Subject, Target>,
     groups: Groups,
     shared: Rc<Shared>,
     /// `notify_fifo` and `vrrp_notify_fifo`, as configured and as open.
@@ -99,7 +98,7 @@ impl Notifier {
         run_once("startup_script", &model.global.startup, &Customs::of(&model.global)).await;
         let (shared, results) = Shared::new(Duration::from_millis(u64::from(*model.global.notify_timeout_ms)));
         let mut notifier = Self {
-            targets: BTreeMap::new(),
+            targets: SortedMap::new(),
             groups: Groups::default(),
             shared,
             fifos: Default::default(),

@@ -2,11 +2,10 @@
 //! whom and with which priority; the rest is taken from what it says of the instance. So a packet is what such a router
 //! sends, and not a copy of what was on the wire. It holds no password.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use locum_control::{
-    AdvertMark, Answer, ChecksumFlavour, Event, Family, Hello, InstanceStatus, Item, Line, MarkKind, Mode,
+    AdvertMark, Answer, ChecksumFlavour, Event, Family, Hello, InstanceStatus, Item, Line, MarkKind, Mode, SortedMap,
 };
 use locum_core::wire::vrrp::{Advertisement, Checksum, MESSAGE_BYTES_MAX, PROTOCOL, TTL, Version};
 use locum_core::wire::{ipv4, ipv6};
@@ -33,7 +32,7 @@ pub(super) struct Adverts {
     marks: Vec<Mark>,
     pub(super) profiles: Vec<Profile>,
     /// The profile of each instance, and when its last advert was.
-    of_instance: BTreeMap<String, (usize, u64)>,
+    of_instance: SortedMap<String, (usize, u64)>,
     /// What is to be added to the boot-time clock for the wall clock, in microseconds.
     offset_us: i64,
     now_us: u64,
@@ -62,7 +61,7 @@ pub(super) struct Profile {
     advert_interval_cs: u16,
     addresses: Vec<IpAddr>,
     /// What is said of others: the interval, and what the checksum covers.
-    others: BTreeMap<IpAddr, (u16, Option<ChecksumFlavour>)>,
+    others: SortedMap<IpAddr, (u16, Option<ChecksumFlavour>)>,
 }
 
 /// A packet, from its IP header on.

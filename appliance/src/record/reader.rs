@@ -1,12 +1,11 @@
 //! Reading a recording, or what a service says now, and making a capture of the adverts in it.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use locum_control::client::{Client, ClientError};
-use locum_control::{LINE_BYTES_MAX, Line, Verb, from_json, readable};
+use locum_control::{LINE_BYTES_MAX, Line, SortedMap, Verb, from_json, readable};
 
 use super::adverts::{Adverts, Exported};
 use super::{VERSION, new_file, pcapng};
@@ -107,7 +106,7 @@ fn read_line(file: &mut BufReader<File>) -> io::Result<Option<Vec<u8>>> {
 
 pub(super) fn write(mut out: impl Write, adverts: &mut Adverts) -> io::Result<()> {
     pcapng::section(&mut out, concat!("locum ", env!("CARGO_PKG_VERSION")), REMARK)?;
-    let mut interfaces: BTreeMap<String, u32> = BTreeMap::new();
+    let mut interfaces: SortedMap<String, u32> = SortedMap::new();
     for profile in &adverts.profiles {
         let next = u32::try_from(interfaces.len()).unwrap_or(u32::MAX);
         if !interfaces.contains_key(&profile.interface) {

@@ -2,7 +2,6 @@
 //! when it reads again, and is dropped if it does not. None of it reaches the engine.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use locum_control::{
-    Answer, ErrorCode, Event, FramingError, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Role,
+    Answer, ErrorCode, Event, FramingError, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Role, SortedMap,
 };
 use locum_core::time::Instant;
 use nix::unistd::{Gid, Group, Uid, User};
@@ -106,7 +105,7 @@ struct Outbox {
 
 /// All of them.
 pub(crate) struct Clients {
-    by_id: BTreeMap<ClientId, Client>,
+    by_id: SortedMap<ClientId, Client>,
     next: ClientId,
     incoming: mpsc::Sender<Incoming>,
     /// Notices that clients have missed.
@@ -116,7 +115,7 @@ pub(crate) struct Clients {
 impl Clients {
     /// None yet; what they say goes to `incoming`.
     pub(crate) fn new(incoming: mpsc::Sender<Incoming>) -> Self {
-        Self { by_id: BTreeMap::new(), next: 1, incoming, notices_missed: 0 }
+        Self { by_id: SortedMap::new(), next: 1, incoming, notices_missed: 0 }
     }
 
     /// Where what comes from the connections goes.

@@ -1,12 +1,12 @@
 //! The transitions of every instance, kept over restarts: a line of JSON each in the run directory.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use locum_control::{TransitionRecord, from_json};
+use locum_control::{SortedMap, TransitionRecord, from_json};
 
 use super::journal::write_atomically;
 
@@ -29,7 +29,7 @@ pub(crate) struct History {
     file: Option<File>,
     lines_appended: usize,
     /// A ring each, of at most [`KEPT`].
-    by_instance: BTreeMap<String, VecDeque<TransitionRecord>>,
+    by_instance: SortedMap<String, VecDeque<TransitionRecord>>,
 }
 
 impl History {
@@ -37,7 +37,7 @@ impl History {
     /// one was written) are left out.
     pub(crate) fn in_directory(directory: &Path) -> Self {
         let path = directory.join(FILE);
-        let mut history = Self { path, file: None, lines_appended: 0, by_instance: BTreeMap::new() };
+        let mut history = Self { path, file: None, lines_appended: 0, by_instance: SortedMap::new() };
         if let Ok(file) = File::open(&history.path) {
             for line in BufReader::new(file).lines().map_while(Result::ok) {
                 history.lines_appended += 1;
@@ -80,7 +80,7 @@ impl History {
     }
 
     fn keep(&mut self, record: TransitionRecord) {
-        let ring = self.by_instance.entry(record.instance.clone()).or_default();
+        let ring = self.by_instance.get_or_default(record.instance.clone());
         if ring.len() >= KEPT {
             ring.pop_front();
         }

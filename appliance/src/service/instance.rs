@@ -1,10 +1,10 @@
 //! An instance as the service knows it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use locum_config::Instance as Configured;
-use locum_control::AdvertMark;
+use locum_control::{AdvertMark, SortedMap};
 use locum_core::priority::Track;
 use locum_core::set::RouterId;
 use locum_core::time::Instant;
@@ -137,7 +137,7 @@ impl Instance {
     }
 
     /// The changes of state so far, by the kind of their cause.
-    pub(crate) fn transitions(&self) -> BTreeMap<String, u32> {
+    pub(crate) fn transitions(&self) -> SortedMap<String, u32> {
         self.transitions.iter().cloned().collect()
     }
 

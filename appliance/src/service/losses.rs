@@ -1,10 +1,10 @@
 //! What somebody takes away from a master (`on_vip_lost`): put back at once, without giving up mastership; but whoever does
 //! so again and again is not to be argued with.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use locum_config::model::OnVipLost;
-use locum_control::{Event as Told, Lasts};
+use locum_control::{Event as Told, Lasts, SortedSet};
 use locum_core::router::Command;
 use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::{Cause, State};
@@ -40,7 +40,7 @@ pub(super) struct Losses {
     /// The last strokes, at most [`OFTEN`].
     strokes: VecDeque<Instant>,
     /// The parts that went with the last one.
-    parts: BTreeSet<usize>,
+    parts: SortedSet<usize>,
     /// Parts put back and not told of yet.
     untold: u32,
     /// The last of them, in words.
@@ -70,7 +70,7 @@ impl Losses {
         let goes_on = self.strokes.back().is_some_and(|at| now.since(*at) < STROKE) && self.parts.insert(part);
         self.untold = self.untold.saturating_add(1);
         if !goes_on {
-            self.parts = BTreeSet::from([part]);
+            self.parts = SortedSet::from([part]);
             if self.strokes.len() >= OFTEN {
                 self.strokes.pop_front();
             }

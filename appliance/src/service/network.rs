@@ -1,6 +1,6 @@
 //! What the kernel says about interfaces and addresses. Read rtnetlink(7) before changing it.
 
-use std::collections::BTreeMap;
+use locum_control::SortedMap;
 use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -94,7 +94,7 @@ pub(crate) struct Address {
 /// The kernel's interfaces and addresses, kept up to date.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
-    interfaces: BTreeMap<u32, Interface>,
+    interfaces: SortedMap<u32, Interface>,
     /// Something was taken away, or an interface came back.
     disturbed: bool,
 }
@@ -230,7 +230,7 @@ impl Network {
             self.disturbed = true;
             return Some(self.interfaces.remove(&index).is_some());
         }
-        let entry = self.interfaces.entry(index).or_default();
+        let entry = self.interfaces.get_or_default(index);
         let before = entry.clone();
         for (kind, value) in attributes {
             match kind {

@@ -1,8 +1,6 @@
 //! What the operator says beside the configuration: yield, resume, take.
 
-use std::collections::BTreeSet;
-
-use locum_control::{Answer, ErrorCode, Event, Lasts};
+use locum_control::{Answer, ErrorCode, Event, Lasts, SortedSet};
 use locum_core::router::{Command, CommandError};
 use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::{Cause, State};
@@ -23,9 +21,9 @@ pub(super) struct Handovers {
     client: ClientId,
     id: u64,
     /// Who was MASTER when it began.
-    masters: BTreeSet<String>,
+    masters: SortedSet<String>,
     /// Those that still hand over.
-    left: BTreeSet<String>,
+    left: SortedSet<String>,
     /// What has become of the others.
     told: Vec<String>,
     /// All have been told to hand over.
@@ -104,8 +102,8 @@ impl Service {
             place,
             client,
             id,
-            masters: BTreeSet::new(),
-            left: BTreeSet::new(),
+            masters: SortedSet::new(),
+            left: SortedSet::new(),
             told: Vec::new(),
             is_complete: false,
             until: clock::now(),

@@ -3,12 +3,11 @@
 //!
 //! The order counts: first what only makes room (tables, journal, sockets), then what ends, changes and begins.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use locum_config::{Configuration, Model, Style};
-use locum_control::{Difference, DifferenceKind, ErrorCode, Item};
+use locum_control::{Difference, DifferenceKind, ErrorCode, Item, SortedMap};
 use locum_core::router::ConfigError;
 use locum_core::vocabulary::{Cause, State};
 
@@ -126,7 +125,7 @@ impl Service {
         self.make_room(before, after)?;
         // Before the configurations, which name the new groups.
         self.regroup(before, after);
-        let mut tickets = BTreeMap::new();
+        let mut tickets = SortedMap::new();
         for Difference { name, kind, .. } in compare::compare(before, after) {
             let configured = after.instance(&name);
             let known = self.instances.iter().position(|instance| instance.name() == name);
@@ -235,7 +234,7 @@ impl Service {
     }
 
     /// Waits until the engine has said what became of each change.
-    async fn wait_for_changes(&mut self, mut tickets: BTreeMap<u32, String>) -> Result<(), (ErrorCode, String)> {
+    async fn wait_for_changes(&mut self, mut tickets: SortedMap<u32, String>) -> Result<(), (ErrorCode, String)> {
         let mut refused: Option<(String, ConfigError)> = None;
         while !tickets.is_empty() {
             let (ticket, result) = self.wait_for(|reply| reply.reconfigured.pop()).await?;

@@ -1,7 +1,7 @@
 //! What strangers can have us say again and again is said once in a while, with a count. The core reports discarded packets
 //! as rarely for the senders that it remembers; here it holds for any number of senders.
 
-use std::collections::BTreeMap;
+use locum_control::SortedMap;
 use std::net::IpAddr;
 
 use locum_core::time::{Duration, Instant};
@@ -21,7 +21,7 @@ type Key = (String, IpAddr, &'static str);
 /// What was said lately.
 #[derive(Debug, Default)]
 pub(super) struct Repeated {
-    known: BTreeMap<Key, Said>,
+    known: SortedMap<Key, Said>,
     /// All that there was no room for.
     others: Option<Said>,
     /// When what is long ago was last forgotten.
@@ -66,7 +66,7 @@ impl Repeated {
                 return self.others.get_or_insert_default().again(now, count).map_or(Say::Nothing, Say::OfMany);
             }
         }
-        self.known.entry(key).or_default().again(now, count).map_or(Say::Nothing, Say::It)
+        self.known.get_or_default(key).again(now, count).map_or(Say::Nothing, Say::It)
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn one_line_in_ten_seconds_for_a_sender_and_a_reason_with_the_count() {
         let mut repeated = Repeated::default();
-        let mut lines = BTreeMap::<(IpAddr, &str), Vec<(u64, u32)>>::new();
+        let mut lines = SortedMap::<(IpAddr, &str), Vec<(u64, u32)>>::new();
         // Twenty senders, two reasons, a report of each every 100 ms, for a minute.
         let mut happened = 0;
         for tick in 0..600 {
@@ -106,7 +106,7 @@ mod tests {
                 for what in ["password differs", "TTL is not 255"] {
                     happened += 3;
                     if let Say::It(count) = repeated.happened(now, "VI_1", sender(number), what, 3) {
-                        lines.entry((sender(number), what)).or_default().push((now.us(), count));
+                        lines.get_or_default((sender(number), what)).push((now.us(), count));
                     }
                 }
             }

@@ -298,6 +298,6 @@ fn counters(view: &RouterView) -> Counters {
 }
 
 /// Counters by reason, those that are not zero.
-pub(crate) fn rejected(counters: &RejectCounters) -> std::collections::BTreeMap<locum_core::reject::Reject, u32> {
+pub(crate) fn rejected(counters: &RejectCounters) -> locum_control::SortedMap<locum_core::reject::Reject, u32> {
     counters.iter().collect()
 }

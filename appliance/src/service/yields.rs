@@ -1,12 +1,11 @@
 //! Who stands back by order of the operator: written to the run directory before it is done, so that neither a restart nor
 //! a SIGKILL forgets it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use locum_control::{Lasts, from_json, readable};
+use locum_control::{Lasts, SortedMap, from_json, readable};
 use locum_core::time::{Duration, Instant};
 use serde::Serialize;
 
@@ -95,14 +94,14 @@ impl Yield {
 #[derive(Serialize)]
 struct Content {
     version: u32,
-    instances: BTreeMap<String, Yield>,
+    instances: SortedMap<String, Yield>,
 }
 
 /// All of them.
 #[derive(Debug)]
 pub(super) struct Yields {
     path: PathBuf,
-    by_instance: BTreeMap<String, Yield>,
+    by_instance: SortedMap<String, Yield>,
 }
 
 impl Yields {
@@ -113,7 +112,7 @@ impl Yields {
             Ok(content) => content,
             Err(error) => {
                 log::error!("{}: {error}: what stood back takes part again", path.display());
-                BTreeMap::new()
+                SortedMap::new()
             }
         };
         // Once: the service asks for the next end at every turn.
@@ -171,11 +170,11 @@ impl Yields {
     }
 }
 
-fn read(path: &Path) -> io::Result<BTreeMap<String, Yield>> {
+fn read(path: &Path) -> io::Result<SortedMap<String, Yield>> {
     let text = match fs::metadata(path) {
         Ok(meta) if meta.len() > BYTES_MAX => return Err(io::Error::other("it is too long")),
         Ok(_) => fs::read(path)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(SortedMap::new()),
         Err(error) => return Err(error),
     };
     let content: Content = from_json(&text)?;

@@ -1,11 +1,10 @@
 //! A packet that fails a check is counted by its reason and touches nothing else.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use locum_control::{Counters, Reject, State};
+use locum_control::{Counters, Reject, SortedMap, State};
 use locum_tests::Daemon::Locum;
 use locum_tests::Node::{A, B, X};
 use locum_tests::{Group, Lab, Moment, Node, VrrpPacket, scenario, wait_for, with_lab};
@@ -48,13 +47,13 @@ fn bad_packets_are_counted_and_move_neither_master_nor_backup() {
         let before = [A, B].map(|node| Snapshot::of(lab, node));
         let injector = lab.injector();
         let from = Moment::now();
-        let mut sent: BTreeMap<Reject, u32> = BTreeMap::new();
+        let mut sent: SortedMap<Reject, u32> = SortedMap::new();
         // Ten rounds a second, for longer than a master-down interval.
         for _ in 0..50 {
             for (packet, reason) in bad_packets() {
                 for packet in as_dangerous_as_can_be(packet) {
                     injector.send(&packet);
-                    *sent.entry(reason).or_default() += 1;
+                    *sent.get_or_default(reason) += 1;
                 }
             }
             sleep(Duration::from_millis(100));
@@ -193,7 +192,7 @@ fn refuses(lab: &mut Lab, reason: Reject, packet: &VrrpPacket) {
         sleep(Duration::from_millis(100));
     }
     wait_for(&format!("30 packets to be counted as {reason}"), Duration::from_secs(5), || {
-        (before[0].rejected_since(lab, A) == BTreeMap::from([(reason, 30)])).then_some(())
+        (before[0].rejected_since(lab, A) == SortedMap::from([(reason, 30)])).then_some(())
     });
     undisturbed(lab, from, &before);
 }
@@ -212,7 +211,7 @@ struct Snapshot {
     node: Node,
     state: State,
     transitions: usize,
-    rejected: BTreeMap<Reject, u32>,
+    rejected: SortedMap<Reject, u32>,
     log_bytes: usize,
     taken: Instant,
 }
@@ -229,7 +228,7 @@ impl Snapshot {
         }
     }
 
-    fn rejected_since(&self, lab: &mut Lab, node: Node) -> BTreeMap<Reject, u32> {
+    fn rejected_since(&self, lab: &mut Lab, node: Node) -> SortedMap<Reject, u32> {
         let now = rejected(lab, node);
         let grown = now.into_iter().map(|(reason, count)| {
             let before = self.rejected.get(&reason).copied().unwrap_or(0);
@@ -240,10 +239,10 @@ impl Snapshot {
 }
 
 /// What the router has refused so far, for the instance and before an instance was found.
-fn rejected(lab: &mut Lab, node: Node) -> BTreeMap<Reject, u32> {
+fn rejected(lab: &mut Lab, node: Node) -> SortedMap<Reject, u32> {
     let Counters { mut rejected, .. } = lab.router(node).expect_status(GROUP.instance).counters;
     for (reason, count) in lab.router(node).interface("eth0").expect("eth0").rejected {
-        *rejected.entry(reason).or_default() += count;
+        *rejected.get_or_default(reason) += count;
     }
     rejected
 }

@@ -1,8 +1,6 @@
 //! What has happened: changes of state, orders, notifications and whatever else is worth a line, over all services.
 
-use std::collections::BTreeMap;
-
-use locum_control::{Duration, Event, Notice, State, TransitionRecord};
+use locum_control::{Duration, Event, Notice, SortedMap, State, TransitionRecord};
 
 use crate::model::replica::{NAME_CHARS_MAX, TEXT_CHARS_MAX};
 use crate::model::{Model, Node};
@@ -128,16 +126,16 @@ impl Happened {
 pub(crate) fn flapping(node: &Node, now_us: u64) -> Vec<(&str, String)> {
     let replica = &node.replica;
     let since_ms = node.unix_ms(now_us).saturating_sub(FLAP_WINDOW_MS);
-    let mut changes: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut changes: SortedMap<&str, (usize, usize)> = SortedMap::new();
     // The newest stand last.
     let recent = replica.history.iter().rev().take_while(|record| record.at_unix_ms >= since_ms);
     // A service that is stopped and started does not flap.
     for record in recent.filter(|record| record.from != State::Init && record.to != State::Init) {
-        changes.entry(&record.instance).or_default().0 += 1;
+        changes.get_or_default(&record.instance).0 += 1;
     }
     for happened in replica.happened.iter().rev().take_while(|happened| happened.at_unix_ms >= since_ms) {
         if let (Kind::Priority, Some(instance)) = (happened.kind, &happened.instance) {
-            changes.entry(instance).or_default().1 += 1;
+            changes.get_or_default(instance).1 += 1;
         }
     }
     let minutes = FLAP_WINDOW_MS / 60_000;

@@ -1,10 +1,9 @@
 //! Which instances the overview lists, and in which order.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use locum_control::{Family, InstanceStatus, State};
+use locum_control::{Family, InstanceStatus, SortedMap, State};
 
 use crate::model::Nodes;
 use crate::model::replica::severity;
@@ -192,11 +191,11 @@ impl Sort {
         match self {
             Self::Worst => {
                 // Routers of one group stay together: the group is as bad as the worst of them.
-                let mut worst: BTreeMap<(u8, bool), u8> = BTreeMap::new();
+                let mut worst: SortedMap<(u8, bool), u8> = SortedMap::new();
                 let group = |status: &InstanceStatus| (status.vrid, status.family == Family::Ipv6);
                 let are_several = lines.iter().any(|(node, _)| lines.first().is_some_and(|(first, _)| first != node));
                 for (_, status) in lines.iter().filter(|_| are_several) {
-                    let entry = worst.entry(group(status)).or_insert(u8::MAX);
+                    let entry = worst.get_or_insert_with(group(status), || u8::MAX);
                     *entry = severity(status).min(*entry);
                 }
                 lines.sort_by_key(|(_, status)| worst.get(&group(status)).copied().unwrap_or_else(|| severity(status)));

@@ -1,8 +1,6 @@
 //! A service that the console is attached to, or tries to be; there can be several.
 
-use std::collections::BTreeSet;
-
-use locum_control::{ChangeRecord, Check, Difference, Setting};
+use locum_control::{ChangeRecord, Check, Difference, Setting, SortedSet};
 
 use crate::model::{Dialog, Replica, Retry};
 use crate::options::Router;
@@ -84,7 +82,7 @@ pub(crate) struct Refresh {
     pub(crate) asked_at_us: u64,
     /// Events were missed: everything, from the start.
     pub(crate) resync: bool,
-    pub(crate) instances: BTreeSet<String>,
+    pub(crate) instances: SortedSet<String>,
     /// The list of changes.
     pub(crate) changes: bool,
     /// The next question at the earliest.

@@ -3,12 +3,12 @@
 //! Everything a server sends is cut to size and cleaned here, so that the views can draw it as it is, and nothing grows
 //! without bound whatever arrives.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use locum_control::{
     AdvertMark, ChangeRecord, Event, Hello, InstanceStatus, InterfaceStatus, Item, MarkKind, MasterStatus, Notice,
-    Role, RunStatus, SenderStatus, ServiceStatus, State, Timers, TransitionRecord,
+    Role, RunStatus, SenderStatus, ServiceStatus, SortedMap, State, Timers, TransitionRecord,
 };
 
 use crate::clock::Clock;
@@ -44,9 +44,9 @@ pub(crate) struct Replica {
     pub(crate) hello: Option<Hello>,
     pub(crate) service: Option<ServiceStatus>,
     pub(crate) clock: Clock,
-    pub(crate) instances: BTreeMap<String, Instance>,
+    pub(crate) instances: SortedMap<String, Instance>,
     /// The interfaces that they use.
-    pub(crate) interfaces: BTreeMap<String, Interface>,
+    pub(crate) interfaces: SortedMap<String, Interface>,
     /// Counts up when an instance comes, goes or changes its state.
     pub(crate) revision: u64,
     /// Changes of state, oldest first.

@@ -1,10 +1,9 @@
 //! Forms: the everyday options of an instance, all of them, or a new instance. Nothing changes before its consequences were
 //! shown.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use locum_control::{InstanceStatus, List, Mode, Setting};
+use locum_control::{InstanceStatus, List, Mode, Setting, SortedSet};
 
 use crate::model::Model;
 use crate::model::dialog::{Button, Dialog, Does, Field, Kind, Subject, decimal, typed_words};
@@ -73,7 +72,7 @@ pub(super) fn all(schema: &Schema, name: &str, settings: &[Setting]) -> Option<D
 pub(super) fn new(model: &mut Model) {
     let template = model.selected().map(|instance| &instance.status);
     let of = |get: fn(&InstanceStatus) -> String| template.map_or_else(String::new, get);
-    let names: BTreeSet<&str> = model.replica().instances.keys().map(String::as_str).collect();
+    let names: SortedSet<&str> = model.replica().instances.keys().map(String::as_str).collect();
     let name = (1..).map(|number: u32| format!("VI_{number}")).find(|name| !names.contains(name.as_str()));
     let vrid = free_vrid(model, template).map_or_else(String::new, |vrid| vrid.to_string());
     let interface = of(|status| status.interface.clone());
@@ -111,7 +110,7 @@ fn free_vrid(model: &Model, template: Option<&InstanceStatus>) -> Option<u8> {
     let own = own.filter(|status| status.interface == template.interface).map(|status| status.vrid);
     let foreign = model.replica().interfaces.get(&template.interface).into_iter();
     let foreign = foreign.flat_map(|interface| &interface.status.foreign).map(|group| group.vrid);
-    let used: BTreeSet<u8> = own.chain(foreign).collect();
+    let used: SortedSet<u8> = own.chain(foreign).collect();
     (template.vrid..=255).chain(1..template.vrid).find(|vrid| !used.contains(vrid))
 }
 

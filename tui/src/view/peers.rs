@@ -1,10 +1,9 @@
 //! Who is on the wire: every router heard with each VRID of each interface, strangers among them, and who would follow.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use locum_control::{InstanceStatus, InterfaceStatus, Mode, Reject, SenderStatus, State};
+use locum_control::{InstanceStatus, InterfaceStatus, Mode, Reject, SenderStatus, SortedMap, SortedSet, State};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -42,10 +41,10 @@ pub(super) fn extent(model: &Model, area: Rect) -> Extent {
 /// The lines, at least the first `enough`, and whether they are all: with a thousand groups, only those that are looked
 /// at are worth their time.
 fn lines(model: &Model, columns: u16, enough: usize) -> (Vec<Line>, bool) {
-    let mut by_interface: BTreeMap<&str, Vec<&Instance>> =
+    let mut by_interface: SortedMap<&str, Vec<&Instance>> =
         model.replica().interfaces.keys().map(|name| (name.as_str(), Vec::new())).collect();
     for instance in model.replica().instances.values() {
-        by_interface.entry(&instance.status.interface).or_default().push(instance);
+        by_interface.get_or_default(&instance.status.interface).push(instance);
     }
     let mut lines = Vec::new();
     for (name, mut groups) in by_interface {
@@ -243,7 +242,7 @@ fn indented(cells: usize, text: String, tone: Tone) -> Line {
 /// The VRIDs with which nobody was heard, whichever the family: a free one must not be another router's MAC address.
 fn free(groups: &[&Instance], interface: Option<&InterfaceStatus>, columns: u16, lines: &mut Vec<Line>) {
     let foreign = interface.into_iter().flat_map(|interface| &interface.foreign);
-    let used: BTreeSet<u8> =
+    let used: SortedSet<u8> =
         groups.iter().map(|instance| instance.status.vrid).chain(foreign.map(|group| group.vrid)).collect();
     let mut ranges: Vec<String> = Vec::new();
     let mut first = 1_u16;

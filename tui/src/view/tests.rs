@@ -160,7 +160,7 @@ fn peers() {
 fn every_group_of_many_is_reached() {
     let mut model = attached(80, 24, (1..=200).map(|vrid| statuses::backup(&format!("VI_{vrid}"), vrid)).collect());
     type_text(&mut model, "p");
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = locum_control::SortedSet::new();
     for _ in 0..200 {
         let text = screen(&model);
         // "VRID 7   VI_" and "VRID 7   not": what follows may be covered by the note that there is more.

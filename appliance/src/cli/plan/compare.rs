@@ -1,7 +1,7 @@
 //! What does not fit together in the configurations of one virtual router.
 
+use locum_control::{SortedMap, SortedSet};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use locum_config::Severity;
@@ -45,27 +45,27 @@ pub(super) fn compare(group: &Group<'_>, nodes: &[Node]) -> Vec<Finding> {
 /// Compares which virtual routers move together.
 pub(super) fn compare_sync_groups(groups: &[Group<'_>], nodes: &[Node]) -> Vec<Finding> {
     // What is to be said, and of which VRIDs: it is the same for all members of a group.
-    let mut differing: BTreeMap<String, BTreeSet<u8>> = BTreeMap::new();
+    let mut differing: SortedMap<String, SortedSet<u8>> = SortedMap::new();
     for group in groups.iter().filter(|group| group.members.len() > 1) {
-        let mut together: BTreeMap<Vec<u8>, Vec<&str>> = BTreeMap::new();
+        let mut together: SortedMap<Vec<u8>, Vec<&str>> = SortedMap::new();
         for member in &group.members {
             let Some(node) = nodes.get(member.node) else { continue };
             let model = node.configuration.model();
             let sync = ties::sync_group(model, &member.instance.name);
             let members = sync.map(|sync| sync.members.as_slice()).unwrap_or_default();
-            let vrids: BTreeSet<u8> =
+            let vrids: SortedSet<u8> =
                 members.iter().filter_map(|member| model.instance(&member.value)).map(|it| *it.vrid).collect();
-            together.entry(vrids.into_iter().collect()).or_default().push(&node.name);
+            together.get_or_default(vrids.into_iter().collect()).push(&node.name);
         }
         if together.len() > 1 {
             let shown = listed(together.iter().map(|(vrids, nodes)| {
                 let with = if vrids.is_empty() { "none".to_owned() } else { numbers("VRID", vrids) };
                 (with, nodes.clone())
             }));
-            differing.entry(shown).or_default().extend(group.members.first().map(|member| *member.instance.vrid));
+            differing.get_or_default(shown).extend(group.members.first().map(|member| *member.instance.vrid));
         }
     }
-    let finding = |(shown, vrids): (String, BTreeSet<u8>)| {
+    let finding = |(shown, vrids): (String, SortedSet<u8>)| {
         let vrids: Vec<u8> = vrids.into_iter().collect();
         let are = if vrids.len() == 1 { "is" } else { "are" };
         Finding {
@@ -107,9 +107,9 @@ impl<'n> Findings<'_, 'n> {
         value: impl Fn(&Instance) -> String,
         help: &'static str,
     ) -> bool {
-        let mut values: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        let mut values: SortedMap<String, Vec<&str>> = SortedMap::new();
         for member in &self.group.members {
-            values.entry(value(member.instance)).or_default().push(self.name(member.node));
+            values.get_or_default(value(member.instance)).push(self.name(member.node));
         }
         let differs = values.len() > 1;
         if differs {
@@ -170,7 +170,7 @@ impl<'n> Findings<'_, 'n> {
         if self.same(error, "different authentication", kind, discarded) {
             return;
         }
-        let passwords: BTreeSet<[u8; 8]> = self
+        let passwords: SortedSet<[u8; 8]> = self
             .group
             .members
             .iter()
@@ -186,19 +186,19 @@ impl<'n> Findings<'_, 'n> {
     }
 
     fn addresses(&mut self) {
-        let vips = |list: &[VirtualAddress]| -> BTreeSet<IpAddr> { list.iter().map(|vip| vip.address).collect() };
+        let vips = |list: &[VirtualAddress]| -> SortedSet<IpAddr> { list.iter().map(|vip| vip.address).collect() };
         for (what, list) in [
             ("virtual_ipaddress", (|it| &it.addresses) as fn(&Instance) -> &Vec<VirtualAddress>),
             ("virtual_ipaddress_excluded", |it| &it.excluded_addresses),
         ] {
-            let all: BTreeSet<IpAddr> =
+            let all: SortedSet<IpAddr> =
                 self.group.members.iter().flat_map(|member| vips(list(member.instance))).collect();
-            let mut missing: BTreeMap<Vec<&str>, Vec<IpAddr>> = BTreeMap::new();
+            let mut missing: SortedMap<Vec<&str>, Vec<IpAddr>> = SortedMap::new();
             for vip in all {
                 let without = self.group.members.iter().filter(|member| !vips(list(member.instance)).contains(&vip));
                 let without: Vec<&str> = without.map(|member| self.name(member.node)).collect();
                 if !without.is_empty() {
-                    missing.entry(without).or_default().push(vip);
+                    missing.get_or_default(without).push(vip);
                 }
             }
             for (nodes, vips) in missing {
@@ -244,11 +244,11 @@ impl<'n> Findings<'_, 'n> {
     }
 
     fn elections(&mut self) {
-        let mut priorities: BTreeMap<u8, Vec<&str>> = BTreeMap::new();
+        let mut priorities: SortedMap<u8, Vec<&str>> = SortedMap::new();
         for member in &self.group.members {
             let Some(node) = self.nodes.get(member.node) else { continue };
             let effective = Priorities::of(node.configuration.model(), member.instance).effective();
-            priorities.entry(effective).or_default().push(&node.name);
+            priorities.get_or_default(effective).push(&node.name);
         }
         for (priority, nodes) in priorities.into_iter().filter(|(_, nodes)| nodes.len() > 1) {
             let (severity, help) = if priority == 255 {

@@ -1,6 +1,7 @@
 //! Which instances of several nodes are one virtual router, and from where each of them sends.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use locum_control::{SortedMap, SortedSet};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use locum_config::Configuration;
@@ -58,11 +59,11 @@ impl<'n> Group<'n> {
 /// The virtual routers of all nodes: by VRID and family; where a node has several of these, also by interface, peers and
 /// VIPs. Groups of different VRID that have a VIP in common and no node are taken for one that does not agree on it.
 pub(super) fn groups(nodes: &[Node]) -> Vec<Group<'_>> {
-    let mut by_key: BTreeMap<(u8, bool), Vec<Member<'_>>> = BTreeMap::new();
+    let mut by_key: SortedMap<(u8, bool), Vec<Member<'_>>> = SortedMap::new();
     for (node, of) in nodes.iter().enumerate() {
         for instance in of.configuration.model().instances.iter().filter(|instance| *instance.vrid > 0) {
             let key = (*instance.vrid, instance.family == Family::V6);
-            by_key.entry(key).or_default().push(member(node, instance));
+            by_key.get_or_default(key).push(member(node, instance));
         }
     }
     let mut groups: Vec<Group<'_>> = by_key.into_values().flat_map(split).collect();
@@ -92,7 +93,7 @@ fn made_up(node: usize, family: Family) -> IpAddr {
 
 /// Members of the same VRID and family that belong together.
 fn split(members: Vec<Member<'_>>) -> Vec<Group<'_>> {
-    let nodes: BTreeSet<usize> = members.iter().map(|member| member.node).collect();
+    let nodes: SortedSet<usize> = members.iter().map(|member| member.node).collect();
     if nodes.len() == members.len() {
         return vec![Group { members }];
     }
@@ -152,7 +153,7 @@ fn merge(groups: &mut Vec<Group<'_>>) {
 
 /// A peer that the others list and that is nobody's address is that of the one member whose address nobody says.
 fn infer_addresses(group: &mut Group<'_>) {
-    let known: BTreeSet<IpAddr> = group
+    let known: SortedSet<IpAddr> = group
         .members
         .iter()
         .filter(|member| member.address_from == AddressFrom::Configuration)
@@ -162,9 +163,9 @@ fn infer_addresses(group: &mut Group<'_>) {
         .members
         .iter()
         .map(|member| {
-            let own: BTreeSet<IpAddr> = member.instance.peers.iter().map(|peer| peer.address).collect();
+            let own: SortedSet<IpAddr> = member.instance.peers.iter().map(|peer| peer.address).collect();
             let others = group.members.iter().filter(|other| other.node != member.node);
-            let listed: BTreeSet<IpAddr> = others
+            let listed: SortedSet<IpAddr> = others
                 .flat_map(|other| &other.instance.peers)
                 .map(|peer| peer.address)
                 .filter(|address| !known.contains(address) && !own.contains(address))

@@ -1,8 +1,7 @@
 //! What becomes of the groups when something fails that a node follows, or an interface of it: played like the failure of a
 //! node, for each router while it is MASTER.
 
-use std::collections::BTreeSet;
-
+use locum_control::SortedSet;
 use locum_core::priority::{Reading, TrackerId};
 use locum_core::time::Duration;
 use serde::Serialize;
@@ -56,7 +55,7 @@ pub(super) fn play(groups: &[Group<'_>], nodes: &[Node], settling: Duration) -> 
     let mut not_played = 0;
     for (node, of) in nodes.iter().enumerate() {
         let above: Vec<Option<Vec<usize>>> = groups.iter().map(|group| above(group, nodes, node)).collect();
-        let cases: BTreeSet<&Vec<usize>> = above.iter().flatten().collect();
+        let cases: SortedSet<&Vec<usize>> = above.iter().flatten().collect();
         for (dark, thing) in cases.into_iter().flat_map(|dark| things(groups, node, of).map(move |it| (dark, it))) {
             let concerned: Vec<usize> = (0..groups.len())
                 .filter(|index| above.get(*index).and_then(Option::as_ref) == Some(dark))

@@ -2,7 +2,7 @@
 //!
 //! Read RFC 5322 and, for what is not ASCII, RFC 2047 and RFC 2045 before changing it.
 
-use std::collections::BTreeMap;
+use locum_control::SortedMap;
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -73,7 +73,7 @@ pub(super) fn digest(sender: &Sender, notices: &[Notice], left_out: u64, now_uni
     if left_out > 0 {
         let _ = writeln!(body, "The first {left_out} are left out."); // into a string, as below
     }
-    let mut last = BTreeMap::new();
+    let mut last = SortedMap::new();
     for notice in notices {
         let (name, word) = (kind_and_name(&notice.subject), notice.word);
         let _ = writeln!(body, "{}  {name}: {word}  {}", moment(notice.at_unix_ms), plain(&notice.cause));

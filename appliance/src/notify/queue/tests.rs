@@ -1,7 +1,6 @@
 //! The queue under stress, and with scripts that do not behave.
 
-use std::collections::BTreeMap;
-
+use locum_control::SortedMap;
 use locum_core::vocabulary::State;
 
 use super::super::Notifier;
@@ -68,7 +67,7 @@ fn each_failure_has_its_own_words_and_the_next_runs_all_the_same() {
     let script = |name: &str, text: &str| folder.script(name, text);
     let plain = folder.script("plain", "");
     std::fs::set_permissions(&plain, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-    let cases = BTreeMap::from([
+    let cases = SortedMap::from([
         (format!("{} x", folder.path("missing")), "not found: "),
         (plain, "not executable"),
         (script("e126", "exit 126"), "exit 126: something in it cannot be executed"),

@@ -5,7 +5,7 @@
 //! address that is not here never gets to the hook, and so none is accepted in the moment between the arrival of the
 //! address and that of the rule.
 
-use std::collections::BTreeSet;
+use locum_control::SortedSet;
 use std::net::IpAddr;
 
 use locum_config::{Instance as Configured, Model};
@@ -36,7 +36,7 @@ pub(super) struct Firewall {
     requests: Option<Requests>,
     /// What the table is like that is there.
     table: Option<Table>,
-    elements: BTreeSet<Element>,
+    elements: SortedSet<Element>,
     refusal: Option<Refusal>,
 }
 
@@ -64,8 +64,8 @@ pub(super) fn elements<'a>(
     instances: impl IntoIterator<Item = &'a Instance>,
     network: &Network,
     by_index: bool,
-) -> BTreeSet<Element> {
-    let mut elements = BTreeSet::new();
+) -> SortedSet<Element> {
+    let mut elements = SortedSet::new();
     for instance in instances {
         let configured = &instance.configured;
         if !applies_to(configured) || !takes_part(instance) {
@@ -104,7 +104,7 @@ impl Firewall {
     }
 
     /// Brings the table up to date: there is none where nothing is to be dropped.
-    pub(super) fn follow(&mut self, table: &Table, wanted: BTreeSet<Element>) {
+    pub(super) fn follow(&mut self, table: &Table, wanted: SortedSet<Element>) {
         if wanted.is_empty() {
             self.remove();
             self.refusal = None;
@@ -138,7 +138,7 @@ impl Firewall {
         }
     }
 
-    fn change(&mut self, table: &Table, wanted: &BTreeSet<Element>) -> Result<(), Refusal> {
+    fn change(&mut self, table: &Table, wanted: &SortedSet<Element>) -> Result<(), Refusal> {
         let mut begin = Vec::new();
         let mut before = self.elements.clone();
         if self.table.as_ref() != Some(table) {

@@ -1,7 +1,7 @@
 //! Settings of interfaces (`/proc/sys/net/ipv4/conf`, and `ipv6/conf` for interfaces that locum makes), changed for as long
 //! as locum runs. The kernel's Documentation/networking/ip-sysctl.rst says what they mean.
 
-use std::collections::BTreeMap;
+use locum_control::SortedMap;
 use std::fs;
 use std::io;
 use std::num::NonZeroU32;
@@ -39,11 +39,11 @@ const OF_BASES: &[(&str, u32)] = &[("arp_ignore", 1), ("arp_announce", 2)];
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     /// What is wanted at least, by interface and name.
-    wanted: BTreeMap<(String, &'static str), u32>,
+    wanted: SortedMap<(String, &'static str), u32>,
     /// What was changed, or is about to be.
-    changed: BTreeMap<(String, &'static str), Changed>,
+    changed: SortedMap<(String, &'static str), Changed>,
     /// The kernel's index of an interface when its settings were last looked at.
-    seen: BTreeMap<String, NonZeroU32>,
+    seen: SortedMap<String, NonZeroU32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ struct Changed {
 
 impl Settings {
     pub(super) fn new(model: &Model, placements: &Placements) -> Self {
-        let mut wanted = BTreeMap::new();
+        let mut wanted = SortedMap::new();
         for instance in &model.instances {
             let placement = placements.get(instance);
             for made in &placement.made {

@@ -12,7 +12,7 @@ pub(crate) mod placement;
 pub(crate) mod route;
 pub(crate) mod ties;
 
-use std::collections::BTreeMap;
+use locum_control::SortedMap;
 use std::num::NonZeroU8;
 
 use locum_config::Model;
@@ -155,7 +155,7 @@ pub(crate) fn paces<'a>(model: &Model, interfaces: impl Iterator<Item = &'a str>
         .map(|group| Pace::new(us(&group.garp_interval_us), us(&group.gna_interval_us)))
         .collect();
     let (arp, neighbour) = (us(&model.global.garp_interval_us), us(&model.global.gna_interval_us));
-    let mut own: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut own: SortedMap<&str, usize> = SortedMap::new();
     let mut of_interface = Vec::new();
     for name in interfaces {
         let name = placements.made().find(|made| made.name == name).map_or(name, |made| &made.base);
@@ -163,7 +163,7 @@ pub(crate) fn paces<'a>(model: &Model, interfaces: impl Iterator<Item = &'a str>
         of_interface.push(match model.garp_groups.iter().position(of_it) {
             Some(group) => Some(group),
             None if arp > Duration::ZERO || neighbour > Duration::ZERO => {
-                let place = *own.entry(name).or_insert_with(|| {
+                let place = *own.get_or_insert_with(name, || {
                     paces.push(Pace::new(arp, neighbour));
                     paces.len() - 1
                 });

@@ -10,7 +10,8 @@
 //! difference, and the kernel hands what goes through an ipvlan to a queue first. Only what is addressed to the ipvlan comes
 //! in on it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use locum_control::{SortedMap, SortedSet};
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use locum_config::Model;
@@ -152,9 +153,9 @@ static NONE: Placement = Placement { made: Vec::new(), advert_mac: None };
 /// The placements of all instances.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Placements {
-    of_instances: BTreeMap<String, Placement>,
+    of_instances: SortedMap<String, Placement>,
     /// The names of the made interfaces that IPv6 addresses go on.
-    with_ipv6: BTreeSet<String>,
+    with_ipv6: SortedSet<String>,
 }
 
 impl Placements {

@@ -8,12 +8,11 @@ mod neighbours;
 mod play;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use locum_config::model::Instance;
 use locum_config::{Configuration, Diagnostic};
-use locum_control::{Difference, DifferenceKind, ErrorCode, Forecast, Item, Verb};
+use locum_control::{Difference, DifferenceKind, ErrorCode, Forecast, Item, SortedMap, Verb};
 use locum_core::router::{Command, Config};
 use locum_core::set::RouterId;
 use locum_core::time::Duration;
@@ -217,7 +216,7 @@ impl Service {
             let index = self.index_of(*router)?;
             Some((*group, (index, self.instances.get(index)?.name().to_owned())))
         };
-        let names: BTreeMap<_, _> = played.routers.iter().filter_map(name_of).collect();
+        let names: SortedMap<_, _> = played.routers.iter().filter_map(name_of).collect();
         let mut say = |name: &str, in_us: Option<u64>, text: String| {
             found.push(Forecast { instance: name.to_owned(), in_us, provided: provided.clone(), text });
         };

@@ -1,6 +1,6 @@
 //! A scene that is played: our routers that take part, those around them, and what is done to ours.
 
-use std::collections::BTreeMap;
+use locum_control::SortedMap;
 use std::net::IpAddr;
 
 use locum_core::router::{Command, CommandError, Config, ConfigError, Preempt, Transition, VirtualRouter};
@@ -51,9 +51,9 @@ pub(super) struct Played {
     /// What our routers would not do.
     pub(super) refused: Vec<(RouterId, Refused)>,
     /// Our routers by their groups, also those that they had before.
-    pub(super) routers: BTreeMap<GroupKey, RouterId>,
+    pub(super) routers: SortedMap<GroupKey, RouterId>,
     /// How it stands in the end.
-    pub(super) ends: BTreeMap<GroupKey, End>,
+    pub(super) ends: SortedMap<GroupKey, End>,
     /// It took too long to play to the end.
     pub(super) is_cut_short: bool,
 }
@@ -185,7 +185,7 @@ impl<'m> Scene<'m> {
                 refused.push((*id, error));
             }
         }
-        let mut routers: BTreeMap<_, _> = self.ours.routers().map(|(id, router)| (GroupKey::of(router), id)).collect();
+        let mut routers: SortedMap<_, _> = self.ours.routers().map(|(id, router)| (GroupKey::of(router), id)).collect();
         for (id, act) in self.moves {
             let Move::Restart(config, source) = act else { continue };
             match restart(&mut world, ours, *id, config, *source) {
