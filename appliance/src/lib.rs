@@ -33,6 +33,7 @@ mod privileges;
 mod readiness;
 mod record;
 mod script;
+mod seconds;
 mod service;
 mod simulate;
 mod supervision;

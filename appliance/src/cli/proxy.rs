@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -16,14 +16,6 @@ use super::{Exit, complain, complain_about};
 /// How long the service may take for its last words when nobody asks it any more.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 const CHUNK_BYTES: usize = 16 * 1024;
-
-/// Which direction has ended, and why if it broke.
-enum Side {
-    /// Standard input has ended: who asked has gone.
-    Asking(io::Result<()>),
-    /// The service has ended, or nobody takes what it says.
-    Answering(io::Result<()>),
-}
 
 /// Copies both ways until one side ends.
 pub(super) fn proxy(socket: &Path) -> Exit {
@@ -43,33 +35,50 @@ pub(super) fn proxy(socket: &Path) -> Exit {
     }
 }
 
-fn run(to_service: UnixStream, from_service: UnixStream) -> io::Result<()> {
-    let closing = to_service.try_clone()?;
-    let (ended, sides) = sync_channel(2);
-    let other = ended.clone();
-    // A thread that still waits when the process ends, ends with it.
-    thread::Builder::new().name("asking".into()).spawn(move || {
-        let _ = ended.send(Side::Asking(copy(io::stdin().lock(), to_service)));
-    })?;
-    thread::Builder::new().name("answering".into()).spawn(move || {
-        let _ = other.send(Side::Answering(copy(from_service, io::stdout().lock())));
-    })?;
-    wait(&sides, &closing)
+/// What has come of each direction, as far as it has ended.
+#[derive(Default)]
+struct Ended {
+    /// Standard input has ended: who asked has gone.
+    asking: Option<io::Result<()>>,
+    /// The service has ended, or nobody takes what it says.
+    answering: Option<io::Result<()>>,
 }
 
-fn wait(sides: &Receiver<Side>, service: &UnixStream) -> io::Result<()> {
-    match sides.recv() {
-        Ok(Side::Answering(result)) => result,
-        Ok(Side::Asking(result)) => {
-            // That the service has gone already is as well.
-            let _ = service.shutdown(Shutdown::Write);
-            match sides.recv_timeout(LAST_WORDS) {
-                Ok(Side::Answering(answering)) => result.and(answering),
-                Ok(Side::Asking(_)) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => result,
-            }
-        }
-        Err(_) => Ok(()),
+fn run(to_service: UnixStream, from_service: UnixStream) -> io::Result<()> {
+    let closing = to_service.try_clone()?;
+    // Not a channel, which would be ten kilobytes of a router's flash.
+    let asking = Arc::new((Mutex::new(Ended::default()), Condvar::new()));
+    let (answering, both) = (Arc::clone(&asking), Arc::clone(&asking));
+    // A thread that still waits when the process ends, ends with it.
+    thread::Builder::new().name("asking".into()).spawn(move || {
+        let result = copy(io::stdin().lock(), to_service);
+        locked(&asking.0).asking = Some(result);
+        asking.1.notify_one();
+    })?;
+    thread::Builder::new().name("answering".into()).spawn(move || {
+        let result = copy(from_service, io::stdout().lock());
+        locked(&answering.0).answering = Some(result);
+        answering.1.notify_one();
+    })?;
+    wait(&both.0, &both.1, &closing)
+}
+
+fn wait(ended: &Mutex<Ended>, changed: &Condvar, service: &UnixStream) -> io::Result<()> {
+    let goes_on = |ended: &mut Ended| ended.asking.is_none() && ended.answering.is_none();
+    let mut sides = changed.wait_while(locked(ended), goes_on).unwrap_or_else(PoisonError::into_inner);
+    if let Some(result) = sides.answering.take() {
+        return result;
     }
+    // That the service has gone already is as well.
+    let _ = service.shutdown(Shutdown::Write);
+    let answers = |ended: &mut Ended| ended.answering.is_none();
+    let waited = changed.wait_timeout_while(sides, LAST_WORDS, answers);
+    let (mut sides, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    sides.asking.take().unwrap_or(Ok(())).and(sides.answering.take().unwrap_or(Ok(())))
+}
+
+fn locked(ended: &Mutex<Ended>) -> MutexGuard<'_, Ended> {
+    ended.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// As [`io::copy`], but what was read is passed on at once.

@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout};
 use super::account::{Account, AccountError};
 use super::output::Output;
 use super::{Command, NOT_PASSED_ON};
+use crate::seconds::Seconds;
 
 /// Between SIGTERM and SIGKILL for a script that must end.
 const KILL_AFTER: Duration = Duration::from_secs(2);
@@ -89,16 +90,6 @@ impl fmt::Display for End {
             Self::TimedOut(limit) => write!(f, "no answer within {} s", Seconds(*limit)),
             Self::NotStarted(why) => why.fmt(f),
         }
-    }
-}
-
-/// Seconds with as many decimals as there are, milliseconds at most.
-struct Seconds(Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = format!("{:.3}", self.0.as_secs_f64());
-        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
     }
 }
 

@@ -7,6 +7,8 @@ use locum_config::Model;
 use locum_config::model::{Authentication, Global, Instance, Peer, Setting, SyncGroup, Tracks, VirtualAddress, Weight};
 use locum_control::{Difference, DifferenceKind};
 
+use crate::seconds::Seconds;
+
 /// What `new` changes. What stays as it is does not appear.
 pub(crate) fn compare(old: &Model, new: &Model) -> Vec<Difference> {
     let changed = new.instances.iter().filter_map(|instance| match old.instance(&instance.name) {
@@ -148,13 +150,13 @@ fn details(old: &Instance, new: &Instance) -> Vec<String> {
     found.setting("virtual_router_id", &old.vrid, &new.vrid);
     found.setting("priority", &old.priority, &new.priority);
     found.setting("version", &old.version, &new.version);
-    let seconds = |centiseconds: u16| format!("{} s", f64::from(centiseconds) / 100.0);
+    let seconds = |centiseconds: u16| format!("{} s", Seconds::from_cs(centiseconds));
     found.value("advert_int", &seconds(*old.advert_interval_cs), &seconds(*new.advert_interval_cs));
     found.setting("down_timer_adverts", &old.down_timer_adverts, &new.down_timer_adverts);
     let preempt = |instance: &Instance| match (*instance.preempt, *instance.preempt_delay_ms) {
         (false, _) => "no".to_owned(),
         (true, 0) => "yes".to_owned(),
-        (true, delay_ms) => format!("after {} s", f64::from(delay_ms) / 1000.0),
+        (true, delay_ms) => format!("after {} s", Seconds::from_ms(delay_ms)),
     };
     found.value("preempt", &preempt(old), &preempt(new));
     let source = |instance: &Instance| instance.source_address.map_or("chosen".into(), |at| at.value.to_string());

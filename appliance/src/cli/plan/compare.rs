@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::follow::Priorities;
 use super::group::{AddressFrom, Group, Node};
 use super::weigh;
+use crate::seconds::Seconds;
 use crate::service::ties;
 
 /// Something that does not fit together.
@@ -128,7 +129,7 @@ impl<'n> Findings<'_, 'n> {
         self.same(
             if all_v3 { Severity::Warning } else { error },
             "different advert_int",
-            |it| format!("{} s", f64::from(*it.advert_interval_cs) / 100.0),
+            |it| format!("{} s", Seconds::from_cs(*it.advert_interval_cs)),
             if all_v3 {
                 "In VRRPv3 a BACKUP goes by the interval of the MASTER, so the failover takes another time after each move."
             } else {
