@@ -184,7 +184,7 @@ macro_rules! readable_by {
                         @ value, reader, $type::$variant $({ $($field),* $(; $($may),*)? })? $(($($within)*))?
                     ),)*
                     _ => {
-                        reader.expected("one of the words that this version knows");
+                        reader.expected(concat!("one of:", $(" ", $word),*));
                         $type::$placeholder $({ $($nothing)* })?
                     }
                 }
