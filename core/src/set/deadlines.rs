@@ -74,51 +74,61 @@ impl<B> Deadlines<B> {
     where
         B: BorrowMut<[Slot<S>]>,
     {
-        let position = self.rise(position);
-        self.sink(position);
+        // Alone it stands where it belongs.
+        if self.len > 1 && self.rise(position) == position {
+            self.sink(position);
+        }
     }
 
+    /// Moves what stands at a position up to where it belongs, and says where that is. The others move by one into the gap
+    /// that it leaves, so that each is looked at once.
     fn rise<S: Storage>(&mut self, mut position: u16) -> u16
     where
         B: BorrowMut<[Slot<S>]>,
     {
+        let slot = self.occupant(position);
+        let key = self.key(slot);
+        let from = position;
         while position > 0 {
             let parent = (position - 1) / 2;
-            if self.key(parent) <= self.key(position) {
+            let above = self.occupant(parent);
+            if self.key(above) <= key {
                 break;
             }
-            self.swap(parent, position);
+            self.place(position, above);
             position = parent;
+        }
+        if position != from {
+            self.place(position, slot);
         }
         position
     }
 
+    /// The same downwards.
     fn sink<S: Storage>(&mut self, mut position: u16)
     where
         B: BorrowMut<[Slot<S>]>,
     {
-        loop {
-            // Computed wide: twice a large position does not fit in 16 bits.
-            let first = u32::from(position) * 2 + 1;
-            let children = [first, first + 1].into_iter().filter_map(|child| u16::try_from(child).ok());
-            let smallest = children.filter(|child| *child < self.len).min_by_key(|child| self.key(*child));
-            match smallest {
-                Some(child) if self.key(child) < self.key(position) => {
-                    self.swap(child, position);
-                    position = child;
-                }
-                Some(_) | None => return,
+        let slot = self.occupant(position);
+        let key = self.key(slot);
+        let from = position;
+        // Computed wide: twice a large position does not fit in 16 bits.
+        while let Ok(first) = u16::try_from(u32::from(position) * 2 + 1) {
+            let Some((mut child, mut below, mut least)) = self.keyed(first) else { break };
+            if let Some(second) = first.checked_add(1).and_then(|second| self.keyed(second))
+                && second.2 < least
+            {
+                (child, below, least) = second;
             }
+            if least >= key {
+                break;
+            }
+            self.place(position, below);
+            position = child;
         }
-    }
-
-    fn swap<S: Storage>(&mut self, one: u16, other: u16)
-    where
-        B: BorrowMut<[Slot<S>]>,
-    {
-        let (a, b) = (self.occupant(one), self.occupant(other));
-        self.place(one, b);
-        self.place(other, a);
+        if position != from {
+            self.place(position, slot);
+        }
     }
 
     fn place<S: Storage>(&mut self, position: u16, slot: u16)
@@ -131,12 +141,20 @@ impl<B> Deadlines<B> {
 
     /// What the heap is ordered by. Routers that are due together go in the order of their slots, always: with any other
     /// order each would be early or late within the burst by chance, which is jitter.
-    fn key<S: Storage>(&self, position: u16) -> (Option<Instant>, u16)
+    fn key<S: Storage>(&self, slot: u16) -> (u64, u16)
     where
         B: Borrow<[Slot<S>]>,
     {
-        let slot = self.occupant(position);
-        (self.node(slot).at, slot)
+        (self.node(slot).at.map_or(u64::MAX, Instant::us), slot)
+    }
+
+    /// A position with the slot that stands there and its key, if one does.
+    fn keyed<S: Storage>(&self, position: u16) -> Option<(u16, u16, (u64, u16))>
+    where
+        B: Borrow<[Slot<S>]>,
+    {
+        let slot = (position < self.len).then(|| self.occupant(position))?;
+        Some((position, slot, self.key(slot)))
     }
 
     fn occupant<S: Storage>(&self, position: u16) -> u16
