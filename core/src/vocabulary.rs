@@ -216,6 +216,10 @@ pub enum Cause {
     Removed,
     /// The operator has it stand back.
     Yielded,
+    /// Somebody takes our addresses away again and again, and we hand over to whoever can hold them.
+    VipLost,
+    /// It was MASTER when its program crashed, so short a while ago that no other can have taken over.
+    GoesOn,
     /// The operator ended the yield before anybody had taken over.
     YieldEnded,
     /// It was to stand back, but nobody has taken over.
@@ -275,6 +279,10 @@ impl fmt::Display for Cause {
             Self::Removed => f.write_str("ended by a reload"),
             Self::YieldEnded => f.write_str("yield ended by operator"),
             Self::Yielded => f.write_str("yielded by operator"),
+            Self::GoesOn => {
+                f.write_str("goes on: the service was gone for a moment only, too short for anybody to take over")
+            }
+            Self::VipLost => f.write_str("somebody takes our addresses away"),
             Self::NobodyTookOver { waited_us } => {
                 write!(f, "yielded, but nobody took over within {}", Duration::from_us(waited_us))
             }

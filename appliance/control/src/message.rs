@@ -92,6 +92,13 @@ pub enum Verb {
         /// Which.
         instance: String,
     },
+    /// Counts anew (admin): adverts, rejected packets, transitions. What is counted of an interface goes on, and so does the
+    /// history.
+    ClearStatistics {
+        /// An instance or a sync group; absent for all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<String>,
+    },
     /// Changes the running configuration (admin): an [`Item::Difference`] for what changes, and an [`Item::Change`]; for a
     /// dry run an [`Item::DiffLine`] for each line of what changes in the file, an [`Item::Finding`] for what the check of the configuration says that it did not say before, and an
     /// [`Item::Forecast`] for what would follow.
@@ -155,6 +162,7 @@ impl Verb {
             Self::Reload { .. } => "reload",
             Self::Yield { .. } => "yield",
             Self::Take { .. } => "take",
+            Self::ClearStatistics { .. } => "clear-statistics",
             Self::Change { .. } => "change",
             Self::Confirm => "confirm",
             Self::Rollback { .. } => "rollback",
@@ -179,9 +187,12 @@ impl Verb {
             | Self::Keepalived
             | Self::Doctor
             | Self::Foresee { .. } => false,
-            Self::Resume { .. } | Self::Yield { .. } | Self::Take { .. } | Self::Confirm | Self::Rollback { .. } => {
-                true
-            }
+            Self::Resume { .. }
+            | Self::Yield { .. }
+            | Self::Take { .. }
+            | Self::ClearStatistics { .. }
+            | Self::Confirm
+            | Self::Rollback { .. } => true,
             Self::Reload { dry_run } | Self::Change { dry_run, .. } => !*dry_run,
         }
     }
@@ -328,6 +339,7 @@ readable_by! {
     "resume" => Resume { instance },
     "yield" => Yield { instance; or_default lasts, last_resort },
     "take" => Take { instance },
+    "clear_statistics" => ClearStatistics { instance },
     "change" => Change { edits, confirm_within_s, revision; or_default lasts, dry_run },
     "confirm" => Confirm,
     "rollback" => Rollback { number },

@@ -310,6 +310,8 @@ readable_by! {
     "reconfigured" => Reconfigured,
     "removed" => Removed,
     "yielded" => Yielded,
+    "vip_lost" => VipLost,
+    "goes_on" => GoesOn,
     "yield_ended" => YieldEnded,
     "nobody_took_over" => NobodyTookOver { waited_us },
     "taken" => Taken { master },

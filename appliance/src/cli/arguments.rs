@@ -166,6 +166,11 @@ pub(crate) enum Steer {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Count adverts, rejected packets and transitions anew; the history stays
+    ClearStatistics {
+        /// An instance or a sync group [default: all]
+        instance: Option<String>,
+    },
     /// Confirm the change that is on trial
     Confirm,
     /// Take a change back
@@ -238,6 +243,9 @@ pub(crate) struct RunArguments {
     /// The same as --log-format json
     #[arg(long, conflicts_with = "log_format")]
     pub(crate) json: bool,
+    /// Without scripts: give up the right to change other files than its own (Landlock); what needs more takes a restart
+    #[arg(long)]
+    pub(crate) sandbox: bool,
     /// Stay as a parent that starts the service again after a crash; for systems without systemd or procd
     #[arg(long)]
     pub(crate) supervise: bool,

@@ -84,8 +84,8 @@ pub fn main() -> ExitCode {
             let run_directory = how.run_dir.unwrap_or_else(|| home.run_directory());
             let socket = socket.unwrap_or_else(|| run_directory.join(SOCKET));
             let dumps = how.keepalived_dumps;
-            let options =
-                service::Options { configuration, socket, run_directory, dumps, ..service::Options::default() };
+            let (sandbox, others) = (how.sandbox, service::Options::default());
+            let options = service::Options { configuration, socket, run_directory, dumps, sandbox, ..others };
             run(&home, options)
         }
         Some(Command::Show { instance: Some(instance), options: true, json, .. }) => {

@@ -23,6 +23,7 @@ pub(super) fn steer(socket: &Path, what: Steer) -> Exit {
         Steer::Yield { dry_run, .. } | Steer::Resume { dry_run, .. } | Steer::Take { dry_run, .. } => *dry_run,
         Steer::Set { .. }
         | Steer::Unset { .. }
+        | Steer::ClearStatistics { .. }
         | Steer::Confirm
         | Steer::Rollback { .. }
         | Steer::Diff { .. }
@@ -54,6 +55,7 @@ pub(super) fn steer(socket: &Path, what: Steer) -> Exit {
         }
         Steer::Resume { instance, .. } => Verb::Resume { instance },
         Steer::Take { instance, .. } => Verb::Take { instance },
+        Steer::ClearStatistics { instance } => Verb::ClearStatistics { instance },
         Steer::Confirm => Verb::Confirm,
         Steer::Rollback { number } => Verb::Rollback { number },
         Steer::Diff { json } => return reload::answer(socket, Verb::Diff, json),

@@ -1,7 +1,7 @@
 //! What the service wants of the engine.
 
 use locum_core::priority::Tracker;
-use locum_core::router::{InterfaceId, VirtualRouter};
+use locum_core::router::{Command, InterfaceId, VirtualRouter};
 use locum_core::set::{Interface, RouterId, Slot};
 
 use super::install::{InstallPlan, JobKind};
@@ -62,6 +62,11 @@ impl Engine {
             Order::SetReading { tracker, reading } => self.set.handle_reading(now, tracker, reading),
             Order::Command { router, command, ticket } => {
                 let result = self.set.handle_command(now, router, command);
+                if command == Command::ClearCounters
+                    && let Some(beside) = self.beside.get_mut(router.index())
+                {
+                    beside.announcements_sent = 0;
+                }
                 self.drain(now);
                 self.end.tell(Report::Obeyed { ticket, result });
             }

@@ -50,6 +50,7 @@ impl Service {
                 }
             }
             Verb::Take { instance } => self.take(client, &instance).await,
+            Verb::ClearStatistics { instance } => self.clear_statistics(client, instance.as_deref()).await,
             Verb::Change { edits, lasts, confirm_within_s, revision, dry_run } => {
                 self.change(client, id, Asked { edits, lasts, confirm_within_s, revision, dry_run }).await
             }

@@ -136,10 +136,7 @@ impl Service {
                     (_, _) => "followed its sync group".to_owned(),
                 }
             }
-            Cause::Taken { master: None } if self.goes_on(index) => {
-                "goes on: the service was gone for a moment only, too short for anybody to take over".to_owned()
-            }
-            Cause::Yielded => self.reason_to_stand_back(index).map_or_else(|| cause.to_string(), str::to_owned),
+            Cause::VipLost => self.reason_to_stand_back(index).map_or_else(|| cause.to_string(), str::to_owned),
             Cause::StartOwner
             | Cause::Start
             | Cause::NobodyHeard { .. }
@@ -152,6 +149,8 @@ impl Service {
             | Cause::Recovered { .. }
             | Cause::Reconfigured
             | Cause::Removed
+            | Cause::Yielded
+            | Cause::GoesOn
             | Cause::YieldEnded
             | Cause::NobodyTookOver { .. }
             | Cause::Taken { .. }

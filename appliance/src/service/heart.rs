@@ -156,7 +156,7 @@ fn place() -> String {
 }
 
 /// Whether a configuration has programs run.
-fn scripts(model: &Model) -> Scripts {
+pub(super) fn scripts(model: &Model) -> Scripts {
     let of = |notify: &model::Notify| {
         let all =
             [&notify.master, &notify.backup, &notify.fault, &notify.stop, &notify.any, &notify.master_heard_lower];
@@ -256,19 +256,13 @@ impl Service {
         [State::Master, State::Backup, State::Fault, State::Init].map(of).join(", ")
     }
 
-    /// Whether an instance is about to go on as MASTER.
-    pub(super) fn goes_on(&self, index: usize) -> bool {
-        let until = self.instances.get(index).and_then(|instance| instance.goes_on_until);
-        until.is_some_and(|until| clock::now() < until)
-    }
-
     /// An instance that was MASTER when the service crashed a moment ago goes on.
     pub(super) fn go_on(&mut self, index: usize) {
         let Some(instance) = self.instances.get_mut(index) else { return };
         let now = clock::now();
         let (Some(until), Some(router)) = (instance.goes_on_until, instance.router) else { return };
         if now < until {
-            self.order(Order::Command { router, command: Command::Take, ticket: NOBODY_ASKS });
+            self.order(Order::Command { router, command: Command::GoOn, ticket: NOBODY_ASKS });
         } else {
             instance.goes_on_until = None;
         }

@@ -141,6 +141,12 @@ impl Instance {
         self.transitions.iter().cloned().collect()
     }
 
+    /// Counts anew.
+    pub(crate) fn clear_counters(&mut self) {
+        self.transitions.clear();
+        (self.put_back, self.left_master) = (0, 0);
+    }
+
     /// Remembers an advert.
     pub(crate) fn mark(&mut self, mark: AdvertMark) {
         if self.marks.len() >= self.marks_max {

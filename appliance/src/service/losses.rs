@@ -178,8 +178,7 @@ impl Service {
             let Some(instance) = self.instances.get_mut(index) else { continue };
             instance.losses.reason = Some(format!("{words}; stands back for {lease}"));
             if let Some(router) = instance.router {
-                let command = Command::Yield { last_resort: true };
-                self.order(Order::Command { router, command, ticket: NOBODY_ASKS });
+                self.order(Order::Command { router, command: Command::GiveWay, ticket: NOBODY_ASKS });
             }
         }
     }
@@ -192,7 +191,7 @@ impl Service {
     /// What a change of state means for it.
     pub(super) fn follow_losses(&mut self, index: usize, to: State, cause: Cause) {
         if let Some(instance) = self.instances.get_mut(index)
-            && (to == State::Master || cause == Cause::Yielded)
+            && (to == State::Master || matches!(cause, Cause::Yielded | Cause::VipLost))
         {
             instance.losses.reason = None;
             instance.goes_on_until = None;

@@ -13,6 +13,8 @@
 //! - [`preview`]: what would follow from an order or a change, before it is carried out.
 //! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
 //! - [`follow`]: trackers and sync groups; [`status`]: what `show` says.
+//! - [`statistics`]: counters that begin anew.
+//! - [`sandbox`]: which files it may change.
 //! - [`heart`]: proof that it moves; [`cleanup`]: what a start does first, without one.
 //! - [`losses`]: what somebody takes away from a master.
 //! - [`examine`]: it looks for what is wrong with itself.
@@ -47,7 +49,9 @@ mod reload;
 mod repeated;
 mod reports;
 mod running;
+mod sandbox;
 mod start;
+mod statistics;
 mod status;
 mod yields;
 
@@ -90,6 +94,7 @@ pub(crate) use self::plan::{
 };
 pub(crate) use self::presence::RUNS;
 use self::repeated::Repeated;
+use self::sandbox::Sandbox;
 pub(crate) use self::start::StartError;
 use self::yields::Yields;
 use crate::clock;
@@ -126,6 +131,8 @@ pub(crate) struct Options {
     pub(crate) dumps: Option<PathBuf>,
     /// Files that hold its process number while it runs.
     pub(crate) pid_files: Vec<PathBuf>,
+    /// It gives up the right to change other files than its own.
+    pub(crate) sandbox: bool,
     /// A process waits on the other end of standard output for the word that the service runs.
     pub(crate) waiting_parent: bool,
 }
@@ -166,6 +173,7 @@ struct Service {
     next_key: u32,
     history: History,
     heart: Heart,
+    sandbox: Sandbox,
     /// What the run before has left to go on with.
     legacy: Legacy,
     journal: Journal,

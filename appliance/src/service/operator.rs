@@ -263,7 +263,7 @@ impl Service {
         })
     }
 
-    fn names(&self, chosen: &[usize]) -> Vec<String> {
+    pub(super) fn names(&self, chosen: &[usize]) -> Vec<String> {
         chosen.iter().filter_map(|index| self.instances.get(*index)).map(|found| found.name().to_owned()).collect()
     }
 

@@ -96,11 +96,13 @@ impl Service {
             let errors = if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") };
             return Err(refused(format!("the configuration has {errors}, nothing is changed\n{}", text.trim_end())));
         }
+        self.within_sandbox(&new)?;
         Ok(new)
     }
 
     /// Puts a configuration into effect.
     pub(super) async fn apply(&mut self, new: Configuration) -> Result<(), (ErrorCode, String)> {
+        self.within_sandbox(&new)?;
         let old = Rc::clone(&self.configuration);
         let differences = compare::compare(old.model(), new.model());
         let Err((code, text)) = self.change_to(Rc::new(new)).await else {

@@ -182,6 +182,7 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
         next_key: 0,
         history,
         heart,
+        sandbox: super::sandbox::Sandbox::default(),
         legacy,
         journal,
         notifier,
@@ -226,6 +227,7 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
         }
     }
     privileges::restrict_service(service.heart.scripts);
+    service.sandbox = super::sandbox::Sandbox::close(&service.options, &configuration);
     service.tell_manager_that_all_runs();
     log::info!(
         "locum {} started with {} instances from {}",

@@ -199,9 +199,18 @@ impl<S: Storage> VirtualRouter<S> {
         }
         match command {
             Command::Resume => self.resume(now, out),
-            Command::Take => self.take(now, out),
+            Command::Take => self.take(now, out, |master| Cause::Taken { master }),
+            Command::GoOn => self.take(now, out, |_| Cause::GoesOn),
             Command::Yield { last_resort } => {
-                self.stand_back(now, last_resort, out);
+                self.stand_back(now, last_resort, Cause::Yielded, out);
+                Ok(())
+            }
+            Command::GiveWay => {
+                self.stand_back(now, true, Cause::VipLost, out);
+                Ok(())
+            }
+            Command::ClearCounters => {
+                self.counters = super::Counters::default();
                 Ok(())
             }
             Command::SetPriority(priority) => self.set_priority(now, priority, trackers, out),
@@ -229,7 +238,12 @@ impl<S: Storage> VirtualRouter<S> {
         }
     }
 
-    fn take(&mut self, now: Instant, out: &mut Effects) -> Result<(), CommandError> {
+    fn take(
+        &mut self,
+        now: Instant,
+        out: &mut Effects,
+        cause: impl FnOnce(Option<IpAddr>) -> Cause,
+    ) -> Result<(), CommandError> {
         let heard = self.heard.filter(|heard| heard.at + self.master_down_interval() > now && self.leaving.is_none());
         match self.phase {
             Phase::Master { .. } => return Ok(()),
@@ -248,11 +262,11 @@ impl<S: Storage> VirtualRouter<S> {
         {
             return Err(CommandError::Outranked { master, priority });
         }
-        self.stimulate(now, Stimulus::Take, Cause::Taken { master: heard.map(|heard| heard.address) }, out);
+        self.stimulate(now, Stimulus::Take, cause(heard.map(|heard| heard.address)), out);
         Ok(())
     }
 
-    fn stand_back(&mut self, now: Instant, last_resort: bool, out: &mut Effects) {
+    fn stand_back(&mut self, now: Instant, last_resort: bool, cause: Cause, out: &mut Effects) {
         let before = self.stands_back_since.is_some();
         self.change_priority(now, out, |router| {
             router.stands_back_since = router.stands_back_since.or(Some(now));
@@ -263,7 +277,7 @@ impl<S: Storage> VirtualRouter<S> {
                 // A preempt delay ends here.
                 self.phase = Phase::Backup { master_down_at, preempt_at: None };
             }
-            self.stimulate(now, Stimulus::Yield, Cause::Yielded, out);
+            self.stimulate(now, Stimulus::Yield, cause, out);
         }
     }
 

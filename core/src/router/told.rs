@@ -126,13 +126,19 @@ pub enum Command {
     Resume,
     /// Be MASTER now, if the protocol allows.
     Take,
+    /// The same, because it was MASTER when its program crashed, and no other can have missed it yet.
+    GoOn,
     /// Stand back: hand over, and do not take over again until told to.
     Yield {
         /// Whether to take over all the same, with the lowest priority, when nobody else is heard.
         last_resort: bool,
     },
+    /// The same as a yield with a last resort, because somebody takes away what a master has in the kernel.
+    GiveWay,
     /// The base priority is this from now on.
     SetPriority(NonZeroU8),
+    /// Count anew.
+    ClearCounters,
 }
 
 /// Why an order was not carried out. Nothing has changed then.

@@ -188,6 +188,9 @@ impl Stage {
                 let command = bytes.pick(&[
                     Command::Resume,
                     Command::Take,
+                    Command::GoOn,
+                    Command::GiveWay,
+                    Command::ClearCounters,
                     Command::Yield { last_resort },
                     Command::SetPriority(priority),
                 ]);

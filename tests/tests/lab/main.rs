@@ -8,7 +8,11 @@
     reason = "these are tests, and the harness wants them outside cfg(test)"
 )]
 
+use std::process::Child;
 use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 mod accept_mode;
 mod address_already_there;
@@ -41,6 +45,7 @@ mod random;
 mod record;
 mod reload;
 mod remote;
+mod sandbox;
 mod scenario_1_unicast;
 mod scenario_2_two_masters;
 mod scenario_3_no_preemption;
@@ -50,6 +55,8 @@ mod several_services;
 mod socket;
 mod split;
 mod ssh;
+mod start_delays;
+mod statistics;
 mod steering;
 mod supervision;
 mod trackers;
@@ -61,6 +68,22 @@ mod witness;
 
 /// More than a takeover takes at an interval of 1 s (3.7 s), with the start of a daemon on a busy machine before it.
 const TAKEOVER_MAX: Duration = Duration::from_secs(12);
+
+/// A service that a test starts by itself. It ends with the test, however that ends.
+struct Running(Child);
+
+impl Running {
+    fn signal(&self, signal: impl Into<Option<Signal>>) {
+        kill(Pid::from_raw(i32::try_from(self.0.id()).unwrap()), signal).unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill(); // it may have ended
+        let _ = self.0.wait();
+    }
+}
 
 /// The tests of `$behaviour(a, b)`: locum with itself, and with keepalived in both roles.
 macro_rules! each_pair {

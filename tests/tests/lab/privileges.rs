@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command};
+use std::process::Command;
 
 use locum_control::{Item, State};
 use locum_tests::Daemon::Locum;
 use locum_tests::Node::A;
 use locum_tests::{Group, Lab, locum_binary, scenario, skip, wait_for, with_lab};
 
-use crate::TAKEOVER_MAX;
+use crate::{Running, TAKEOVER_MAX};
 
 const GROUP: Group = Group::VI_1;
 
@@ -88,16 +88,6 @@ fn scripts_may_do_what_their_user_may() {
     });
 }
 
-/// Ends with the test, however that ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill(); // it may have ended
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn two_capabilities_are_enough_for_an_ordinary_user() {
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
@@ -125,8 +115,7 @@ fn two_capabilities_are_enough_for_an_ordinary_user() {
         let pid = running.0.id();
         let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
         assert!(text.contains("Uid:\t65534") && text.contains("CapAmb:\t0000000000000000"), "{text}");
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap()), nix::sys::signal::SIGTERM)
-            .unwrap();
+        running.signal(nix::sys::signal::SIGTERM);
         let status = wait_for("it to end", TAKEOVER_MAX, || running.0.try_wait().expect("wait for it"));
         assert!(status.success(), "{status}");
         assert!(!lab.router(A).has(GROUP.vip));
@@ -158,6 +147,27 @@ fn the_engine_is_scheduled_as_it_is_to_be_and_never_killed_for_it() {
         let limits = fs::read_to_string(process.join("limits")).unwrap();
         let limit = limits.lines().find(|line| line.starts_with("Max realtime timeout")).unwrap();
         assert!(limit.contains("unlimited"), "a limit kills: {limit}");
+    });
+}
+
+#[test]
+fn vrrp_priority_is_the_nice_value_of_the_engine_alone() {
+    with_lab(&[Locum], |lab| {
+        lab.start(A, &format!("global_defs {{\n vrrp_priority -7\n}}\n{}", scenario("alone")));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let log = lab.router(A).log();
+        if log.contains("cannot be had") {
+            skip(&format!("this machine does not allow it: {log}"));
+            return;
+        }
+        let (engines, others): (Vec<_>, Vec<_>) = tasks(lab).into_iter().partition(|path| comm(path) == "engine");
+        let nice = |task: &std::path::Path| {
+            let stat = fs::read_to_string(task.join("stat")).unwrap();
+            // proc_pid_stat(5): the 19th; the first two are cut off.
+            stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().to_owned()
+        };
+        assert_eq!(nice(&engines[0]), "-7");
+        assert_eq!(nice(&others[0]), nice(std::path::Path::new("/proc/self")), "that of whoever started it");
     });
 }
 

@@ -91,7 +91,7 @@ fn ten_deletions_in_five_seconds_are_one_handover() {
         });
         assert_eq!(told, [1, 9], "one notice at once, one with the count");
         let yielded = lab.router(A).history(GROUP.instance).pop().expect("a transition");
-        assert_eq!((yielded.to, yielded.cause), (State::Backup, Cause::Yielded));
+        assert_eq!((yielded.to, yielded.cause), (State::Backup, Cause::VipLost));
         assert!(yielded.text.contains("somebody keeps removing 172.20.45.248"), "{yielded:?}");
         // No storm: it stands back, and says for how long.
         sleep(Duration::from_secs(8));
@@ -143,7 +143,7 @@ fn the_first_deletion_is_a_handover_where_it_is_to_be() {
         lab.router(A).ip("route del 192.168.110.0/24");
         lab.wait_master(GROUP, B, TAKEOVER_MAX);
         let yielded = lab.router(A).history(GROUP.instance).pop().expect("a transition");
-        assert_eq!(yielded.cause, Cause::Yielded);
+        assert_eq!(yielded.cause, Cause::VipLost);
         assert!(yielded.text.contains("somebody has removed route 192.168.110.0/24"), "{yielded:?}");
         // Without a gap: A keeps it until B has spoken.
         assert!(!lab.router(A).ip("route").contains("192.168.110.0"));

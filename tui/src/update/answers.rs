@@ -157,6 +157,7 @@ pub(super) fn done(model: &mut Model, at: usize, verb: Verb, text: &str) {
         | Verb::Resume { .. }
         | Verb::Yield { .. }
         | Verb::Take { .. }
+        | Verb::ClearStatistics { .. }
         | Verb::Change { .. }
         | Verb::Confirm
         | Verb::Rollback { .. }

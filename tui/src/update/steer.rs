@@ -71,6 +71,7 @@ pub(super) fn asked(model: &mut Model, verb: Verb) -> Vec<Command> {
         | Verb::Why { .. }
         | Verb::Watch { .. }
         | Verb::Take { .. }
+        | Verb::ClearStatistics { .. }
         | Verb::Confirm
         | Verb::Changes
         | Verb::Options { .. }

@@ -252,7 +252,9 @@ fn answers(verb: &Verb, world: &mut World) -> Vec<Answer> {
         Verb::Rollback { .. } => vec![Answer::Done("change 7 is taken back".into())],
         Verb::Doctor => vec![Answer::Done("all is well".into())],
         Verb::Changes => vec![Answer::Item(Item::Change(statuses::trial())), Answer::Done("1 change".into())],
-        Verb::Keepalived => vec![refusal(ErrorCode::NotNow, "the console does not ask for it".into())],
+        Verb::Keepalived | Verb::ClearStatistics { .. } => {
+            vec![refusal(ErrorCode::NotNow, "the console does not ask for it".into())]
+        }
     }
 }
 

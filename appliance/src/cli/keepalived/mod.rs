@@ -111,7 +111,8 @@ fn run(options: Options, socket: Option<PathBuf>) -> Result<super::Exit, String>
     let socket = socket.unwrap_or_else(|| run_directory.join(SOCKET));
     let dumps = Some(service::dump_directory());
     let waiting_parent = options.detached;
-    let options = service::Options { configuration, socket, run_directory, dumps, pid_files, waiting_parent };
+    let options =
+        service::Options { configuration, socket, run_directory, dumps, pid_files, waiting_parent, sandbox: false };
     Ok(super::run(&home, options))
 }
 

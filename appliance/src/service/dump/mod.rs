@@ -88,11 +88,6 @@ impl Service {
             }
             Dump::Statistics | Dump::StatisticsAndClear => {
                 self.refresh_views().await.map_err(|(_, text)| text)?;
-                if dump == Dump::StatisticsAndClear {
-                    log::info!(
-                        "statistics are written and not cleared: other readers of them rely on counters that only grow"
-                    );
-                }
                 self.subjects().fold(String::new(), |mut all, subject| {
                     let _ = write!(all, "{}", text::Statistics(&subject)); // a string takes whatever is written
                     all
@@ -100,6 +95,11 @@ impl Service {
             }
         };
         file::replace(directory, dump.file_name(), content.as_bytes()).map_err(|error| error.to_string())?;
+        if dump == Dump::StatisticsAndClear {
+            // What could not be written is not forgotten.
+            self.clear_counters(0..self.instances.len()).await.map_err(|(_, text)| text)?;
+            self.note_order(dump.signal_name(), "the statistics of all instances are cleared".into());
+        }
         log::debug!("{} written", directory.join(dump.file_name()).display());
         Ok(())
     }

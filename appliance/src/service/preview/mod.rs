@@ -45,6 +45,7 @@ impl Service {
             | Verb::Why { .. }
             | Verb::Watch { .. }
             | Verb::Change { .. }
+            | Verb::ClearStatistics { .. }
             | Verb::Confirm
             | Verb::Rollback { .. }
             | Verb::Changes
@@ -61,9 +62,12 @@ impl Service {
         let chosen = match command {
             // Only it moves by itself; its group follows.
             Command::Take => vec![self.find(name.as_deref().unwrap_or_default())?],
-            Command::Yield { .. } | Command::Resume | Command::SetPriority { .. } => {
-                self.chosen_with_groups(name.as_deref())?
-            }
+            Command::Yield { .. }
+            | Command::GiveWay
+            | Command::GoOn
+            | Command::Resume
+            | Command::SetPriority { .. }
+            | Command::ClearCounters => self.chosen_with_groups(name.as_deref())?,
         };
         let routers = chosen.iter().filter_map(|index| self.instances.get(*index)?.router);
         let moves: Vec<_> = routers.map(|router| (router, Move::Command(command))).collect();
