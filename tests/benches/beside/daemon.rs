@@ -193,28 +193,16 @@ impl Daemon {
 
     /// The time that its threads have computed so far (proc(5), schedstat).
     pub(crate) fn cpu(&self) -> Duration {
-        let mut sum = 0;
-        for pid in self.pids() {
-            for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-                let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-                sum += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
-            }
-        }
-        Duration::from_nanos(sum)
+        self.pids().into_iter().map(cpu_of).sum()
     }
 
     /// What it takes in memory.
     pub(crate) fn memory(&self) -> Memory {
         let mut memory = Memory::default();
-        for pid in self.pids() {
-            let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-            let field = |name: &str| {
-                let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-                line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0)
-            };
-            memory.rss += field("Rss");
-            memory.pss += field("Pss");
-            memory.private += field("Private_Clean") + field("Private_Dirty");
+        for of in self.pids().into_iter().map(memory_of) {
+            memory.rss += of.rss;
+            memory.pss += of.pss;
+            memory.private += of.private;
         }
         memory
     }
@@ -234,6 +222,13 @@ impl Daemon {
     /// Whether it runs.
     pub(crate) fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// The console on it, without its terminal.
+    pub(crate) fn console(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--socket").arg(self.folder.join("control.sock"));
+        command
     }
 
     /// Runs a verb of ours against it.
@@ -264,6 +259,26 @@ impl Daemon {
         self.ask_to_stop();
         self.wait_end()
     }
+}
+
+/// The time that the threads of a process have computed so far (proc(5), schedstat).
+pub(crate) fn cpu_of(pid: u32) -> Duration {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        sum += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+    }
+    Duration::from_nanos(sum)
+}
+
+/// What a process takes in memory.
+pub(crate) fn memory_of(pid: u32) -> Memory {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0)
+    };
+    Memory { rss: field("Rss"), pss: field("Pss"), private: field("Private_Clean") + field("Private_Dirty") }
 }
 
 impl Drop for Daemon {

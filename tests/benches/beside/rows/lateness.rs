@@ -83,7 +83,7 @@ pub(crate) fn take(context: &Context, instances: usize, interval_ms: u64, strain
 }
 
 /// The mean interval, and by how much each differs from what it should be, in milliseconds.
-fn intervals(seen: &[Seen], interval_ms: u64) -> (Option<f64>, Sample) {
+pub(super) fn intervals(seen: &[Seen], interval_ms: u64) -> (Option<f64>, Sample) {
     let mut last: BTreeMap<(usize, u8), Moment> = BTreeMap::new();
     let (mut all, mut deviations) = (Sample::default(), Sample::default());
     let nominal = ms(Duration::from_millis(interval_ms));

@@ -2,6 +2,7 @@
 
 mod bad_packets;
 mod check;
+mod console;
 mod lateness;
 mod load;
 mod outage;
@@ -76,6 +77,7 @@ enum Work {
     Check { instances: usize },
     BadPackets { rate: u32 },
     Takeover { addresses: usize },
+    Console { instances: usize },
 }
 
 /// How late an ordinary thread may be woken, one time in a hundred, before a row about time is called noisy.
@@ -119,6 +121,7 @@ impl Row {
             Work::Check { instances } => check::take(context, instances),
             Work::BadPackets { rate } => bad_packets::take(context, rate),
             Work::Takeover { addresses } => takeover::take(context, addresses),
+            Work::Console { instances } => console::take(context, instances),
             Work::Cpu { .. } | Work::Calls { .. } | Work::Memory { .. } => Taken::default(),
         }
     }
@@ -172,6 +175,8 @@ pub(crate) fn all(quick: bool) -> Vec<Row> {
     for addresses in if quick { [100].as_slice() } else { &[1, 100, 500] }.iter().copied() {
         row(format!("takeover/{addresses}"), Work::Takeover { addresses });
     }
+    let instances = if quick { 10 } else { 1000 };
+    row(format!("console/{instances}"), Work::Console { instances });
     rows
 }
 
