@@ -225,6 +225,9 @@ pub(crate) struct Shared {
     /// How often the engine was asked whether it moves, and which of that it has answered.
     asked: AtomicU32,
     answered: AtomicU32,
+    /// Until when the engine sleeps unless something comes in, as [`Self::at_ms`] has it; 0 where nothing is due. Boards of
+    /// 32 bits have no longer atomic numbers.
+    due_ms: AtomicU32,
 }
 
 impl Shared {
@@ -247,6 +250,19 @@ impl Shared {
     /// Whether the engine has moved since it was last asked.
     pub(crate) fn has_answered(&self) -> bool {
         self.answered.load(Ordering::SeqCst) == self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Whether the engine has done all that was due by now, as far as can be seen without waking it.
+    pub(crate) fn is_on_time(&self, now: Instant) -> bool {
+        let due_ms = self.due_ms.load(Ordering::SeqCst);
+        // The clock goes round in 49 days; what seems to be more than half of that ahead lies behind.
+        due_ms != 0 && due_ms.wrapping_sub(Self::at_ms(now)).cast_signed() > 0
+    }
+
+    /// A moment in milliseconds, modulo their range and never 0.
+    #[allow(clippy::cast_possible_truncation, reason = "modulo is meant")]
+    const fn at_ms(at: Instant) -> u32 {
+        (at.us() / 1000) as u32 | 1
     }
 
     /// The service is about to fetch reports: what is told from now on wakes it again. Called after the byte was taken out
@@ -273,6 +289,11 @@ impl EngineEnd {
     pub(super) fn acknowledge(&self) {
         let _ = self.shared.to_engine.read(); // fails only when nothing was there
         self.shared.answered.store(self.shared.asked.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    /// The engine goes to sleep until then, unless something comes in.
+    pub(super) fn sleeps_until(&self, deadline: Option<Instant>) {
+        self.shared.due_ms.store(deadline.map_or(0, Shared::at_ms), Ordering::SeqCst);
     }
 
     /// Orders are left for the next turn.
@@ -384,6 +405,7 @@ pub(super) fn link() -> io::Result<(EngineEnd, ServiceEnd)> {
         ended: AtomicBool::new(false),
         asked: AtomicU32::new(0),
         answered: AtomicU32::new(0),
+        due_ms: AtomicU32::new(0),
     });
     // The ring lives as long as the process: one service has one engine.
     let ring: &'static mut Queue<Report, REPORTS> = Box::leak(Box::default());

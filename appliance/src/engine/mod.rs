@@ -198,6 +198,7 @@ impl Engine {
         }
         let now = clock::now();
         let deadline = self.deadline(now);
+        self.end.sleeps_until(deadline);
         let timeout = deadline.map(|at| at.since(now));
         let timeout = timeout.map(|timeout| TimeSpec::from(std::time::Duration::from_micros(timeout.us())));
         let mut fds: heapless::Vec<PollFd<'_>, { 2 * INTERFACES_MAX + 1 }> = heapless::Vec::new();

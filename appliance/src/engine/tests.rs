@@ -203,6 +203,20 @@ fn the_service_is_woken_only_when_the_kernel_work_is_done() {
 }
 
 #[test]
+fn an_engine_that_sleeps_with_nothing_left_undone_is_on_time() {
+    let (end, _service) = link::link().unwrap();
+    let at = |ms| Instant::ZERO + Duration::from_ms(ms);
+    assert!(!end.shared.is_on_time(at(0)), "nothing is known of it");
+    for start in [0, u64::from(u32::MAX) - 500, u64::from(u32::MAX), 1 << 40] {
+        end.sleeps_until(Some(at(start + 1000)));
+        assert!(end.shared.is_on_time(at(start)) && end.shared.is_on_time(at(start + 990)));
+        assert!(!end.shared.is_on_time(at(start + 1010)) && !end.shared.is_on_time(at(start + 1_000_000)));
+    }
+    end.sleeps_until(None);
+    assert!(!end.shared.is_on_time(at(0)), "nothing is due, so that nothing shows whether it moves");
+}
+
+#[test]
 fn the_service_learns_that_the_engine_has_ended() {
     let (end, mut service) = link::link().unwrap();
     assert!(!service.shared.has_ended());

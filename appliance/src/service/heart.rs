@@ -51,7 +51,7 @@ pub(super) struct Heart {
     next: Instant,
     /// What the manager was told last.
     status: String,
-    /// When the engine was last asked whether it moves.
+    /// When the engine was last asked whether it moves, or seen to be on time.
     asked: Instant,
     /// It does not, and that has been said.
     is_stuck: bool,
@@ -195,7 +195,7 @@ fn every(configuration: &Configuration, manager: &Manager) -> Duration {
 }
 
 impl Service {
-    /// Asks the engine whether it moves, and passes on that it has moved since the last time.
+    /// Looks whether the engine moves, asks it where that cannot be seen, and passes on that it does.
     pub(super) fn beat(&mut self) {
         let now = clock::now();
         if self.heart.revision != self.changes.revision {
@@ -210,7 +210,12 @@ impl Service {
                 );
             }
         }
-        if self.engine.shared.has_answered() {
+        let is_on_time = self.engine.shared.is_on_time(now);
+        if is_on_time {
+            // It sleeps with nothing left undone, which is as good as an answer and does not wake it.
+            self.heart.asked = now;
+        }
+        if is_on_time || self.engine.shared.has_answered() {
             if self.heart.is_stuck {
                 self.heart.is_stuck = false;
                 log::warn!("the engine moves again");
@@ -234,11 +239,11 @@ impl Service {
             self.heart.is_stuck = true;
             log::error!("the engine has not moved for {}", now.since(self.heart.asked));
         }
-        if self.engine.shared.has_answered() {
+        if !is_on_time && self.engine.shared.has_answered() {
             self.heart.asked = now;
             self.engine.shared.ask();
         }
-        // Only what is stamped has to be fresh. Each beat wakes both threads, which costs as much as dozens of adverts.
+        // Only what is stamped has to be fresh.
         let has_master = self.instances.iter().any(|instance| instance.state == State::Master);
         let is_leisurely = !has_master && self.heart.manager.watchdog().is_none();
         self.heart.next = now + if is_leisurely { EVERY_MAX } else { self.heart.every };
