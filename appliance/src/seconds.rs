@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Seconds with as many decimals as there are, milliseconds at most: `1`, `0.25`. Without floating point, whose printing
-/// takes 12 kB of a router's flash.
+/// Seconds with as many decimals as there are, milliseconds at most: `1`, `0.25`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seconds(pub(crate) Duration);
 
