@@ -443,7 +443,9 @@ mod tests {
             lying[..4].copy_from_slice(&u32::try_from(len).unwrap().to_ne_bytes());
             let _ = split_message(&lying);
         }
-        let (read, _) = split_message(&answer(0, &(-101_i32).to_ne_bytes())).map(|(read, _)| (read, ())).unwrap();
+        // Not a number: MIPS has its own.
+        let unreachable = -(Errno::ENETUNREACH as i32);
+        let (read, _) = split_message(&answer(0, &unreachable.to_ne_bytes())).map(|(read, _)| (read, ())).unwrap();
         assert_eq!(read.result.unwrap_err().to_string(), "Network is unreachable");
     }
 
