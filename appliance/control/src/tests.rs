@@ -122,7 +122,7 @@ fn requests_are_what_a_person_would_type() {
 
 #[test]
 fn what_is_wrong_is_said_with_its_field() {
-    const VERBS: &str = "`verb`: expected one of: show why watch resume yield take change confirm rollback changes options \
+    const VERBS: &str = "`verb`: expected one of: show why watch resume yield take clear_statistics change confirm rollback changes options \
                          foresee diff keepalived doctor reload";
     for (text, said) in [
         ("[", "EOF while parsing a list at line 1 column 1"),
