@@ -8,7 +8,7 @@ use locum_tests::Daemon::Locum;
 use locum_tests::Node::{A, B};
 use locum_tests::{Group, Lab, Moment, scenario, wait_for, with_lab};
 
-use crate::TAKEOVER_MAX;
+use crate::{Running, TAKEOVER_MAX};
 
 const GROUP: Group = Group::VI_1;
 
@@ -42,6 +42,53 @@ fn delete(lab: &mut Lab) -> Option<Duration> {
         }
     }
     None
+}
+
+/// How long an address was gone each time, in milliseconds, by what `ip -ts monitor` has seen.
+fn gone_ms(seen: &str, address: &str) -> Vec<f64> {
+    let mut deleted = None;
+    let mut gone = Vec::new();
+    for line in seen.lines().filter(|line| line.contains(address)) {
+        // [2026-11-23T03:08:33.123456] Deleted 2: eth0    inet 172.20.45.248/32 …
+        let Some((stamp, what)) = line.split_once("] ") else { continue };
+        let Some((_, clock)) = stamp.split_once('T') else { continue };
+        let parts: Option<Vec<f64>> = clock.split(':').map(|part| part.parse().ok()).collect();
+        let Some([hours, minutes, seconds]) = parts.as_deref() else { continue };
+        let at_ms = ((hours * 60.0 + minutes) * 60.0 + seconds) * 1000.0;
+        if what.starts_with("Deleted") {
+            deleted = Some(at_ms);
+        } else if let Some(from_ms) = deleted.take() {
+            gone.push((at_ms - from_ms).rem_euclid(86_400_000.0));
+        }
+    }
+    gone
+}
+
+#[test]
+fn at_the_median_it_is_back_within_100_ms() {
+    /// Fewer than ten in five seconds, which would be too often.
+    const TIMES: usize = 20;
+    const EVERY: Duration = Duration::from_millis(700);
+    with_lab(&[Locum, Locum], |lab| {
+        pair(lab, "");
+        let seen = lab.file("seen", "");
+        let mut command = lab.router(A).command_in("stdbuf");
+        command.args(["-oL", "ip", "-ts", "monitor", "address"]).stdout(std::fs::File::create(&seen).unwrap());
+        let monitor = Running(command.spawn().expect("ip monitor"));
+        sleep(Duration::from_secs(1));
+        for _ in 0..TIMES {
+            assert!(delete(lab).is_some(), "the VIP is put back");
+            sleep(EVERY);
+        }
+        let read = || gone_ms(&std::fs::read_to_string(&seen).unwrap(), &GROUP.vip.to_string());
+        let mut gone = wait_for("all of it to be seen", TAKEOVER_MAX, || Some(read()).filter(|it| it.len() >= TIMES));
+        drop(monitor);
+        gone.sort_by(f64::total_cmp);
+        let (median, most) = (gone[TIMES / 2], gone[TIMES - 1]);
+        eprintln!("a VIP that is deleted is back after {median:.2} ms ({:.2}..{most:.2}, {TIMES} times)", gone[0]);
+        assert!(median <= 100.0, "{gone:?}");
+        assert_eq!(lab.router(A).history(GROUP.instance).len(), 2, "it has not given up mastership");
+    });
 }
 
 /// What A tells about lost addresses: how many, in each notice.
