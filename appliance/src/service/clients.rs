@@ -392,12 +392,11 @@ fn describe(credentials: &UCred, role: Role) -> String {
 }
 
 /// The terminal of a process, and the address that its user came from by ssh, as far as that can be seen: "pts/0, from
-/// 10.0.0.5" (proc(5), ssh(1)).
+/// 10.0.0.5" (proc(5), ssh(1)). The environment of a process with capabilities that the service has given up cannot be
+/// read; its terminal always can.
 fn from_where(pid: i32) -> Option<String> {
     let of = |what: &str| std::path::PathBuf::from(format!("/proc/{pid}/{what}"));
-    let terminal = std::fs::read_link(of("fd/0")).ok();
-    let terminal = terminal.as_deref().and_then(|path| path.strip_prefix("/dev").ok()?.to_str());
-    let terminal = terminal.filter(|name| name.starts_with("pts/") || name.starts_with("tty"));
+    let terminal = std::fs::read_to_string(of("stat")).ok().and_then(|stat| terminal_of(&stat));
     let mut environment = Vec::new();
     let file = std::fs::File::open(of("environ")).ok();
     let _ = file.map(|file| file.take(ENVIRONMENT_BYTES_MAX).read_to_end(&mut environment));
@@ -407,8 +406,41 @@ fn from_where(pid: i32) -> Option<String> {
         connection.and_then(|words| std::str::from_utf8(words).ok()?.split(' ').next()?.parse::<IpAddr>().ok());
     match (terminal, address) {
         (Some(terminal), Some(address)) => Some(format!("{terminal}, from {address}")),
-        (Some(terminal), None) => Some(terminal.to_owned()),
+        (Some(terminal), None) => Some(terminal),
         (None, Some(address)) => Some(format!("from {address}")),
         (None, None) => None,
+    }
+}
+
+/// The controlling terminal in the text of `/proc/PID/stat` (proc(5)).
+fn terminal_of(stat: &str) -> Option<String> {
+    // The name of the program stands in parentheses and may have anything in it.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let number: i32 = fields.split_whitespace().nth(4)?.parse().ok()?;
+    let number = number.cast_unsigned();
+    let (major, minor) = ((number >> 8) & 0xfff, (number & 0xff) | ((number >> 12) & 0xf_ff00));
+    match major {
+        0 => None,
+        136..=143 => Some(format!("pts/{}", (major - 136) * 256 + minor)),
+        _ => {
+            let device = std::fs::read_link(format!("/sys/dev/char/{major}:{minor}")).ok()?;
+            Some(device.file_name()?.to_str()?.to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_terminal_is_found_whatever_the_program_is_called() {
+        let stat = |tty: &str| format!("7 (a) b ) S 1 7 7 {tty} 7 4194560 99");
+        assert_eq!(terminal_of(&stat("34816")), Some("pts/0".into()));
+        assert_eq!(terminal_of(&stat("34819")), Some("pts/3".into()));
+        assert_eq!(terminal_of(&stat("35072")), Some("pts/256".into()));
+        assert_eq!(terminal_of(&stat("0")), None);
+        assert_eq!(terminal_of("7 (a"), None);
+        assert_eq!(terminal_of(""), None);
     }
 }
