@@ -299,22 +299,13 @@ impl Talk {
             Line::Answer { id, answer: Answer::Item(item) } => {
                 let mut reports = Vec::new();
                 if self.answer.as_ref().is_none_or(|(under_way, _)| *under_way != id) {
-                    let purpose = match &item {
-                        Item::Service(_) if self.synced => Purpose::All,
-                        Item::Service(_) => Purpose::Watch,
-                        Item::Instance(status) => Purpose::One(status.name.clone()),
+                    let purpose = if let Item::Service(_) = item {
+                        if self.synced { Purpose::All } else { Purpose::Watch }
+                    } else if let Item::Instance(status) = &item {
+                        Purpose::One(status.name.clone())
+                    } else {
                         // What operators asked for besides is no part of the picture.
-                        Item::Interface(_)
-                        | Item::Transition(_)
-                        | Item::Notice(_)
-                        | Item::Difference(_)
-                        | Item::Change(_)
-                        | Item::Forecast(_)
-                        | Item::Finding(_)
-                        | Item::DiffLine(_)
-                        | Item::Setting(_)
-                        | Item::Check(_)
-                        | Item::Keepalived(_) => return reports,
+                        return reports;
                     };
                     reports.push(Report::Begin(purpose.clone()));
                     self.answer = Some((id, purpose));

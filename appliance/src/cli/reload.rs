@@ -59,20 +59,14 @@ impl Told {
     pub(super) fn of(items: Vec<Item>) -> Self {
         let mut told = Self::default();
         for item in items {
-            match item {
-                Item::Difference(difference) => told.differences.push(difference),
-                Item::Finding(finding) => told.findings.push(finding),
-                Item::DiffLine(line) => told.diff.push(line),
-                Item::Forecast(forecast) => told.forecasts.push(forecast),
-                Item::Service(_)
-                | Item::Interface(_)
-                | Item::Instance(_)
-                | Item::Transition(_)
-                | Item::Notice(_)
-                | Item::Change(_)
-                | Item::Setting(_)
-                | Item::Check(_)
-                | Item::Keepalived(_) => {}
+            if let Item::Difference(difference) = item {
+                told.differences.push(difference);
+            } else if let Item::Finding(finding) = item {
+                told.findings.push(finding);
+            } else if let Item::DiffLine(line) = item {
+                told.diff.push(line);
+            } else if let Item::Forecast(forecast) = item {
+                told.forecasts.push(forecast);
             }
         }
         told

@@ -40,20 +40,12 @@ pub(super) fn show(socket: &Path, instance: Option<String>, json: bool) -> Exit 
     };
     let mut shown = Shown { schema: SCHEMA, ..Shown::default() };
     for item in items {
-        match item {
-            Item::Service(service) => shown.service = Some(*service),
-            Item::Interface(interface) => shown.interfaces.push(interface),
-            Item::Instance(instance) => shown.instances.push(*instance),
-            Item::Transition(_)
-            | Item::Notice(_)
-            | Item::Difference(_)
-            | Item::Change(_)
-            | Item::Forecast(_)
-            | Item::Finding(_)
-            | Item::DiffLine(_)
-            | Item::Setting(_)
-            | Item::Check(_)
-            | Item::Keepalived(_) => {}
+        if let Item::Service(service) = item {
+            shown.service = Some(*service);
+        } else if let Item::Interface(interface) = item {
+            shown.interfaces.push(interface);
+        } else if let Item::Instance(instance) = item {
+            shown.instances.push(*instance);
         }
     }
     if json {
@@ -422,20 +414,10 @@ pub(super) fn why(socket: &Path, instance: String, json: bool) -> Exit {
     let mut status = None;
     let mut transitions = Vec::new();
     for item in items {
-        match item {
-            Item::Instance(instance) => status = Some(instance),
-            Item::Transition(transition) => transitions.push(transition),
-            Item::Service(_)
-            | Item::Interface(_)
-            | Item::Notice(_)
-            | Item::Difference(_)
-            | Item::Change(_)
-            | Item::Forecast(_)
-            | Item::Finding(_)
-            | Item::DiffLine(_)
-            | Item::Setting(_)
-            | Item::Check(_)
-            | Item::Keepalived(_) => {}
+        if let Item::Instance(instance) = item {
+            status = Some(instance);
+        } else if let Item::Transition(transition) = item {
+            transitions.push(transition);
         }
     }
     let Some(status) = status else {

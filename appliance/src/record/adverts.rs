@@ -90,20 +90,12 @@ impl Adverts {
     }
 
     pub(super) fn item(&mut self, item: Item) {
-        match item {
-            Item::Service(service) => self.tie(service.now_us, service.now_unix_ms),
-            Item::Instance(status) => self.instance(&status),
-            Item::Notice(notice) => self.event(notice.event),
-            Item::Interface(_)
-            | Item::Transition(_)
-            | Item::Difference(_)
-            | Item::Change(_)
-            | Item::Forecast(_)
-            | Item::Finding(_)
-            | Item::DiffLine(_)
-            | Item::Setting(_)
-            | Item::Check(_)
-            | Item::Keepalived(_) => {}
+        if let Item::Service(service) = item {
+            self.tie(service.now_us, service.now_unix_ms);
+        } else if let Item::Instance(status) = item {
+            self.instance(&status);
+        } else if let Item::Notice(notice) = item {
+            self.event(notice.event);
         }
     }
 

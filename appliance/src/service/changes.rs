@@ -398,10 +398,10 @@ impl Service {
 
     /// The path of the configuration file, what it says now, and what it would say with these edits.
     fn in_file(&self, edits: &[Edit]) -> Result<(String, Configuration, Edited), (ErrorCode, String)> {
-        let path = &self.options.configuration;
-        let file =
-            machine::load(path, self.links()).map_err(|error| (ErrorCode::Failed, format!("not saved: {error}")))?;
-        let then = edited(&file, edits, self.links()).map_err(|(code, text)| (code, format!("not saved: {text}")))?;
+        let (path, links) = (&self.options.configuration, self.links());
+        let file = machine::load(path, links.clone());
+        let file = file.map_err(|error| (ErrorCode::Failed, format!("not saved: {error}")))?;
+        let then = edited(&file, edits, links).map_err(|(code, text)| (code, format!("not saved: {text}")))?;
         Ok((path.display().to_string(), file, then))
     }
 

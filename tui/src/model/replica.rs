@@ -138,35 +138,24 @@ impl Replica {
 
     /// A part of an answer, to what was asked at `asked_at_us`.
     pub(crate) fn item(&mut self, asked_at_us: u64, now_us: u64, item: Item) {
-        match item {
-            Item::Service(service) => {
-                let clock = Clock::set(asked_at_us, now_us, service.now_us, service.now_unix_ms);
-                self.clock = self.clock.better(clock, now_us);
-                self.service = Some(ServiceStatus {
-                    host: clean(&service.host, NAME_CHARS_MAX),
-                    version: clean(&service.version, NAME_CHARS_MAX),
-                    configuration: clean(&service.configuration, TEXT_CHARS_MAX),
-                    on_trial: service.on_trial.map(cleaned_change),
-                    ..*service
-                });
-            }
-            Item::Interface(status) => self.upsert_interface(status),
-            Item::Instance(status) => self.upsert(*status),
-            Item::Transition(record) => self.remember(cleaned_record(record)),
-            Item::Notice(notice) => {
-                if let Event::Adverts { instance, marks } = notice.event {
-                    self.draw(&clean(&instance, NAME_CHARS_MAX), &marks);
-                }
-            }
-            // Nothing that is asked for here answers with it.
-            Item::Difference(_)
-            | Item::Change(_)
-            | Item::Forecast(_)
-            | Item::Finding(_)
-            | Item::DiffLine(_)
-            | Item::Setting(_)
-            | Item::Check(_)
-            | Item::Keepalived(_) => {}
+        if let Item::Service(service) = item {
+            let clock = Clock::set(asked_at_us, now_us, service.now_us, service.now_unix_ms);
+            self.clock = self.clock.better(clock, now_us);
+            self.service = Some(ServiceStatus {
+                host: clean(&service.host, NAME_CHARS_MAX),
+                version: clean(&service.version, NAME_CHARS_MAX),
+                configuration: clean(&service.configuration, TEXT_CHARS_MAX),
+                on_trial: service.on_trial.map(cleaned_change),
+                ..*service
+            });
+        } else if let Item::Interface(status) = item {
+            self.upsert_interface(status);
+        } else if let Item::Instance(status) = item {
+            self.upsert(*status);
+        } else if let Item::Transition(record) = item {
+            self.remember(cleaned_record(record));
+        } else if let Item::Notice(Notice { event: Event::Adverts { instance, marks }, .. }) = item {
+            self.draw(&clean(&instance, NAME_CHARS_MAX), &marks);
         }
     }
 
