@@ -198,13 +198,16 @@ impl<S: Storage> VirtualRouter<S> {
         }
     }
 
-    /// The advert that is due, on an absolute schedule: lateness of one advert does not delay those after it. Only after
-    /// a stall of more than an interval does the schedule begin anew, since nobody needs the adverts that were missed.
+    /// The advert that is due, on an absolute schedule: lateness of one advert does not delay those after it. After a
+    /// stall of more than an interval nobody needs the adverts that were missed, but the next is due when it was before:
+    /// a thousand instances that stalled together would else go on in one burst for ever.
     pub(super) fn advertise(&mut self, now: Instant, out: &mut Effects) {
         let Phase::Master { advertise_at } = self.phase else { return };
         let interval = self.config.advert_interval();
         let next = advertise_at + interval;
-        self.phase = Phase::Master { advertise_at: if next > now { next } else { now + interval } };
+        // What was missed is counted only where something was: boards of 32 bits divide slowly.
+        let missed = if next > now { 0 } else { now.since(advertise_at).whole(interval) };
+        self.phase = Phase::Master { advertise_at: next + interval.times(missed) };
         self.send(self.effective_priority(), out);
     }
 

@@ -239,7 +239,27 @@ fn adverts_keep_an_absolute_schedule() {
     bench.drain();
     let after_a_stall = bench.times("advert").into_iter().filter(|at| *at == 60_500_000).count();
     assert_eq!(after_a_stall, 1, "what was missed is not made up for");
-    assert_eq!(bench.router().timers().advertise_at, Some(Instant::from_us(61_500_000)));
+    assert_eq!(bench.router().timers().advertise_at, Some(Instant::from_us(61_000_000)), "on the second as before");
+    // Late by whole intervals, to the microsecond: the advert that is due now goes out once.
+    bench.now = Instant::from_us(64_000_000);
+    bench.set.handle_timeout(bench.now);
+    bench.drain();
+    assert_eq!(bench.times("advert").into_iter().filter(|at| *at == 64_000_000).count(), 1);
+    assert_eq!(bench.router().timers().advertise_at, Some(Instant::from_us(65_000_000)));
+}
+
+/// Two that advertise half an interval apart do so still after both have stalled.
+#[test]
+fn a_stall_does_not_make_adverts_of_several_instances_meet() {
+    let mut bench = Bench::start(config(255));
+    bench.until(500_000);
+    let other = bench.add(Config { vrid: NonZeroU8::new(46).unwrap(), ..config(255) });
+    bench.now = Instant::from_us(7_300_000);
+    bench.set.handle_timeout(bench.now);
+    bench.drain();
+    let due = |id| bench.set.router(id).and_then(|router| router.timers().advertise_at);
+    assert_eq!(bench.router().timers().advertise_at, Some(Instant::from_us(8_000_000)));
+    assert_eq!(due(other), Some(Instant::from_us(7_500_000)));
 }
 
 #[test]
