@@ -75,7 +75,7 @@ pub(crate) fn read(model: &Model, line: &str) -> Result<Asked, String> {
                 }
                 (_, time) => {
                     let lasts = if time.is_empty() { Lasts::Saved } else { Lasts::Seconds(typed_seconds(time)?) };
-                    Ok(Asked::Order(Verb::Yield { instance, lasts, last_resort: false }))
+                    Ok(Asked::Order(Verb::Yield { instance, lasts: Some(lasts), last_resort: false }))
                 }
             }
         }

@@ -249,15 +249,17 @@ struct Asked {
 
 impl<'a> Session<'a> {
     fn new(link: &'a mut Link, transport: Transport) -> Self {
-        let patience = match transport {
-            Transport::Socket(_) => ANSWER_TIMEOUT,
-            Transport::Child(_) => COMMAND_TIMEOUT,
+        let (patience, session) = match transport {
+            Transport::Socket(_) => (ANSWER_TIMEOUT, locum_control::Session::of_this_process()),
+            // Where the conversation comes out, another session is what counts: `locum proxy` says it.
+            Transport::Child(_) => (COMMAND_TIMEOUT, None),
         };
+        let outbox = session.map(locum_control::Session::line).unwrap_or_default();
         Self {
             link,
             transport,
             buffer: LineBuffer::default(),
-            outbox: Vec::new(),
+            outbox,
             requests: VecDeque::new(),
             next_id: 1,
             next_seq: None,

@@ -7,7 +7,9 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::{Answer, FramingError, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Request, Verb, from_json};
+use crate::{
+    Answer, FramingError, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Request, Session, Verb, from_json,
+};
 
 /// How long the server may take for its first line and between the lines of an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -69,12 +71,16 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects and reads the server's first line.
+    /// Connects, reads the server's first line, and says in which ssh session this process runs.
     ///
     /// # Errors
     /// [`ClientError::Connect`] when nobody listens; [`ClientError::Protocol`] when the server is of another version.
     pub fn connect(path: &Path) -> Result<Self, ClientError> {
-        Self::over(UnixStream::connect(path).map_err(ClientError::Connect)?)
+        let mut client = Self::over(UnixStream::connect(path).map_err(ClientError::Connect)?)?;
+        if let Some(session) = Session::of_this_process() {
+            client.stream.write_all(&session.line()).map_err(ClientError::Broken)?;
+        }
+        Ok(client)
     }
 
     /// Reads the server's first line from a connection that stands already, such as that to a command which carries the

@@ -3,7 +3,8 @@
 //! A conversation:
 //!
 //! 1. The server opens with a [`Hello`] that names the protocol version and what the client may do.
-//! 2. The client sends a [`Request`] a line, each with an `id` of its choice.
+//! 2. The client sends a [`Request`] a line, each with an `id` of its choice. Before the first it may say in which ssh
+//!    session it runs, a [`Session`], which is not answered.
 //! 3. The server answers each with zero or more lines that carry an [`Item`] and one that ends the answer, all with the
 //!    request's `id`: see [`Answer`]. Answers to different requests do not interleave.
 //! 4. After [`Verb::Watch`], [`Notice`]s arrive between answers, numbered without gaps. A client that falls behind gets
@@ -22,6 +23,7 @@ mod message;
 mod notification;
 mod outlook;
 mod reading;
+mod session;
 mod sorted;
 mod statistics;
 mod status;
@@ -41,6 +43,7 @@ pub use notification::{FifoStatus, MailStatus, NotifyStatus};
 pub use outlook::{headline, outlook, priority_sum};
 pub use reading::{FromJson, JsonError, Reader, from_json, from_value, word};
 pub use serde_json::Value;
+pub use session::{Said, Session};
 pub use sorted::{SortedMap, SortedSet};
 pub use statistics::rfc8347;
 pub use status::{

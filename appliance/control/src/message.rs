@@ -82,8 +82,10 @@ pub enum Verb {
         /// An instance or a sync group; absent for all.
         #[serde(skip_serializing_if = "Option::is_none")]
         instance: Option<String>,
-        /// For how long.
-        lasts: Lasts,
+        /// For how long. Absent: until the machine starts again; 5 minutes for a [`Session`](crate::Session) that came in
+        /// through a virtual address.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        lasts: Option<Lasts>,
         /// Whether to take over all the same, with the lowest priority, when nobody else is heard.
         last_resort: bool,
     },
@@ -100,14 +102,15 @@ pub enum Verb {
         instance: Option<String>,
     },
     /// Changes the running configuration (admin): an [`Item::Difference`] for what changes, and an [`Item::Change`]; for a
-    /// dry run an [`Item::DiffLine`] for each line of what changes in the file, an [`Item::Finding`] for what the check of the configuration says that it did not say before, and an
-    /// [`Item::Forecast`] for what would follow.
+    /// dry run an [`Item::DiffLine`] for each line of what changes in the file, an [`Item::Finding`] for what the check of
+    /// the configuration says that it did not say before, and an [`Item::Forecast`] for what would follow.
     Change {
         /// What.
         edits: Vec<Edit>,
         /// For how long.
         lasts: Lasts,
-        /// If nobody confirms it within so many seconds, it is taken back.
+        /// If nobody confirms it within so many seconds, it is taken back; 0 for never. Absent: never; 300 for a
+        /// [`Session`](crate::Session) that came in through a virtual address, unless it holds no longer than that anyway.
         #[serde(skip_serializing_if = "Option::is_none")]
         confirm_within_s: Option<u64>,
         /// The revision that it was made on; refused if that is not the present one.
@@ -337,7 +340,7 @@ readable_by! {
     "why" => Why { instance },
     "watch" => Watch { instance; or_default adverts },
     "resume" => Resume { instance },
-    "yield" => Yield { instance; or_default lasts, last_resort },
+    "yield" => Yield { instance, lasts; or_default last_resort },
     "take" => Take { instance },
     "clear_statistics" => ClearStatistics { instance },
     "change" => Change { edits, confirm_within_s, revision; or_default lasts, dry_run },

@@ -97,7 +97,7 @@ fn requests_are_what_a_person_would_type() {
         (r#"{"id":1,"verb":"resume","instance":"VI_1"}"#, Verb::Resume { instance: Some("VI_1".into()) }),
         (
             r#"{"id":1,"verb":"yield","lasts":{"seconds":1800}}"#,
-            Verb::Yield { instance: None, lasts: Lasts::Seconds(1800), last_resort: false },
+            Verb::Yield { instance: None, lasts: Some(Lasts::Seconds(1800)), last_resort: false },
         ),
         (
             r#"{"id":1,"verb":"change","edits":[{"edit":"set","instance":"VI_1","keyword":"priority","values":["120"]}]}"#,
@@ -230,7 +230,7 @@ fn every_order_and_edit_is_read_as_it_was_said() {
         Verb::Why { instance: instance() },
         Verb::Watch { instance: some.clone(), adverts: true },
         Verb::Resume { instance: some.clone() },
-        Verb::Yield { instance: some.clone(), lasts, last_resort: true },
+        Verb::Yield { instance: some.clone(), lasts: Some(lasts), last_resort: true },
         Verb::Take { instance: instance() },
         Verb::ClearStatistics { instance: Some(instance()) },
         Verb::ClearStatistics { instance: None },

@@ -130,7 +130,8 @@ pub(crate) enum Steer {
         /// All instances
         #[arg(long)]
         all: bool,
-        /// For so long, as 30m; also across a restart of the service
+        /// For so long, as 30m; also across a restart of the service [default: 5m where you are connected through a virtual
+        /// address]
         #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
         lasts: Option<u64>,
         /// Also after the machine has started again [default: until it starts again]
@@ -201,7 +202,8 @@ pub(crate) struct How {
     /// Write it into the configuration file: only the words that change
     #[arg(long, conflicts_with = "lasts")]
     pub(crate) save: bool,
-    /// Take it back unless `locum confirm` comes within so long, as 5m
+    /// Take it back unless `locum confirm` comes within so long, as 5m; 0 for never [default: 5m where you are connected
+    /// through a virtual address, else 0]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) confirm: Option<u64>,
     /// Only say what would change, and what would follow as far as it can be known

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use locum_control::Session;
 use locum_control::client::ClientError;
 
 use super::{Exit, complain, complain_about};
@@ -44,7 +45,10 @@ struct Ended {
     answering: Option<io::Result<()>>,
 }
 
-fn run(to_service: UnixStream, from_service: UnixStream) -> io::Result<()> {
+fn run(mut to_service: UnixStream, from_service: UnixStream) -> io::Result<()> {
+    if let Some(session) = Session::of_this_process() {
+        to_service.write_all(&session.line())?;
+    }
     let closing = to_service.try_clone()?;
     // Not a channel, which would be ten kilobytes of a router's flash.
     let asking = Arc::new((Mutex::new(Ended::default()), Condvar::new()));

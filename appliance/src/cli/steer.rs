@@ -1,16 +1,12 @@
 //! The verbs that change something: set, unset, yield, resume, take, confirm, rollback; and the list of changes.
 
-use std::net::IpAddr;
 use std::path::Path;
 
-use locum_control::{ChangeRecord, ChangeStanding, Edit, Item, Lasts, List, SCHEMA, Verb, VipStatus};
+use locum_control::{ChangeRecord, ChangeStanding, Edit, Item, Lasts, List, SCHEMA, Verb};
 use serde::Serialize;
 
 use super::arguments::{How, Steer};
 use super::{Exit, ask, complain, print, print_json, reload, table, words};
-
-/// How long a change may go unconfirmed, and a yield lasts, where it is made through an address that it may move.
-const GUARD_S: u64 = 300;
 
 #[derive(Serialize)]
 struct Changes<'a> {
@@ -31,25 +27,19 @@ pub(super) fn steer(socket: &Path, what: Steer) -> Exit {
     };
     let verb = match what {
         Steer::Set { instance, keyword, values, how } => match edit(instance, keyword, values) {
-            Ok(edit) => change(socket, edit, how),
+            Ok(edit) => change(edit, how),
             Err(text) => {
                 complain(&text);
                 return Exit::Failed;
             }
         },
-        Steer::Unset { instance, keyword, how } => change(socket, Edit::Unset { instance, keyword }, how),
-        Steer::Yield { instance, lasts, persist, last_resort, .. } => {
-            let lasts = match (lasts, persist) {
-                (Some(seconds), _) => Lasts::Seconds(seconds),
-                (None, true) => Lasts::Saved,
-                (None, false) if is_dry_run => Lasts::UntilReboot,
-                (None, false) => match comes_through_a_vip(socket) {
-                    Some(vip) => {
-                        complain(&format!("you are connected through {vip}: the yield lasts 5 minutes; see --for"));
-                        Lasts::Seconds(GUARD_S)
-                    }
-                    None => Lasts::UntilReboot,
-                },
+        Steer::Unset { instance, keyword, how } => change(Edit::Unset { instance, keyword }, how),
+        Steer::Yield { instance, lasts, persist, until_reboot, last_resort, .. } => {
+            let lasts = match (lasts, persist, until_reboot) {
+                (Some(seconds), ..) => Some(Lasts::Seconds(seconds)),
+                (None, true, _) => Some(Lasts::Saved),
+                (None, false, true) => Some(Lasts::UntilReboot),
+                (None, false, false) => None,
             };
             Verb::Yield { instance, lasts, last_resort }
         }
@@ -69,37 +59,14 @@ pub(super) fn steer(socket: &Path, what: Steer) -> Exit {
     print(&format!("{}{done}\n", reload::Told::of(items).lines()))
 }
 
-fn change(socket: &Path, edit: Edit, how: How) -> Verb {
-    let How { lasts, save, confirm, dry_run } = how;
-    let mut confirm_within_s = confirm;
-    if confirm.is_none()
-        && !dry_run
-        && let Some(vip) = comes_through_a_vip(socket)
-    {
-        complain(&format!("you are connected through {vip}: it is taken back in 5 minutes unless you confirm it"));
-        confirm_within_s = Some(GUARD_S);
-    }
+fn change(edit: Edit, how: How) -> Verb {
+    let How { lasts, save, confirm: confirm_within_s, dry_run } = how;
     let lasts = match (lasts, save) {
         (Some(seconds), _) => Lasts::Seconds(seconds),
         (None, true) => Lasts::Saved,
         (None, false) => Lasts::UntilRestart,
     };
     Verb::Change { edits: vec![edit], lasts, confirm_within_s, revision: None, dry_run }
-}
-
-/// The virtual address that this session came in on, if it did (`SSH_CONNECTION`, ssh(1)): what moves it cuts the session
-/// off.
-fn comes_through_a_vip(socket: &Path) -> Option<IpAddr> {
-    let connection = std::env::var("SSH_CONNECTION").ok()?;
-    let server: IpAddr = connection.split_whitespace().nth(2)?.parse().ok()?;
-    let (items, _) = ask(socket, Verb::Show { instance: None }).ok()?;
-    let has_it = |vip: &VipStatus| {
-        let address = vip.address.split_once('/').map_or(vip.address.as_str(), |(address, _)| address);
-        address.parse() == Ok(server)
-    };
-    let is_vip =
-        items.iter().any(|item| if let Item::Instance(status) = item { status.vips.iter().any(has_it) } else { false });
-    is_vip.then_some(server)
 }
 
 /// The edit that the words of `set` mean.

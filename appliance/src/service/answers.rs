@@ -1,7 +1,7 @@
 //! Requests and what is answered.
 
 use locum_control::{
-    Answer, ErrorCode, Event, FramingError, Item, Notice, Request, Role, ServiceStatus, Setting, Verb, from_json,
+    Answer, ErrorCode, Event, FramingError, Item, Notice, Request, Role, Said, ServiceStatus, Setting, Verb, from_json,
 };
 
 use super::Service;
@@ -14,14 +14,20 @@ impl Service {
     /// Answers one line of a client.
     pub(super) async fn answer(&mut self, client: ClientId, line: Result<String, FramingError>) {
         let request = match line {
-            Ok(line) => from_json::<Request>(line.as_bytes()).map_err(|error| {
+            Ok(line) => from_json::<Said>(line.as_bytes()).map_err(|error| {
                 (ErrorCode::BadRequest, format!("this is no request that this version knows: {error}"))
             }),
             Err(FramingError::TooLong) => Err((ErrorCode::TooLong, FramingError::TooLong.to_string())),
             Err(FramingError::NotUtf8) => Err((ErrorCode::BadRequest, FramingError::NotUtf8.to_string())),
         };
         let Request { id, verb } = match request {
-            Ok(request) => request,
+            Ok(Said::Request(request)) => request,
+            Ok(Said::Session { session }) => {
+                if let Some(client) = self.clients.get_mut(client) {
+                    client.who.session = Some(session);
+                }
+                return;
+            }
             Err((code, message)) => {
                 if let Some(client) = self.clients.get_mut(client) {
                     client.refuse(None, code, message);
@@ -33,7 +39,7 @@ impl Service {
         if verb.changes_something() && asking.role != Role::Admin {
             let text = format!("`{}` is for root and members of the group locum", verb.name());
             asking.refuse(Some(id), ErrorCode::NotAllowed, text);
-            let who = asking.who.clone();
+            let who = asking.who.to_string();
             self.note_not_allowed(&who, verb.name().to_owned());
             return;
         }
@@ -64,7 +70,10 @@ impl Service {
                 Ok(()) => return,
                 Err(refusal) => Err(refusal),
             },
-            Verb::Foresee { order } => self.foresee(client, id, *order).await,
+            Verb::Foresee { order } => {
+                self.tell_what_it_comes_through(client, id);
+                self.foresee(client, id, *order).await
+            }
             Verb::Reload { dry_run } => self.reload(client, id, dry_run).await,
         };
         let Some(client) = self.clients.get_mut(client) else { return };

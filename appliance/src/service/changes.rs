@@ -112,6 +112,7 @@ impl Service {
     /// Makes a change.
     pub(super) async fn change(&mut self, client: ClientId, id: u64, asked: Asked) -> Outcome {
         let Asked { edits, lasts, confirm_within_s, revision, dry_run } = asked;
+        let (confirm_within_s, why) = self.confirm_within(client, lasts, confirm_within_s);
         self.check(&edits, lasts, confirm_within_s, revision).inspect_err(|(code, _)| {
             // What it was made on is not what runs: this has changed meanwhile.
             let since = self.changes.applied.iter().filter(|(applied, _)| Some(*applied) > revision);
@@ -141,6 +142,7 @@ impl Service {
                 let running = Rc::clone(&self.configuration);
                 self.tell_difference(client, id, [("running", &running), ("then", &new)]);
             }
+            self.tell_what_it_comes_through(client, id);
             self.foresee_configuration(client, id, &new).await?;
             return Ok("nothing is changed yet".into());
         }
@@ -182,6 +184,9 @@ impl Service {
             (None, Lasts::UntilRestart | Lasts::UntilReboot) => "; it holds until the service ends".to_owned(),
         });
         self.tell_operator(&who, text.clone());
+        if let Some(why) = why {
+            text = format!("{why}; {text}");
+        }
         if let (Some(asking), Some(record)) = (self.clients.get_mut(client), self.changes.done.find(number)) {
             asking.item(id, Item::Change(record.clone()));
         }

@@ -2,8 +2,7 @@
 //! when it reads again, and is dropped if it does not. None of it reaches the engine.
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, Read};
-use std::net::IpAddr;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::rc::Rc;
@@ -13,15 +12,15 @@ use locum_control::{
     Answer, ErrorCode, Event, FramingError, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Role, SortedMap,
 };
 use locum_core::time::Instant;
-use nix::unistd::{Gid, Group, Uid, User};
 use serde::Serialize;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf, UCred};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, spawn_local};
 
+use super::who::{Who, role_of};
 use crate::clock;
 use crate::doctor::Facts;
 
@@ -42,12 +41,6 @@ const SEND_BUFFER_BYTES: usize = 16 * 1024;
 
 /// A client for which something waits and which reads nothing for so long is dropped.
 const STALL_MAX: Duration = Duration::from_secs(10);
-
-/// As much of a client's environment is looked at.
-const ENVIRONMENT_BYTES_MAX: u64 = 64 << 10;
-
-/// The group whose members may change things, beside root.
-const ADMIN_GROUP: &str = "locum";
 
 /// A connection's number.
 pub(crate) type ClientId = u64;
@@ -78,8 +71,8 @@ pub(crate) struct Watch {
 pub(crate) struct Client {
     /// What it may do.
     pub(crate) role: Role,
-    /// Who it is, for the log.
-    pub(crate) who: String,
+    /// Who it is.
+    pub(crate) who: Who,
     /// What it wants to be told.
     pub(crate) watch: Option<Watch>,
     outbox: Rc<Outbox>,
@@ -142,7 +135,7 @@ impl Clients {
         }
         let id = self.next;
         self.next += 1;
-        let who = describe(&credentials, role);
+        let who = Who::new(&credentials);
         let hello = Hello {
             locum: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -365,82 +358,4 @@ pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
     // Whoever is on the machine may look; what changes something is decided by who asks.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
     Ok(listener)
-}
-
-fn role_of(credentials: &UCred) -> Role {
-    let uid = Uid::from_raw(credentials.uid());
-    let is_admin = uid.is_root() || uid == Uid::effective() || is_in_admin_group(uid, credentials.gid());
-    if is_admin { Role::Admin } else { Role::Reader }
-}
-
-fn is_in_admin_group(uid: Uid, gid: u32) -> bool {
-    let Ok(Some(group)) = Group::from_name(ADMIN_GROUP) else { return false };
-    if group.gid == Gid::from_raw(gid) {
-        return true;
-    }
-    User::from_uid(uid).ok().flatten().is_some_and(|user| group.mem.contains(&user.name))
-}
-
-fn describe(credentials: &UCred, role: Role) -> String {
-    let uid = Uid::from_raw(credentials.uid());
-    let name = User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
-    let Some(pid) = credentials.pid() else { return name };
-    // Only of those whom the machine trusts: reading a hostile process's memory may take for ever.
-    let from = Some(pid).filter(|_| role == Role::Admin).and_then(from_where);
-    let from = from.map(|from| format!(", {from}")).unwrap_or_default();
-    format!("{name} (pid {pid}{from})")
-}
-
-/// The terminal of a process, and the address that its user came from by ssh, as far as that can be seen: "pts/0, from
-/// 10.0.0.5" (proc(5), ssh(1)). The environment of a process with capabilities that the service has given up cannot be
-/// read; its terminal always can.
-fn from_where(pid: i32) -> Option<String> {
-    let of = |what: &str| std::path::PathBuf::from(format!("/proc/{pid}/{what}"));
-    let terminal = std::fs::read_to_string(of("stat")).ok().and_then(|stat| terminal_of(&stat));
-    let mut environment = Vec::new();
-    let file = std::fs::File::open(of("environ")).ok();
-    let _ = file.map(|file| file.take(ENVIRONMENT_BYTES_MAX).read_to_end(&mut environment));
-    let mut variables = environment.split(|byte| *byte == 0);
-    let connection = variables.find_map(|variable| variable.strip_prefix(b"SSH_CONNECTION="));
-    let address =
-        connection.and_then(|words| std::str::from_utf8(words).ok()?.split(' ').next()?.parse::<IpAddr>().ok());
-    match (terminal, address) {
-        (Some(terminal), Some(address)) => Some(format!("{terminal}, from {address}")),
-        (Some(terminal), None) => Some(terminal),
-        (None, Some(address)) => Some(format!("from {address}")),
-        (None, None) => None,
-    }
-}
-
-/// The controlling terminal in the text of `/proc/PID/stat` (proc(5)).
-fn terminal_of(stat: &str) -> Option<String> {
-    // The name of the program stands in parentheses and may have anything in it.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let number: i32 = fields.split_whitespace().nth(4)?.parse().ok()?;
-    let number = number.cast_unsigned();
-    let (major, minor) = ((number >> 8) & 0xfff, (number & 0xff) | ((number >> 12) & 0xf_ff00));
-    match major {
-        0 => None,
-        136..=143 => Some(format!("pts/{}", (major - 136) * 256 + minor)),
-        _ => {
-            let device = std::fs::read_link(format!("/sys/dev/char/{major}:{minor}")).ok()?;
-            Some(device.file_name()?.to_str()?.to_owned())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_terminal_is_found_whatever_the_program_is_called() {
-        let stat = |tty: &str| format!("7 (a) b ) S 1 7 7 {tty} 7 4194560 99");
-        assert_eq!(terminal_of(&stat("34816")), Some("pts/0".into()));
-        assert_eq!(terminal_of(&stat("34819")), Some("pts/3".into()));
-        assert_eq!(terminal_of(&stat("35072")), Some("pts/256".into()));
-        assert_eq!(terminal_of(&stat("0")), None);
-        assert_eq!(terminal_of("7 (a"), None);
-        assert_eq!(terminal_of(""), None);
-    }
 }

@@ -6,10 +6,10 @@
 //! - [`kernel`]: what is in the kernel because of us, beside the addresses.
 //! - [`journal`], [`history`]: what survives in the run directory.
 //! - [`instance`]: what is known about an instance.
-//! - [`clients`], [`answers`]: the control socket; [`dump`]: the state as keepalived dumps it.
+//! - [`clients`], [`who`], [`answers`]: the control socket; [`dump`]: the state as keepalived dumps it.
 //! - [`reports`]: what the engine tells, and to whom it is passed on; [`repeated`]: what is not said each time.
 //! - [`changes`]: changes of what runs, on trial or for a time; [`operator`], [`yields`]: what else the operator says;
-//!   [`done`]: the list of all that.
+//!   [`done`]: the list of all that; [`guard`]: care with what may cut off whoever asks for it.
 //! - [`preview`]: what would follow from an order or a change, before it is carried out.
 //! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
 //! - [`follow`]: trackers and sync groups; [`status`]: what `show` says.
@@ -32,6 +32,7 @@ mod examine;
 mod facts;
 mod follow;
 mod foreign;
+mod guard;
 mod heart;
 mod history;
 mod instance;
@@ -53,6 +54,7 @@ mod sandbox;
 mod start;
 mod statistics;
 mod status;
+mod who;
 mod yields;
 
 use std::path::PathBuf;

@@ -24,7 +24,7 @@ pub(super) struct Handovers {
     masters: SortedSet<String>,
     /// Those that still hand over.
     left: SortedSet<String>,
-    /// What has become of the others.
+    /// What there is to say: what has become of the others.
     told: Vec<String>,
     /// All have been told to hand over.
     is_complete: bool,
@@ -39,9 +39,10 @@ impl Service {
         client: ClientId,
         id: u64,
         name: Option<&str>,
-        lasts: Lasts,
+        lasts: Option<Lasts>,
         last_resort: bool,
     ) -> Option<Outcome> {
+        let (lasts, why) = self.yield_lasts(client, lasts);
         if let Lasts::Seconds(seconds) = lasts
             && !(1..=SECONDS_MAX).contains(&seconds)
         {
@@ -62,7 +63,7 @@ impl Service {
         if let Err(error) = self.yields.begin(&names, lasts, last_resort) {
             return Some(Err((ErrorCode::Failed, format!("it cannot be written down, nobody stands back: {error}"))));
         }
-        let place = self.begin_handovers(client, id, &chosen);
+        let place = self.begin_handovers(client, id, &chosen, why);
         for index in chosen {
             let known = self.instances.get(index).map(|instance| (instance.name().to_owned(), instance.router));
             let Some((name, Some(router))) = known else { continue };
@@ -96,7 +97,7 @@ impl Service {
     }
 
     /// Notes the masters among these instances, whose handovers an answer waits for.
-    fn begin_handovers(&mut self, client: ClientId, id: u64, chosen: &[usize]) -> u32 {
+    fn begin_handovers(&mut self, client: ClientId, id: u64, chosen: &[usize], told_first: Option<String>) -> u32 {
         let place = self.ticket();
         let mut handovers = Handovers {
             place,
@@ -104,7 +105,7 @@ impl Service {
             id,
             masters: SortedSet::new(),
             left: SortedSet::new(),
-            told: Vec::new(),
+            told: told_first.into_iter().collect(),
             is_complete: false,
             until: clock::now(),
         };
@@ -269,7 +270,7 @@ impl Service {
 
     /// Who a client is.
     pub(super) fn who(&mut self, client: ClientId) -> String {
-        self.clients.get_mut(client).map_or_else(String::new, |client| client.who.clone())
+        self.clients.get_mut(client).map_or_else(String::new, |client| client.who.to_string())
     }
 
     /// Tells everybody what the operator has done.

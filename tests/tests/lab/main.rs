@@ -51,6 +51,7 @@ mod scenario_2_two_masters;
 mod scenario_3_no_preemption;
 mod scenario_4_notifications;
 mod scenario_5_three_nodes;
+mod session;
 mod several_services;
 mod socket;
 mod split;

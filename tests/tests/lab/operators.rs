@@ -84,7 +84,7 @@ fn a_yield_until_reboot_ends_with_the_boot_and_others_do_not() {
             lab.router(A).wait_state(GROUP.instance, State::Backup, TAKEOVER_MAX);
             lab.router(A)
                 .client()
-                .request(Verb::Yield { instance: name(), lasts, last_resort: true })
+                .request(Verb::Yield { instance: name(), lasts: Some(lasts), last_resort: true })
                 .expect("a yield");
             lab.kill9(A);
             lab.start_again(A);
@@ -136,13 +136,13 @@ fn the_command_line_and_the_socket_say_the_same() {
             (&["rollback"], Verb::Rollback { number: None }),
             (
                 &["yield", "VI_1", "--persist"],
-                Verb::Yield { instance: name(), lasts: Lasts::Saved, last_resort: false },
+                Verb::Yield { instance: name(), lasts: Some(Lasts::Saved), last_resort: false },
             ),
             (&["reload"], Verb::Reload { dry_run: false }),
             (&["take", "VI_1"], Verb::Take { instance: GROUP.instance.into() }),
             (
                 &["yield", "VI_9"],
-                Verb::Yield { instance: Some("VI_9".into()), lasts: Lasts::Saved, last_resort: false },
+                Verb::Yield { instance: Some("VI_9".into()), lasts: Some(Lasts::Saved), last_resort: false },
             ),
         ];
         for (words, verb) in both {

@@ -80,13 +80,10 @@ fn a_yield_is_played_with_and_without_those_who_are_silent() {
     with_lab(&[Locum, Locum], |lab| {
         lab.start(A, &scenario("1-unicast-a"));
         lab.wait_master(GROUP, A, TAKEOVER_MAX);
-        let yielded = || Verb::Yield {
-            instance: Some(GROUP.instance.into()),
-            lasts: locum_control::Lasts::UntilReboot,
-            last_resort: false,
-        };
+        let yielded = || Verb::Yield { instance: Some(GROUP.instance.into()), lasts: None, last_resort: false };
         let foreseen = foresee(lab, A, order(yielded()));
-        let alone = foreseen.iter().all(|it| it.provided.as_deref().is_some_and(|it| it.contains("no other router")));
+        let alone =
+            foreseen.iter().all(|it| it.provided.as_deref().is_some_and(|it| it.contains("nobody else listens")));
         assert!(alone && has(&foreseen, "nobody took over"), "{foreseen:?}");
 
         lab.start(B, &scenario("1-unicast-b"));

@@ -52,6 +52,11 @@ fn a_router_behind_ssh_is_attached_lost_and_attached_again() {
         });
         console.keys("q");
         assert_eq!(console.end(), Some(0));
+        // What is done over ssh is noted with where it came from.
+        let done = ssh.run(lab, B, "locum clear-statistics");
+        assert_eq!(done.code, Some(0), "{}", done.said());
+        let changes = lab.router(A).locum(&["changes"]).stdout;
+        assert!(changes.contains(&format!(", from {})", B.address())), "{changes}");
     });
 }
 
@@ -149,6 +154,12 @@ impl Ssh {
     /// The overview, once.
     fn once(&self, lab: &mut Lab, node: Node) -> Outcome {
         Outcome::of(self.command(lab, node).arg("--once"))
+    }
+
+    /// A command on A, asked for from this router.
+    fn run(&self, lab: &mut Lab, node: Node, words: &str) -> Outcome {
+        let ssh = self.programs.join("ssh");
+        Outcome::of(lab.router(node).command_in(ssh.to_str().expect("a path in UTF-8")).args([HOST, words]))
     }
 
     /// The console of this router and of A, in this router's namespace.

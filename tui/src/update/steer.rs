@@ -63,7 +63,7 @@ pub(super) fn asked(model: &mut Model, verb: Verb) -> Vec<Command> {
         return Vec::new();
     }
     match verb {
-        Verb::Yield { instance, lasts, .. } => yield_back(model, instance, Some(lasts)),
+        Verb::Yield { instance, lasts, .. } => yield_back(model, instance, lasts),
         Verb::Resume { instance } => resume(model, instance),
         Verb::Rollback { number } => take_back(model, number),
         Verb::Change { edits, .. } => return vec![preview(model, model.nodes.at, edits)],
@@ -180,7 +180,7 @@ fn yield_back(model: &mut Model, name: Option<String>, lasts: Option<Lasts>) {
             clean(&masters.join(", "), 120)
         ));
     }
-    let order = |lasts: Lasts| Verb::Yield { instance: name.clone(), lasts, last_resort: false };
+    let order = |lasts: Lasts| Verb::Yield { instance: name.clone(), lasts: Some(lasts), last_resort: false };
     let only = match lasts {
         Some(Lasts::Seconds(seconds)) => format!("Yield for {}", Duration::from_s(seconds)),
         Some(_) | None => "Yield until resumed".to_owned(),
@@ -319,8 +319,8 @@ fn press(model: &mut Model, button: &Button) -> Vec<Command> {
     if let Verb::Yield { last_resort, .. } = &mut verb {
         *last_resort = dialog.is_last_resort();
     }
-    if let Verb::Yield { lasts: Lasts::Seconds(lasts_s), .. } | Verb::Change { lasts: Lasts::Seconds(lasts_s), .. } =
-        &mut verb
+    if let Verb::Yield { lasts: Some(Lasts::Seconds(lasts_s)), .. }
+    | Verb::Change { lasts: Lasts::Seconds(lasts_s), .. } = &mut verb
         && let Some(field) = dialog.fields.iter().find(|field| field.kind == Kind::Time)
     {
         let Some(typed_s) = seconds(&field.text) else {

@@ -89,7 +89,7 @@ fn each_order_is_asked_about_and_only_then_given() {
     let mut console = Console::start(&PLAIN, &[&path]);
     console.wait_for("VI_4");
     let name = || Some("VI_1".to_owned());
-    let yielded = Verb::Yield { instance: name(), lasts: Lasts::Seconds(1_800), last_resort: false };
+    let yielded = Verb::Yield { instance: name(), lasts: Some(Lasts::Seconds(1_800)), last_resort: false };
     let mut wanted = Vec::new();
     // Keys that ask, words of the question, keys that say yes, what is said then, what was ordered.
     let cases: Vec<(&str, &str, &str, &str, Verb)> = vec![

@@ -34,6 +34,9 @@ const FINDINGS_MAX: usize = 32;
 const DIFF_LINES_MAX: usize = 400;
 const DIFF_CHARS_MAX: usize = 400;
 
+/// What is not known where nobody else was ever heard.
+const NOBODY_KNOWN: &str = "nobody else listens: a backup is silent, and none has been MASTER so far";
+
 impl Service {
     /// What would follow from an order that is not carried out.
     pub(super) async fn foresee(&mut self, client: ClientId, id: u64, order: Verb) -> Outcome {
@@ -207,8 +210,7 @@ impl Service {
                 both
             }
         } else {
-            let alone =
-                scene.hands_over_to_nobody_known().then(|| "no other router listens; none was ever heard".into());
+            let alone = scene.hands_over_to_nobody_known().then(|| NOBODY_KNOWN.into());
             self.words(&scene, &with, alone)
         })
     }

@@ -278,15 +278,15 @@ fn a_yield_names_whom_it_is_about_and_for_how_long() {
     let wanted = |name: Option<&str>, lasts, last_resort| {
         Purpose::Order(Verb::Yield { instance: name.map(str::to_owned), lasts, last_resort })
     };
-    assert_eq!(order(press(&mut model, Key::Enter)), wanted(Some("VI_2"), Lasts::Seconds(1_800), false));
+    assert_eq!(order(press(&mut model, Key::Enter)), wanted(Some("VI_2"), Some(Lasts::Seconds(1_800)), false));
     // The switch stands before Cancel.
     type_text(&mut model, "yh ");
     press(&mut model, Key::Tab);
     type_text(&mut model, "llll");
-    assert_eq!(order(press(&mut model, Key::Enter)), wanted(Some("VI_2"), Lasts::Saved, true));
+    assert_eq!(order(press(&mut model, Key::Enter)), wanted(Some("VI_2"), Some(Lasts::Saved), true));
     type_text(&mut model, ":yield all 5m");
     press(&mut model, Key::Enter);
-    assert_eq!(order(type_text(&mut model, "y")), wanted(None, Lasts::Seconds(300), false));
+    assert_eq!(order(type_text(&mut model, "y")), wanted(None, Some(Lasts::Seconds(300)), false));
     type_text(&mut model, ":yield VI_1 soon");
     press(&mut model, Key::Enter);
     assert!(message(&model).contains("\"soon\" is no time"), "{}", message(&model));
