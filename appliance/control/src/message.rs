@@ -89,10 +89,15 @@ pub enum Verb {
         /// Whether to take over all the same, with the lowest priority, when nobody else is heard.
         last_resort: bool,
     },
-    /// Makes an instance MASTER now, if the protocol allows (admin).
+    /// Makes an instance MASTER now, if the protocol allows (admin). Where the master that is heard would not give way,
+    /// the priority is raised above that master's for a time, which is a change: an [`Item::Difference`] and an
+    /// [`Item::Change`] then.
     Take {
         /// Which.
         instance: String,
+        /// For how many seconds the priority is raised; absent for 1800.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        for_s: Option<u64>,
     },
     /// Counts anew (admin): adverts, rejected packets, transitions. What is counted of an interface goes on, and so does the
     /// history.
@@ -341,7 +346,7 @@ readable_by! {
     "watch" => Watch { instance; or_default adverts },
     "resume" => Resume { instance },
     "yield" => Yield { instance, lasts; or_default last_resort },
-    "take" => Take { instance },
+    "take" => Take { instance, for_s },
     "clear_statistics" => ClearStatistics { instance },
     "change" => Change { edits, confirm_within_s, revision; or_default lasts, dry_run },
     "confirm" => Confirm,

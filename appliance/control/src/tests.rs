@@ -231,7 +231,7 @@ fn every_order_and_edit_is_read_as_it_was_said() {
         Verb::Watch { instance: some.clone(), adverts: true },
         Verb::Resume { instance: some.clone() },
         Verb::Yield { instance: some.clone(), lasts: Some(lasts), last_resort: true },
-        Verb::Take { instance: instance() },
+        Verb::Take { instance: instance(), for_s: Some(60) },
         Verb::ClearStatistics { instance: Some(instance()) },
         Verb::ClearStatistics { instance: None },
         Verb::Change { edits, lasts, confirm_within_s: Some(1), revision: Some(2), dry_run: true },

@@ -159,10 +159,13 @@ pub(crate) enum Steer {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Make an instance MASTER now, if its priority allows
+    /// Make an instance MASTER now, for a time with a higher priority where its own does not do
     Take {
         /// Which
         instance: String,
+        /// How long the priority is raised, where it has to be [default: 30m]
+        #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+        raised_for: Option<u64>,
         /// Only say what would follow, as far as it can be known
         #[arg(long)]
         dry_run: bool,

@@ -44,7 +44,7 @@ pub(super) fn steer(socket: &Path, what: Steer) -> Exit {
             Verb::Yield { instance, lasts, last_resort }
         }
         Steer::Resume { instance, .. } => Verb::Resume { instance },
-        Steer::Take { instance, .. } => Verb::Take { instance },
+        Steer::Take { instance, raised_for, .. } => Verb::Take { instance, for_s: raised_for },
         Steer::ClearStatistics { instance } => Verb::ClearStatistics { instance },
         Steer::Confirm => Verb::Confirm,
         Steer::Rollback { number } => Verb::Rollback { number },

@@ -55,7 +55,7 @@ impl Service {
                     None => return,
                 }
             }
-            Verb::Take { instance } => self.take(client, &instance).await,
+            Verb::Take { instance, for_s } => self.take(client, id, &instance, for_s).await,
             Verb::ClearStatistics { instance } => self.clear_statistics(client, instance.as_deref()).await,
             Verb::Change { edits, lasts, confirm_within_s, revision, dry_run } => {
                 self.change(client, id, Asked { edits, lasts, confirm_within_s, revision, dry_run }).await

@@ -87,6 +87,11 @@ impl Changes {
         u32::try_from(self.layers.len()).unwrap_or(u32::MAX)
     }
 
+    /// The number of the last one that holds and is not in the file.
+    pub(super) fn last(&self) -> Option<u32> {
+        self.layers.last().map(|layer| layer.number)
+    }
+
     /// When the next one ends by itself.
     pub(super) fn next_end(&self) -> Option<Instant> {
         self.layers.iter().flat_map(|layer| [layer.until, layer.trial_until]).flatten().min()
@@ -253,8 +258,7 @@ impl Service {
 
     /// Takes a change back.
     pub(super) async fn rollback(&mut self, client: ClientId, number: Option<u32>) -> Outcome {
-        let last = || self.changes.layers.last().map(|layer| layer.number);
-        let Some(number) = number.or_else(last) else {
+        let Some(number) = number.or_else(|| self.changes.last()) else {
             return Err((ErrorCode::NotNow, "no change holds that is not saved".into()));
         };
         if !self.changes.layers.iter().any(|layer| layer.number == number) {

@@ -8,7 +8,7 @@
 //! - [`instance`]: what is known about an instance.
 //! - [`clients`], [`who`], [`answers`]: the control socket; [`dump`]: the state as keepalived dumps it.
 //! - [`reports`]: what the engine tells, and to whom it is passed on; [`repeated`]: what is not said each time.
-//! - [`changes`]: changes of what runs, on trial or for a time; [`operator`], [`yields`]: what else the operator says;
+//! - [`changes`]: changes of what runs, on trial or for a time; [`operator`], [`yields`], [`take`]: what else the operator says;
 //!   [`done`]: the list of all that; [`guard`]: care with what may cut off whoever asks for it.
 //! - [`preview`]: what would follow from an order or a change, before it is carried out.
 //! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
@@ -54,6 +54,7 @@ mod sandbox;
 mod start;
 mod statistics;
 mod status;
+mod take;
 mod who;
 mod yields;
 

@@ -1,7 +1,7 @@
-//! What the operator says beside the configuration: yield, resume, take.
+//! What the operator says beside the configuration: yield and resume.
 
 use locum_control::{Answer, ErrorCode, Event, Lasts, SortedSet};
-use locum_core::router::{Command, CommandError};
+use locum_core::router::Command;
 use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::{Cause, State};
 
@@ -184,27 +184,6 @@ impl Service {
             told.extend(refused);
         }
         Ok(told.join("; "))
-    }
-
-    /// Makes an instance MASTER.
-    pub(super) async fn take(&mut self, client: ClientId, name: &str) -> Outcome {
-        let index = self.find(name)?;
-        let router = self.instances.get(index).and_then(|instance| instance.router);
-        let not_now = |text: String| (ErrorCode::NotNow, format!("{name}: {text}"));
-        let router = router.ok_or_else(|| not_now("its configuration has an error, it does not run".into()))?;
-        match self.command(router, Command::Take).await? {
-            Ok(()) => {
-                let text = format!("{name} is MASTER");
-                let who = self.who(client);
-                self.note_order(&who, text.clone());
-                Ok(text)
-            }
-            Err(error @ CommandError::Outranked { priority, .. }) => {
-                let needed = priority.saturating_add(1).min(254);
-                Err(not_now(format!("{error}; `locum set {name} priority {needed} --for 30m` first")))
-            }
-            Err(error) => Err(not_now(error.to_string())),
-        }
     }
 
     /// Ends what has lasted for as long as it was to.

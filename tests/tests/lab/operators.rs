@@ -139,7 +139,7 @@ fn the_command_line_and_the_socket_say_the_same() {
                 Verb::Yield { instance: name(), lasts: Some(Lasts::Saved), last_resort: false },
             ),
             (&["reload"], Verb::Reload { dry_run: false }),
-            (&["take", "VI_1"], Verb::Take { instance: GROUP.instance.into() }),
+            (&["take", "VI_1"], Verb::Take { instance: GROUP.instance.into(), for_s: None }),
             (
                 &["yield", "VI_9"],
                 Verb::Yield { instance: Some("VI_9".into()), lasts: Some(Lasts::Saved), last_resort: false },

@@ -201,14 +201,77 @@ fn what_makes_no_sense_is_refused_and_nothing_is_changed() {
 }
 
 #[test]
-fn taking_over_needs_the_higher_priority() {
+fn taking_over_raises_the_priority_for_a_time() {
     with_lab(&[Locum, Locum], |lab| {
         start(lab);
-        let refused = lab.router(B).locum(&["take", "VI_1"]);
-        assert!(refused.stderr.contains("master 172.20.45.131 has priority 100"), "{refused:?}");
-        assert_eq!(lab.router(B).locum(&["set", "VI_1", "priority", "150", "--for", "30m"]).code, Some(0));
-        assert_eq!(lab.router(B).locum(&["take", "VI_1"]).code, Some(0));
+        let foreseen = lab.router(B).locum(&["take", "VI_1", "--dry-run"]);
+        for words in ["raised from 80 to 101 for 30 min 0 s", "BACKUP -> MASTER", "172.20.45.131 gives way"] {
+            assert!(foreseen.stdout.contains(words), "{words}: {foreseen:?}");
+        }
+        assert_eq!(lab.router(B).expect_status(GROUP.instance).priority, 80, "nothing is done yet");
+        let taken = lab.router(B).locum(&["take", "VI_1", "--for", "6s"]);
+        assert!(taken.stdout.contains("raised from 80 to 101 for 6.0 s"), "{taken:?}");
         lab.wait_master(GROUP, B, TAKEOVER_MAX);
+        assert_eq!(lab.router(B).expect_status(GROUP.instance).effective_priority, 101);
+        // Then its priority is its own again, and the other one takes back what is its.
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        assert_eq!(lab.router(B).expect_status(GROUP.instance).priority, 80);
+        let changes = lab.router(B).locum(&["changes"]).stdout;
+        assert!(changes.contains("its time is over"), "{changes}");
+    });
+}
+
+#[test]
+fn what_the_protocol_does_not_let_is_said_and_nothing_is_left_behind() {
+    with_lab(&[Locum, Locum], |lab| {
+        lab.start(A, &scenario("1-unicast-a").replace("priority 100", "priority 254"));
+        lab.start(B, &scenario("1-unicast-b"));
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        for words in [&["take", "VI_1"][..], &["take", "VI_1", "--dry-run"]] {
+            let refused = lab.router(B).locum(words);
+            assert!(
+                refused.code == Some(1) && refused.stderr.contains("has priority 254 and ours is 80"),
+                "{refused:?}"
+            );
+        }
+        assert!(lab.router(B).locum(&["changes"]).stdout.contains("no changes"));
+        // One that stands back is resumed first; its priority is left alone.
+        let last_resort = lab.router(B).locum(&["yield", "VI_1"]);
+        assert_eq!(last_resort.code, Some(0), "{last_resort:?}");
+        let refused = lab.router(B).locum(&["take", "VI_1"]);
+        assert!(refused.stderr.contains("it stands back: resume it first"), "{refused:?}");
+        assert_eq!(lab.router(B).expect_status(GROUP.instance).priority, 80);
+    });
+}
+
+#[test]
+fn a_group_is_taken_as_one() {
+    with_lab(&[Locum, Locum], |lab| {
+        let members = |priority: u8| {
+            let member = |number: u8| {
+                format!(
+                    "vrrp_instance V{number} {{\n interface eth0\n virtual_router_id {number}\n priority {priority}\n \
+                     virtual_ipaddress {{\n 172.20.45.20{number}/32\n }}\n}}\n"
+                )
+            };
+            format!("{}{}vrrp_sync_group G {{\n group {{\n V1\n V2\n }}\n}}\n", member(1), member(2))
+        };
+        lab.start(A, &members(100));
+        lab.start(B, &members(80));
+        for name in ["V1", "V2"] {
+            lab.router(A).wait_state(name, State::Master, TAKEOVER_MAX);
+        }
+        for name in ["V1", "V2"] {
+            lab.router(B).wait_state(name, State::Backup, TAKEOVER_MAX);
+        }
+        // Both have been heard by then.
+        sleep(Duration::from_millis(2300));
+        let taken = lab.router(B).locum(&["take", "V1"]);
+        assert_eq!(taken.code, Some(0), "{taken:?}");
+        for name in ["V1", "V2"] {
+            assert_eq!(lab.router(B).wait_state(name, State::Master, TAKEOVER_MAX).effective_priority, 101, "{name}");
+            lab.router(A).wait_state(name, State::Backup, TAKEOVER_MAX);
+        }
     });
 }
 

@@ -18,6 +18,10 @@ const YIELDS: [(&str, Lasts); 4] = [
     ("until resumed", Lasts::Saved),
 ];
 
+/// For how long a priority is raised that does not do to become MASTER, as the dialog offers it.
+const TAKE_FOR_S: u64 = 1_800;
+const TAKE_FOR: &str = "30m";
+
 /// Begins what a key or a command asks for.
 pub(super) fn begin(model: &mut Model, action: Action) -> Vec<Command> {
     if let Some(reason) = model.forbidden() {
@@ -206,10 +210,11 @@ fn take(model: &mut Model, name: &str) {
     let ours = status.effective_priority;
     let lines = vec![
         format!("Make {name} MASTER now?"),
-        format!("{from}ours is {ours}. A master of higher priority is not displaced: the service says so then."),
+        format!("{from}ours is {ours}. Where that is not enough, it is raised for a time."),
     ];
-    let verb = Verb::Take { instance: name.into() };
-    ask(model, Dialog::question("Take", lines, vec![("Take", verb)]));
+    let verb = Verb::Take { instance: name.into(), for_s: Some(TAKE_FOR_S) };
+    let raised = Field::new("raised for", Kind::Time, TAKE_FOR.into());
+    ask(model, Dialog::question("Take", lines, vec![("Take", verb)]).with_fields(vec![raised]));
 }
 
 fn keep(model: &mut Model) {
@@ -320,7 +325,8 @@ fn press(model: &mut Model, button: &Button) -> Vec<Command> {
         *last_resort = dialog.is_last_resort();
     }
     if let Verb::Yield { lasts: Some(Lasts::Seconds(lasts_s)), .. }
-    | Verb::Change { lasts: Lasts::Seconds(lasts_s), .. } = &mut verb
+    | Verb::Change { lasts: Lasts::Seconds(lasts_s), .. }
+    | Verb::Take { for_s: Some(lasts_s), .. } = &mut verb
         && let Some(field) = dialog.fields.iter().find(|field| field.kind == Kind::Time)
     {
         let Some(typed_s) = seconds(&field.text) else {

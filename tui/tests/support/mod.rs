@@ -224,7 +224,7 @@ fn answers(verb: &Verb, world: &mut World) -> Vec<Answer> {
         Verb::Yield { instance, .. } => {
             vec![Answer::Done(format!("{} stands back", instance.clone().unwrap_or_default()))]
         }
-        Verb::Take { instance } => {
+        Verb::Take { instance, .. } => {
             world.on_trial = true;
             vec![Answer::Done(format!("{instance} is MASTER"))]
         }

@@ -94,7 +94,13 @@ fn each_order_is_asked_about_and_only_then_given() {
     // Keys that ask, words of the question, keys that say yes, what is said then, what was ordered.
     let cases: Vec<(&str, &str, &str, &str, Verb)> = vec![
         ("jy", "what would follow: nothing", "\t\t\r", "VI_1 stands back", yielded),
-        ("M", "Make VI_1 MASTER now", "y", "VI_1 is MASTER", Verb::Take { instance: "VI_1".into() }),
+        (
+            "M",
+            "Make VI_1 MASTER now",
+            "y",
+            "VI_1 is MASTER",
+            Verb::Take { instance: "VI_1".into(), for_s: Some(1_800) },
+        ),
         ("K", "Keep change 7 of anna", "y", "change 7 is kept", Verb::Confirm),
         ("B", "Take change 7 of anna back", "y", "change 7 is taken back", Verb::Rollback { number: Some(7) }),
         ("R", "priority 80 -> 90", "y", "the file is read again", Verb::Reload { dry_run: false }),

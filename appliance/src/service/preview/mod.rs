@@ -18,7 +18,8 @@ use locum_core::set::RouterId;
 use locum_core::time::Duration;
 use locum_core::vocabulary::Family;
 
-use self::play::{Move, Played, Scene};
+pub(super) use self::play::Move;
+use self::play::{Played, Scene};
 use super::answers::Outcome;
 use super::clients::ClientId;
 use super::plan::{self, ties};
@@ -34,6 +35,9 @@ const FINDINGS_MAX: usize = 32;
 const DIFF_LINES_MAX: usize = 400;
 const DIFF_CHARS_MAX: usize = 400;
 
+/// What is done to routers of ours, in this order.
+pub(super) type Moves = Vec<(RouterId, Move)>;
+
 /// What is not known where nobody else was ever heard.
 const NOBODY_KNOWN: &str = "nobody else listens: a backup is silent, and none has been MASTER so far";
 
@@ -43,7 +47,10 @@ impl Service {
         let (name, command) = match order {
             Verb::Yield { instance, last_resort, .. } => (instance, Command::Yield { last_resort }),
             Verb::Resume { instance } => (instance, Command::Resume),
-            Verb::Take { instance } => (Some(instance), Command::Take),
+            Verb::Take { instance, for_s } => {
+                let moves = self.moves_of_taking(client, id, &instance, for_s).await?;
+                return self.foresee_moves(client, id, &moves).await;
+            }
             other @ (Verb::Show { .. }
             | Verb::Why { .. }
             | Verb::Watch { .. }
@@ -62,22 +69,17 @@ impl Service {
                 return Err((ErrorCode::BadRequest, text));
             }
         };
-        let chosen = match command {
-            // Only it moves by itself; its group follows.
-            Command::Take => vec![self.find(name.as_deref().unwrap_or_default())?],
-            Command::Yield { .. }
-            | Command::GiveWay
-            | Command::GoOn
-            | Command::Resume
-            | Command::SetPriority { .. }
-            | Command::ClearCounters => self.chosen_with_groups(name.as_deref())?,
-        };
+        let chosen = self.chosen_with_groups(name.as_deref())?;
         let routers = chosen.iter().filter_map(|index| self.instances.get(*index)?.router);
-        let moves: Vec<_> = routers.map(|router| (router, Move::Command(command))).collect();
+        let moves: Moves = routers.map(|router| (router, Move::Command(command))).collect();
+        self.foresee_moves(client, id, &moves).await
+    }
+
+    async fn foresee_moves(&mut self, client: ClientId, id: u64, moves: &Moves) -> Outcome {
         if moves.is_empty() {
             return Err((ErrorCode::NotNow, "no instance of these runs".into()));
         }
-        let forecasts = self.play(&moves).await?;
+        let forecasts = self.play(moves).await?;
         self.tell_forecasts(client, id, forecasts);
         Ok("nothing is done yet".into())
     }
@@ -129,7 +131,7 @@ impl Service {
     }
 
     /// What a configuration would have the engine do, and of which instances that is not known.
-    fn moves_to(&mut self, new: &Configuration) -> (Vec<(RouterId, Move)>, Vec<Forecast>) {
+    pub(super) fn moves_to(&mut self, new: &Configuration) -> (Moves, Vec<Forecast>) {
         let old = Rc::clone(&self.configuration);
         let differences = compare::compare(old.model(), new.model());
         // Configurations of routers are made from what is in effect.

@@ -23,7 +23,7 @@ const HANDOVER_STEP: Duration = Duration::from_ms(10);
 const HANDOVER_STEPS: usize = 3_000;
 
 /// What is done to a router of ours.
-pub(super) enum Move {
+pub(in crate::service) enum Move {
     /// The operator says this.
     Command(Command),
     /// It goes on with this configuration.
