@@ -132,8 +132,9 @@ def initramfs(board, binary, configuration, out):
 
 
 def network_of_its_own():
-    """What stands before a command that makes the LAN."""
-    return ["unshare", "--net", "--mount"] + ([] if os.geteuid() == 0 else ["--user", "--map-root-user"])
+    """What stands before a command that makes the LAN. When it is killed, so is all that it has started."""
+    as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    return ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", *as_root]
 
 
 def lan():
