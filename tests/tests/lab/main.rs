@@ -46,6 +46,7 @@ mod record;
 mod reload;
 mod remote;
 mod sandbox;
+mod saving;
 mod scenario_1_unicast;
 mod scenario_2_two_masters;
 mod scenario_3_no_preemption;
