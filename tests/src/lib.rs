@@ -42,6 +42,7 @@ mod probe;
 mod report;
 mod router;
 mod scenario;
+mod share;
 mod tap;
 mod timeline;
 
@@ -56,5 +57,6 @@ pub use node::Node;
 pub use probe::{Answers, Probe};
 pub use router::{Daemon, Router};
 pub use scenario::{Group, scenario};
+pub use share::{CpuShare, can_run_in_real_time};
 pub use tap::{Caught, Tap};
 pub use timeline::{Mastership, Record, Sighting, Timeline};

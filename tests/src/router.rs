@@ -161,9 +161,17 @@ impl Router {
 
     /// Sends `signal` to the daemon's first process.
     pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("signal the daemon");
+    }
+
+    /// The daemon's first process.
+    ///
+    /// # Panics
+    /// When it was not started.
+    #[track_caller]
+    pub fn pid(&self) -> Pid {
         let child = self.child.as_ref().expect("a daemon that was started");
-        let pid = i32::try_from(child.id()).expect("a process ID");
-        kill(Pid::from_raw(pid), signal).expect("signal the daemon");
+        Pid::from_raw(i32::try_from(child.id()).expect("a process ID"))
     }
 
     fn pids(&self) -> Vec<Pid> {

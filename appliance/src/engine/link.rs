@@ -1,8 +1,8 @@
 //! What the engine and the service say to each other.
 //!
 //! Orders go through a bounded queue with an event descriptor that wakes the engine. Reports go through a ring without
-//! locks: the engine never waits, and a report that finds the ring full is counted as lost, which the service notices and
-//! mends by asking for views.
+//! locks: the engine never waits. A report that finds the ring full is counted as lost; but changes of state, and of what is
+//! in the kernel, are kept and told when the service has made room.
 
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::net::IpAddr;
@@ -35,6 +35,12 @@ use super::{Set, Sizes};
 
 /// Reports that can wait. At a thousand instances and an advert a second they fill up in two seconds.
 const REPORTS: usize = 2048;
+
+/// Places that the stream of adverts leaves free for what is news.
+const PLACES_FOR_NEWS: usize = REPORTS / 4;
+
+/// Places that news leave free for answers. There are never more of these under way than orders.
+const PLACES_FOR_ANSWERS: usize = 256;
 
 /// Orders that can wait.
 const ORDERS: usize = 64;
@@ -218,6 +224,8 @@ pub(crate) struct Shared {
     to_service: PipeWriter,
     /// Reports lost because the ring was full.
     lost: AtomicU32,
+    /// The engine has kept reports for want of room.
+    wants_room: AtomicBool,
     /// The service has been woken and has not looked yet.
     woken: AtomicBool,
     /// The engine has ended.
@@ -234,6 +242,13 @@ impl Shared {
     /// Reports lost so far.
     pub(crate) fn lost(&self) -> u32 {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// The service has made room: wakes the engine if that has kept something.
+    pub(crate) fn has_made_room(&self) {
+        if self.wants_room.load(Ordering::SeqCst) {
+            let _ = self.to_engine.write(1); // fails only when the counter is full, and then it is readable
+        }
     }
 
     /// Whether the engine has ended, in order or by a panic.
@@ -310,20 +325,52 @@ impl EngineEnd {
         }
     }
 
-    /// Tells, without waking anybody unless the ring is filling up.
+    /// Whether there is room for news.
+    pub(super) fn has_room(&self) -> bool {
+        self.reports.len() < REPORTS - PLACES_FOR_ANSWERS
+    }
+
+    /// Something is kept until there is room.
+    pub(super) fn wants_room(&self) {
+        self.shared.wants_room.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether something is kept.
+    pub(super) fn wanted_room(&self) -> bool {
+        self.shared.wants_room.load(Ordering::SeqCst)
+    }
+
+    /// Nothing is kept any more.
+    pub(super) fn has_told_all(&self) {
+        self.shared.wants_room.store(false, Ordering::SeqCst);
+    }
+
+    /// Tells what is of no use later, without waking anybody unless the ring is filling up.
     pub(super) fn tell_later(&mut self, report: Report) {
+        if self.reports.len() < REPORTS - PLACES_FOR_NEWS {
+            self.enqueue(report);
+        } else {
+            self.count_lost();
+        }
+    }
+
+    fn enqueue(&mut self, report: Report) {
         if self.reports.enqueue(report).is_err() {
-            let lost = self.shared.lost.load(Ordering::Relaxed);
-            self.shared.lost.store(lost.saturating_add(1), Ordering::Relaxed);
+            self.count_lost();
         }
         if self.reports.len() > REPORTS / 2 {
             self.wake();
         }
     }
 
+    fn count_lost(&self) {
+        let lost = self.shared.lost.load(Ordering::Relaxed);
+        self.shared.lost.store(lost.saturating_add(1), Ordering::Relaxed);
+    }
+
     /// Tells, and has the service woken at the next [`Self::pass_on`].
     pub(super) fn tell(&mut self, report: Report) {
-        self.tell_later(report);
+        self.enqueue(report);
         self.has_news = true;
     }
 
@@ -401,6 +448,7 @@ pub(super) fn link() -> io::Result<(EngineEnd, ServiceEnd)> {
         to_engine: EventFd::from_flags(flags)?,
         to_service,
         lost: AtomicU32::new(0),
+        wants_room: AtomicBool::new(false),
         woken: AtomicBool::new(false),
         ended: AtomicBool::new(false),
         asked: AtomicU32::new(0),

@@ -9,6 +9,7 @@
 //! - [`install`]: addresses and what belongs to them into the kernel and out of it, in pieces; [`pace`]: how fast they are
 //!   announced.
 //! - `batch`: many packets in one system call.
+//! - `untold`: what is told later because there is no room now.
 //! - [`scheduling`]: when it runs; [`lateness`]: how late it was.
 
 pub(crate) mod batch;
@@ -21,6 +22,7 @@ pub(crate) mod scheduling;
 pub(crate) mod storage;
 #[cfg(test)]
 mod tests;
+mod untold;
 pub(crate) mod wire;
 
 use std::io;
@@ -28,7 +30,7 @@ use std::ops::ControlFlow;
 use std::thread::JoinHandle;
 
 use locum_core::priority::Tracker;
-use locum_core::router::{Action, InterfaceId};
+use locum_core::router::{Action, Event, InterfaceId, Transition};
 use locum_core::set::{Interface, Output, RouterId, RouterSet, Slot};
 use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::Family;
@@ -42,6 +44,7 @@ use self::lateness::Lateness;
 use self::link::{EngineEnd, ItemOutcome, Report, ServiceEnd};
 use self::scheduling::Scheduling;
 use self::storage::Owned;
+use self::untold::Untold;
 use self::wire::{Attachment, Inbox6};
 use crate::clock;
 
@@ -90,6 +93,7 @@ struct Beside {
     announcements_sent: u32,
     /// The error of the last packet that could not be sent; told once until sending works again.
     send_error: Option<Errno>,
+    untold: Untold,
 }
 
 struct Engine {
@@ -178,8 +182,9 @@ impl Engine {
         }
         self.expire();
         self.jobs();
+        self.tell_what_is_untold();
         self.remove_ended();
-        if self.stopping && self.set.is_stopped() && self.jobs.is_empty() {
+        if self.stopping && self.set.is_stopped() && self.jobs.is_empty() && !self.end.wanted_room() {
             self.end.tell(Report::Stopped);
             return ControlFlow::Break(());
         }
@@ -353,12 +358,14 @@ impl Engine {
                 }
                 Output::Event { router, event } => {
                     let report = Report::Event { at: now, router, event };
-                    // The steady stream of adverts can wait until somebody looks; everything else is news.
-                    if matches!(event, locum_core::router::Event::Heard { .. } | locum_core::router::Event::Sent { .. })
-                    {
-                        self.end.tell_later(report);
-                    } else {
-                        self.end.tell(report);
+                    let untold = self.beside.get_mut(router.index()).map(|beside| &mut beside.untold);
+                    match (event, untold) {
+                        // The steady stream of adverts can wait until somebody looks; everything else is news.
+                        (Event::Heard { .. } | Event::Sent { .. }, _) => self.end.tell_later(report),
+                        (Event::Transition(transition), Some(untold)) => {
+                            untold.transition(&mut self.end, router, transition);
+                        }
+                        (_, _) => self.end.tell(report),
                     }
                 }
                 Output::Stray { interface, stray } => self.end.tell(Report::Stray { at: now, interface, stray }),
@@ -415,7 +422,8 @@ impl Hands for EngineHands<'_> {
     }
 
     fn done(&mut self, router: RouterId, index: u16, outcome: ItemOutcome) {
-        let plan = self.plan(router).map_or(0, |plan| plan.number);
-        self.end.tell(Report::Item { router, plan, index, outcome });
+        let Some(beside) = self.beside.get_mut(router.index()) else { return };
+        let plan = beside.plan.as_ref().map_or(0, |plan| plan.number);
+        beside.untold.item(self.end, index, Report::Item { router, plan, index, outcome });
     }
 }

@@ -116,7 +116,7 @@ impl Engine {
     pub(super) fn remove_ended(&mut self) {
         for index in (0..self.ending.len()).rev() {
             let Some(router) = self.ending.get(index).copied() else { continue };
-            if self.jobs.has(router) {
+            if self.jobs.has(router) || self.has_untold(router) {
                 continue;
             }
             let Some(config) = self.set.remove(router) else { continue };

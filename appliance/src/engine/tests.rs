@@ -16,6 +16,7 @@ use locum_core::wire::ipv4;
 use locum_core::wire::vrrp::{self, Advertisement, Checksum, Version};
 use nix::sched::{CloneFlags, unshare};
 
+use super::install::Item;
 use super::link::{InstanceKey, Order};
 use super::*;
 use crate::counting::allocations;
@@ -199,6 +200,60 @@ fn the_service_is_woken_only_when_the_kernel_work_is_done() {
         }
         assert!(turns > 1, "nothing was seen");
         assert!(is_woken());
+    });
+}
+
+#[test]
+fn what_finds_no_room_is_told_when_there_is_some() {
+    in_namespace("what_finds_no_room_is_told_when_there_is_some", || {
+        let (mut engine, mut service) = engine(&[(1, 255)]);
+        let link = |engine: &mut Engine, link| {
+            engine.set.handle_link(clock::now(), ETH, link);
+            engine.drain(clock::now());
+        };
+        let told = |engine: &mut Engine, service: &mut ServiceEnd| {
+            let mut told = Vec::new();
+            while let Some(report) = service.report() {
+                if let Report::Event { event: Event::Transition(it), .. } = report {
+                    told.push(format!("{} -> {}", it.from, it.to));
+                } else if let Report::Item { outcome, .. } = report {
+                    told.push(format!("{outcome:?}"));
+                }
+            }
+            service.shared.has_made_room();
+            if engine.end.wanted_room() {
+                assert!(engine.turn().is_continue());
+            }
+            told
+        };
+        let fill = |engine: &mut Engine| {
+            while engine.end.has_room() {
+                engine.end.tell(Report::Unpaced(Box::default()));
+            }
+        };
+        let plan = engine.beside[0].plan.as_mut().unwrap();
+        plan.items = [true, false, true].map(|installed| Item { installed, ..Item::default() }).into();
+        let item = |engine: &mut Engine, index| {
+            let router = engine.set.routers().next().unwrap().0;
+            let Engine { beside, attachments, end, .. } = engine;
+            EngineHands { beside, attachments, end }.done(router, index, ItemOutcome::Installed);
+        };
+        assert_eq!(told(&mut engine, &mut service), ["INIT -> MASTER"]);
+        fill(&mut engine);
+        link(&mut engine, Link::Down);
+        assert!(told(&mut engine, &mut service).is_empty());
+        assert_eq!(told(&mut engine, &mut service), ["MASTER -> FAULT"]);
+        // There and back is nothing to tell.
+        fill(&mut engine);
+        link(&mut engine, Link::Up);
+        link(&mut engine, Link::Down);
+        item(&mut engine, 2);
+        item(&mut engine, 1);
+        assert!(told(&mut engine, &mut service).is_empty());
+        assert_eq!(told(&mut engine, &mut service), ["Removed", "Installed"], "from the first that found no room");
+        item(&mut engine, 0);
+        assert_eq!(told(&mut engine, &mut service), ["Installed"]);
+        assert!(!engine.end.wanted_room());
     });
 }
 

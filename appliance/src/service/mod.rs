@@ -487,6 +487,7 @@ impl Service {
         while let Some(report) = self.engine.report() {
             self.handle_report(report);
         }
+        self.engine.shared.has_made_room();
         if has_ended && !self.stopped {
             self.engine_failed();
         }

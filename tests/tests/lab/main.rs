@@ -38,6 +38,7 @@ mod no_addresses;
 mod notify_fifo;
 mod notify_stuck;
 mod operators;
+mod overload;
 mod preempt_delay;
 mod preview;
 mod privileges;
@@ -70,6 +71,11 @@ mod witness;
 
 /// More than a takeover takes at an interval of 1 s (3.7 s), with the start of a daemon on a busy machine before it.
 const TAKEOVER_MAX: Duration = Duration::from_secs(12);
+
+/// A number of the environment, by which a test lasts longer or is played again.
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
 
 /// A service that a test starts by itself. It ends with the test, however that ends.
 struct Running(Child);

@@ -11,13 +11,9 @@ use locum_tests::Daemon::Locum;
 use locum_tests::Node::{A, B};
 use locum_tests::{Group, Lab, Moment, scenario, wait_for, with_lab};
 
-use crate::TAKEOVER_MAX;
+use crate::{TAKEOVER_MAX, number};
 
 const GROUP: Group = Group::VI_1;
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
 
 /// xorshift64: enough to choose faults by.
 struct Random(u64);
