@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 
+use locum_control::State;
 use locum_tests::Daemon::Locum;
 use locum_tests::Node::A;
 use locum_tests::{Group, Outcome, Router, scenario, wait_for, with_lab};
@@ -33,6 +34,38 @@ fn it_is_said_by_check_and_at_the_start_and_not_of_a_master() {
         lab.start(A, &scenario("alone"));
         let router = lab.router(A);
         wait_for("the warning in the log", TAKEOVER_MAX, || router.log().contains(SAID).then_some(()));
+    });
+}
+
+#[test]
+fn when_it_goes_the_master_puts_it_there_itself() {
+    with_lab(&[Locum], |lab| {
+        lab.router(A).ip("addr add 172.20.45.248/32 dev eth0");
+        let second = scenario("alone").replace("VI_1", "VI_9").replace("virtual_router_id 45", "virtual_router_id 9");
+        let shared =
+            second.replace("172.20.45.248 dev eth0 label eth0:0", "172.20.45.247/32\n        172.20.45.246/32");
+        let text = |added: &str| {
+            let first = scenario("alone").replace("virtual_ipaddress {", &format!("virtual_ipaddress {{\n{added}"));
+            format!("{first}{shared}")
+        };
+        lab.start(A, &text("        172.20.45.247/32\n"));
+        lab.router(A).wait_state("VI_9", State::Master, TAKEOVER_MAX);
+        lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        let router = lab.router(A);
+        let left = || router.log().lines().filter(|line| line.contains("and leaves it there")).count();
+        wait_for("both to be left as they are", TAKEOVER_MAX, || (left() == 2).then_some(()));
+
+        router.ip("addr del 172.20.45.248/32 dev eth0");
+        let vip = GROUP.vip;
+        wait_for("the VIP to be put there", TAKEOVER_MAX, || router.has(vip).then_some(()));
+        // An instance that gives an address up takes it from the other one that has it (W008).
+        std::fs::write(router.configuration(), text("")).expect("the configuration is written");
+        assert_eq!(router.locum(&["reload"]).code, Some(0));
+        wait_for("the VIP of the other", TAKEOVER_MAX, || {
+            let all_in = router.expect_status("VI_9").vips.iter().all(|vip| vip.installed);
+            (all_in && router.has("172.20.45.247".parse().unwrap())).then_some(())
+        });
+        assert_eq!(router.history("VI_9").len(), 2, "it has not given up mastership");
     });
 }
 

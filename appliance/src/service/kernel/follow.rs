@@ -12,6 +12,7 @@ use locum_core::vocabulary::{Block, State};
 use nix::errno::Errno;
 
 use super::super::instance::Instance;
+use super::super::journal;
 use super::super::plan::{self, Part};
 use super::super::{KERNEL_EVERY, Service};
 use crate::clock;
@@ -148,12 +149,18 @@ impl Service {
             // The kernel is not asked to tell of it; to ask for it once more does no harm.
             Part::Interface(_) | Part::Route(_) | Part::Rule(_) => true,
         };
+        // What somebody else had put there, another instance for one, is ours to put there when it goes; but nothing that
+        // a start after a crash would not know again.
+        let marks = journal::kernel_marks_addresses();
+        let was_there = |(part, outcome): &(Part<'_>, &Option<ItemOutcome>)| match outcome {
+            Some(ItemOutcome::Installed | ItemOutcome::PutBack) => true,
+            Some(ItemOutcome::Foreign) => marks && matches!(part, Part::Address(..)),
+            Some(ItemOutcome::Removed | ItemOutcome::Failed(_)) | None => false,
+        };
         let mut lacking = Vec::new();
         for (index, instance) in self.instances.iter().enumerate().filter(|(_, it)| it.state == State::Master) {
             let parts = plan::parts(&instance.configured, &instance.placement).zip(&instance.outcomes);
-            let is_ours =
-                |outcome: &Option<ItemOutcome>| matches!(outcome, Some(ItemOutcome::Installed | ItemOutcome::PutBack));
-            let mut lost = parts.filter(|(part, outcome)| part.is_tracked() && is_ours(outcome) && lacks(part));
+            let mut lost = parts.filter(|it| it.0.is_tracked() && was_there(it) && lacks(&it.0));
             if let Some(router) = instance.router.filter(|_| lost.next().is_some()) {
                 lacking.push((index, router));
             }
