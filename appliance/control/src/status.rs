@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::reading::{FromJson, Reader, readable, readable_by, readable_words, word_or_key};
 use crate::{
-    Block, Family, FifoStatus, Histogram, MailStatus, NotifyStatus, Reject, Role, SortedMap, State, TransitionRecord,
+    Block, Family, FifoStatus, Histogram, Mac, MailStatus, NotifyStatus, Reject, Role, SortedMap, State,
+    TransitionRecord,
 };
 
 /// The service as a whole.
@@ -86,6 +87,9 @@ pub struct ForeignVrid {
     pub source: IpAddr,
     /// When.
     pub first_heard_us: u64,
+    /// The MAC address that its adverts come from, as soon as it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac: Option<Mac>,
 }
 
 /// How adverts travel.
@@ -368,6 +372,13 @@ pub struct RunStatus {
 pub struct SenderStatus {
     /// Its address.
     pub address: IpAddr,
+    /// The MAC address that its adverts come from. Absent until it is known, on links without any, and where a router lies
+    /// between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac: Option<Mac>,
+    /// Another MAC address that adverts of this address come from at the same time: two routers use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_mac: Option<Mac>,
     /// The priority of its last advert.
     pub priority: u8,
     /// The interval of its last advert.
@@ -446,7 +457,7 @@ readable! {
         or_default lateness, clients, notices_missed, journal_entries, revision, unsaved_changes, fifos
     }
     InterfaceStatus { name, exists, up, foreign, rejected }
-    ForeignVrid { vrid, source, first_heard_us }
+    ForeignVrid { vrid, source, first_heard_us, mac }
     InstanceStatus {
         name, interface, vrid, family, version, mode, source, state, since_us, since_unix_ms, priority,
         effective_priority, preempt, preempt_delay_us, advert_interval_cs, skew_us, master_down_interval_us, master,
@@ -466,7 +477,7 @@ readable! {
     }
     RunStatus { at_us, result, duration_us; or_default last_lines }
     SenderStatus {
-        address, priority, advert_interval_cs, checksum, first_heard_us, last_heard_us, received, late, missed,
+        address, mac, other_mac, priority, advert_interval_cs, checksum, first_heard_us, last_heard_us, received, late, missed,
         longest_gap_us, rejected, last_reject
     }
     SecondMaster { address, priority, since_us }

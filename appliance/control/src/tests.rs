@@ -69,7 +69,7 @@ fn every_answer_is_read_as_it_was_said() {
         name: "eth0".into(),
         exists: true,
         up: true,
-        foreign: vec![ForeignVrid { vrid: 7, source: SOURCE, first_heard_us: 1 }],
+        foreign: vec![ForeignVrid { vrid: 7, source: SOURCE, first_heard_us: 1, mac: Some(Mac([2, 0, 0, 0, 0, 7])) }],
         rejected: SortedMap::from([(Reject::UnknownVrid, 4)]),
     };
     for answer in [

@@ -5,7 +5,7 @@ use std::path::Path;
 use locum_control::{
     ChecksumFlavour, Duration, Histogram, InstanceStatus, InterfaceStatus, Item, Mode, NoAcceptStatus, NotifyStatus,
     PartKind, SCHEMA, ServiceStatus, Setting, SortedMap, State, TrackReading, TransitionRecord, Verb, headline,
-    outlook, priority_sum, rfc8347,
+    outlook, priority_sum, rfc8347, sender_mac_words,
 };
 use serde::Serialize;
 
@@ -249,8 +249,12 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
                 None => "",
             });
         }
+        if let Some(words) = sender_mac_words(sender, status.vrid) {
+            line.push_str(if sender.received > 0 { ", " } else { "" });
+            line.push_str(&words);
+        }
         if let Some(reason) = sender.last_reject {
-            let separator = if sender.received > 0 { "; " } else { "" };
+            let separator = if sender.received > 0 || sender.mac.is_some() { "; " } else { "" };
             line.push_str(&format!("{separator}{} packets discarded, the last one: {reason}", sender.rejected));
         }
         lines.push(line);

@@ -1,6 +1,6 @@
 //! What the service has heard and what became of it.
 
-use locum_control::{InstanceStatus, Reject, SortedMap, State};
+use locum_control::{ForeignVrid, InstanceStatus, Reject, SortedMap, State, mac_words};
 
 use super::{Checks, Subject, interfaces};
 
@@ -63,6 +63,10 @@ fn senders(status: &InstanceStatus, checks: &mut Checks) {
             );
             checks.warning("discarded", name(), detail, reason.help());
         }
+        if let (Some(mac), Some(other)) = (sender.mac, sender.other_mac) {
+            let detail = format!("two routers use the address {}: {mac} and {other}", sender.address);
+            checks.problem("address-twice", name(), detail, "give each router an address of its own");
+        }
         if sender.received > 0 && sender.advert_interval_cs != status.advert_interval_cs {
             let detail = format!(
                 "{} sends every {} and this router every {}",
@@ -121,14 +125,18 @@ pub(super) fn segments(subject: &Subject<'_>, checks: &mut Checks) {
     let Some(service) = subject.service else { return };
     for interface in service.interfaces {
         let here = Some(interface.name.clone());
-        let foreign: Vec<String> =
-            interface.foreign.iter().map(|foreign| format!("{} ({})", foreign.vrid, foreign.source)).collect();
+        let foreign: Vec<String> = interface.foreign.iter().map(stranger).collect();
         if !foreign.is_empty() {
             let detail = format!("other groups are heard on {}: VRID {}", interface.name, foreign.join(", "));
             checks.ok("foreign-vrid", here.clone(), detail);
         }
         discarded(&interface.name, &interface.rejected, checks);
     }
+}
+
+fn stranger(group: &ForeignVrid) -> String {
+    let mac = group.mac.map_or_else(String::new, |mac| format!(", {}", mac_words(mac, group.source, group.vrid)));
+    format!("{} ({}{mac})", group.vrid, group.source)
 }
 
 fn discarded(interface: &str, rejected: &SortedMap<Reject, u32>, checks: &mut Checks) {

@@ -85,6 +85,7 @@ impl Service {
 
     async fn show(&mut self, client: ClientId, id: u64, name: Option<&str>) -> Outcome {
         self.refresh_views().await?;
+        self.listen_again();
         let chosen = self.chosen(name)?;
         let Some(role) = self.clients.get_mut(client).map(|asking| asking.role) else { return Ok(String::new()) };
         let service = self.status(role);

@@ -7,7 +7,7 @@ use locum_config::Instance as Configured;
 use locum_control::{AdvertMark, SortedMap};
 use locum_core::priority::Track;
 use locum_core::set::RouterId;
-use locum_core::time::Instant;
+use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::{Family, State};
 
 use super::kernel::follow::Dealings;
@@ -15,6 +15,7 @@ use super::losses::Losses;
 use super::network::Network;
 use super::plan;
 use super::plan::Placement;
+use super::stations::Stations;
 use crate::engine::link::{InstanceKey, ItemOutcome, RouterView};
 
 /// Adverts remembered for all instances together, for consoles that attach later.
@@ -56,6 +57,8 @@ pub(crate) struct Instance {
     pub(super) goes_on_until: Option<Instant>,
     /// What somebody took away from it.
     pub(super) losses: Losses,
+    /// Who was heard with its VRID, and the MAC addresses.
+    pub(super) stations: Stations,
     /// The last adverts.
     marks: VecDeque<AdvertMark>,
     marks_max: usize,
@@ -100,6 +103,7 @@ impl Instance {
             dealings: Dealings::default(),
             goes_on_until: None,
             losses: Losses::default(),
+            stations: Stations::default(),
             marks: VecDeque::new(),
             marks_max,
             untold_marks: 0,
@@ -123,6 +127,11 @@ impl Instance {
     /// Its family.
     pub(crate) fn family(&self) -> Family {
         plan::family(self.configured.family)
+    }
+
+    /// Its advert interval.
+    pub(crate) fn interval(&self) -> Duration {
+        Duration::from_cs(*self.configured.advert_interval_cs)
     }
 
     /// Counts a change of state, by the kind of its cause.

@@ -14,6 +14,7 @@
 //! - [`running`]: which instances run; [`reload`], [`compare`]: a new configuration in place of the one that runs.
 //! - [`follow`]: trackers and sync groups; [`status`]: what `show` says.
 //! - [`statistics`]: counters that begin anew.
+//! - [`stations`]: which MAC addresses the senders of adverts have.
 //! - [`sandbox`]: which files it may change.
 //! - [`heart`]: proof that it moves; [`cleanup`]: what a start does first, without one.
 //! - [`losses`]: what somebody takes away from a master.
@@ -52,6 +53,7 @@ mod reports;
 mod running;
 mod sandbox;
 mod start;
+mod stations;
 mod statistics;
 mod status;
 mod take;
@@ -99,6 +101,7 @@ pub(crate) use self::presence::RUNS;
 use self::repeated::Repeated;
 use self::sandbox::Sandbox;
 pub(crate) use self::start::StartError;
+use self::stations::Listening;
 use self::yields::Yields;
 use crate::clock;
 use crate::engine::Set;
@@ -202,6 +205,7 @@ struct Service {
     /// Answers that wait for the end of handovers.
     handovers: Vec<Handovers>,
     examination: Examination,
+    listening: Listening,
     /// What the engine answered to the question that is open.
     reply: Reply,
     next_ticket: u32,
@@ -321,7 +325,12 @@ impl Service {
                     self.take_reports();
                     self.tell_adverts();
                 }
-                _ = kernel_tick.tick() => self.tick_kernel(),
+                () = sleep_until(self.listening.due()), if self.listening.due().is_some() => self.listen(),
+                _ = kernel_tick.tick() => {
+                    // Whoever was heard first may be in there.
+                    self.take_reports();
+                    self.tick_kernel();
+                }
                 () = tokio::time::sleep(Duration::from_millis(2)), if waiting => self.send_waiting_orders(),
             }
         }

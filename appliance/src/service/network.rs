@@ -183,6 +183,11 @@ impl Network {
         self.by_name(name).map(|(index, _)| index.get())
     }
 
+    /// The name of the interface of this index.
+    pub(crate) fn name(&self, index: u32) -> Option<&str> {
+        self.interfaces.get(&index).map(|interface| interface.name.as_str())
+    }
+
     /// Every interface's name.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.interfaces.values().map(|interface| interface.name.as_str())

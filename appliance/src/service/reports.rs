@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use locum_control::{AdvertMark, Event as Told, ForeignVrid, MarkKind, NotifyStatus, Reject, TransitionRecord};
 use locum_core::router::{Event, Transition};
 use locum_core::set::{RouterId, Stray};
-use locum_core::time::Instant;
+use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::{Block, Cause, State};
 
 use super::Service;
@@ -14,6 +14,9 @@ use super::repeated::Say;
 use crate::clock;
 use crate::engine::link::Report;
 use crate::notify::{Change, RunResult, cause_kind};
+
+/// How often a router is expected to advertise of which nothing else is known.
+const STRANGERS_INTERVAL: Duration = Duration::from_s(1);
 
 impl Service {
     pub(super) fn handle_report(&mut self, report: Report) {
@@ -90,7 +93,8 @@ impl Service {
         match stray {
             Stray::ForeignVrid { vrid, source, .. } => {
                 log::info!("{}: another group is here, VRID {vrid} from {source}", interface.name);
-                interface.foreign.push(ForeignVrid { vrid, source, first_heard_us: at.us() });
+                interface.foreign.push(ForeignVrid { vrid, source, first_heard_us: at.us(), mac: None });
+                self.listening.want(at, STRANGERS_INTERVAL);
             }
             Stray::Malformed { source, count } => {
                 let (interface, reason) = (interface.name.clone(), Reject::Malformed);
@@ -106,6 +110,9 @@ impl Service {
         let Some(instance) = self.instances.get_mut(index) else { return };
         // A thousand of these a second are an ordinary thing; everything else is rare.
         if let Event::Heard { source, priority } = event {
+            if instance.stations.note(source, true) {
+                self.listening.want(at, instance.interval());
+            }
             if instance.state == State::Master {
                 self.notifier.heard_as_master(instance.name(), priority);
             }
@@ -120,6 +127,9 @@ impl Service {
             Event::Transition(transition) => self.handle_transition(index, transition),
             Event::Rejected { source, reason, count } => {
                 let kind = MarkKind::Rejected { reason };
+                if instance.stations.note(source, false) {
+                    self.listening.want(at, instance.interval());
+                }
                 instance.mark(AdvertMark { at_us: at.us(), source, priority: 0, kind });
                 let interface = instance.interface().to_owned();
                 self.log_rejected(at, &name, source, reason, count);
@@ -131,6 +141,7 @@ impl Service {
             }
             Event::Unblocked(block) => self.tell(at, Told::Unblocked { instance: name, block }),
             Event::SecondMaster { source, priority } => {
+                self.listening.want(at, instance.interval());
                 let detail = second_master_detail(*instance.configured.priority, priority);
                 log::warn!("{name}: second master {source} (priority {priority}): {detail}");
                 self.tell(at, Told::SecondMaster { instance: name, source, priority, detail });

@@ -199,6 +199,7 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
         yields: Yields::in_directory(&options.run_directory),
         handovers: Vec::new(),
         examination: super::examine::Examination::default(),
+        listening: super::stations::Listening::default(),
         reply: Reply::default(),
         next_ticket: 0,
         stopped: false,

@@ -171,7 +171,7 @@ impl Instance {
             parts_left_out: 0,
             no_accept: None,
             senders: view
-                .map(|view| view.senders.iter().map(|sender| sender_status(sender, has_flavours)).collect())
+                .map(|view| view.senders.iter().map(|sender| self.sender_status(sender, has_flavours)).collect())
                 .unwrap_or_default(),
             second_master: view.and_then(|view| view.second).map(|second| SecondMaster {
                 address: second.address,
@@ -201,6 +201,29 @@ impl Instance {
             }),
             // What was heard before says nothing any more.
             State::Fault => None,
+        }
+    }
+
+    fn sender_status(&self, sender: &locum_core::router::Sender, has_flavours: bool) -> SenderStatus {
+        let (mac, other_mac) = self.stations.macs(sender.address);
+        SenderStatus {
+            checksum: sender.checksum.filter(|_| has_flavours).map(|checksum| match checksum {
+                Checksum::Plain => ChecksumFlavour::Plain,
+                Checksum::PseudoHeader => ChecksumFlavour::PseudoHeader,
+            }),
+            address: sender.address,
+            mac,
+            other_mac,
+            priority: sender.priority,
+            advert_interval_cs: sender.advert_interval_cs,
+            first_heard_us: sender.first_heard().us(),
+            last_heard_us: sender.last_heard.us(),
+            received: sender.received,
+            late: sender.late,
+            missed: sender.missed,
+            longest_gap_us: sender.longest_gap().us(),
+            rejected: sender.rejected,
+            last_reject: sender.last_reject,
         }
     }
 
@@ -261,26 +284,6 @@ fn trouble(outcome: Option<&ItemOutcome>) -> Option<String> {
         ItemOutcome::Failed(refusal) => Some(refusal.to_string()),
         ItemOutcome::Foreign => Some("was there before, not put there by locum".to_owned()),
         ItemOutcome::Installed | ItemOutcome::PutBack | ItemOutcome::Removed => None,
-    }
-}
-
-fn sender_status(sender: &locum_core::router::Sender, has_flavours: bool) -> SenderStatus {
-    SenderStatus {
-        checksum: sender.checksum.filter(|_| has_flavours).map(|checksum| match checksum {
-            Checksum::Plain => ChecksumFlavour::Plain,
-            Checksum::PseudoHeader => ChecksumFlavour::PseudoHeader,
-        }),
-        address: sender.address,
-        priority: sender.priority,
-        advert_interval_cs: sender.advert_interval_cs,
-        first_heard_us: sender.first_heard().us(),
-        last_heard_us: sender.last_heard.us(),
-        received: sender.received,
-        late: sender.late,
-        missed: sender.missed,
-        longest_gap_us: sender.longest_gap().us(),
-        rejected: sender.rejected,
-        last_reject: sender.last_reject,
     }
 }
 

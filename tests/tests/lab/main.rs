@@ -32,6 +32,7 @@ mod ipvlan;
 mod kernel;
 mod lab_itself;
 mod log;
+mod mac_addresses;
 mod made_interfaces;
 mod metrics;
 mod no_addresses;

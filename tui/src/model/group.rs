@@ -37,6 +37,14 @@ pub(crate) fn router_at(model: &Model, instance: &Instance, address: IpAddr) -> 
     Some(model.nodes.name(found?))
 }
 
+/// The name of any router that has this address, if the console is attached to it: also one that uses another VRID.
+pub(crate) fn router_with(model: &Model, address: IpAddr) -> Option<String> {
+    let is_few = model.list.spots.len() <= INSTANCES_SEARCHED_MAX;
+    let mut all = model.instances().filter(|_| is_few && model.nodes.are_several());
+    let (node, _) = all.find(|(_, other)| other.status.source == Some(address))?;
+    Some(model.nodes.name(node))
+}
+
 /// Whether two instances of the same VRID belong to one group: they have an address in common, or hear each other.
 fn shares_network(status: &InstanceStatus, own: &InstanceStatus) -> bool {
     let bare = |address: &str| address.split('/').next().unwrap_or_default().to_owned();

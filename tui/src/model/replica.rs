@@ -352,6 +352,8 @@ fn sender<'a>(senders: &'a mut Vec<SenderStatus>, mark: &AdvertMark) -> Option<&
     }
     senders.push(SenderStatus {
         address: mark.source,
+        mac: None,
+        other_mac: None,
         priority: mark.priority,
         advert_interval_cs: 0,
         first_heard_us: mark.at_us,

@@ -2,11 +2,11 @@
 
 mod follows;
 
-use locum_control::{ChecksumFlavour, Duration, InstanceStatus, Mode, State, headline};
+use locum_control::{ChecksumFlavour, Duration, InstanceStatus, Mode, State, headline, sender_mac_words};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::group::succession;
+use crate::model::group::{router_at, succession};
 use crate::model::{Instance, Lane, Model};
 use crate::text::{date_time, span, time_of_day};
 use crate::theme::Tone;
@@ -195,7 +195,7 @@ fn details(model: &Model, instance: &Instance, width: u16) -> Vec<Line> {
             ),
         ]);
     }
-    senders(model, status, room, &mut lines);
+    senders(model, instance, room, &mut lines);
     follows::notified(status, now_us, room, &mut lines);
     counters(status, room, &mut lines);
     rejects(status, room, &mut lines);
@@ -285,11 +285,13 @@ fn transitions(model: &Model, status: &InstanceStatus, room: usize, lines: &mut 
     }
 }
 
-fn senders(model: &Model, status: &InstanceStatus, room: usize, lines: &mut Vec<Line>) {
+fn senders(model: &Model, instance: &Instance, room: usize, lines: &mut Vec<Line>) {
+    let status = &instance.status;
     for (index, sender) in status.senders.iter().enumerate() {
         let heard = span(model.server_us().saturating_sub(sender.last_heard_us));
+        let name = router_at(model, instance, sender.address).map_or_else(String::new, |name| name + " ");
         let mut text = format!(
-            "{} priority {}, last heard {heard} ago; received {}, late {}, missed {}",
+            "{name}{} priority {}, last heard {heard} ago; received {}, late {}, missed {}",
             sender.address, sender.priority, sender.received, sender.late, sender.missed
         );
         if sender.longest_gap_us > 0 {
@@ -305,9 +307,15 @@ fn senders(model: &Model, status: &InstanceStatus, room: usize, lines: &mut Vec<
             Some(ChecksumFlavour::PseudoHeader) => text.push_str("; checksum over a pseudo-header"),
             None => {}
         }
+        if let Some(words) = sender_mac_words(sender, status.vrid).filter(|_| sender.other_mac.is_none()) {
+            text.push_str(&format!("; {words}"));
+        }
         let troubled = sender.late > 0 || sender.missed > 0 || differs;
         let label = if index == 0 { "heard" } else { "" };
         labelled(label, wrap(&text, room), if troubled { Tone::Warning } else { Tone::Text }, lines);
+        if let Some(words) = sender_mac_words(sender, status.vrid).filter(|_| sender.other_mac.is_some()) {
+            labelled("", wrap(&words, room), Tone::Alert, lines);
+        }
         if let Some(reason) = sender.last_reject {
             let text = format!("{} of its packets rejected, the last: {reason}", sender.rejected);
             labelled("", wrap(&text, room), Tone::Fault, lines);

@@ -3,11 +3,14 @@
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
-use locum_control::{InstanceStatus, InterfaceStatus, Mode, Reject, SenderStatus, SortedMap, SortedSet, State};
+use locum_control::{
+    InstanceStatus, InterfaceStatus, Mode, Reject, SenderStatus, SortedMap, SortedSet, State, mac_words,
+    sender_mac_words,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::group::succession;
+use crate::model::group::{router_at, router_with, succession};
 use crate::model::{Instance, Model};
 use crate::text::{fit_end, span, width};
 use crate::theme::Tone;
@@ -109,14 +112,19 @@ fn group(model: &Model, instance: &Instance, columns: u16, lines: &mut Vec<Line>
         (status.name.clone(), Tone::Key),
         (if columns >= WIDE_COLUMNS { family } else { String::new() }, Tone::Subdued),
     ]);
-    let mut candidates: Vec<Candidate<'_>> = vec![ourselves(status)];
-    candidates.extend(status.senders.iter().map(|sender| heard(model, status, sender)));
+    let mut candidates: Vec<Candidate<'_>> = vec![ourselves(model, status)];
+    let wide = columns >= WIDE_COLUMNS;
+    let named = |address: IpAddr| match router_at(model, instance, address).or_else(|| router_with(model, address)) {
+        Some(name) if wide => format!("{name} {address}"),
+        Some(name) => name,
+        None => address.to_string(),
+    };
+    candidates.extend(status.senders.iter().map(|sender| heard(model, status, sender, named(sender.address))));
     if let Mode::Unicast { peers } = &status.mode {
         let unheard = |peer: &&IpAddr| !status.senders.iter().any(|sender| sender.address == **peer);
-        candidates.extend(peers.iter().filter(unheard).map(never_heard));
+        candidates.extend(peers.iter().filter(unheard).map(|peer| never_heard(named(*peer))));
     }
     candidates.sort_by_key(|candidate| (candidate.rank, Reverse(candidate.priority)));
-    let wide = columns >= WIDE_COLUMNS;
     let widest = candidates.iter().map(|candidate| width(&candidate.name)).max().unwrap_or(0);
     let highest = candidates.iter().filter_map(|candidate| candidate.priority).max().unwrap_or(0);
     let name_cells = widest.min(if wide { 39 } else { 15 });
@@ -124,12 +132,17 @@ fn group(model: &Model, instance: &Instance, columns: u16, lines: &mut Vec<Line>
     for candidate in candidates {
         let priority = candidate.priority.map_or_else(|| "?".to_owned(), |priority| priority.to_string());
         let name = fit_end(&candidate.name, name_cells);
+        let bar_cells = if wide { BAR_CELLS } else { BAR_CELLS_COMPACT };
+        let used = 2 + name_cells + 1 + 4 + bar_cells + 1 + width(&candidate.words);
         lines.push(vec![
             (format!("  {name}{:1$}", "", name_cells + 1 - width(&name)), Tone::Text),
             (format!("{priority:>3} "), Tone::Text),
-            (bar(candidate.priority, highest, if wide { BAR_CELLS } else { BAR_CELLS_COMPACT }), Tone::Mark),
+            (bar(candidate.priority, highest, bar_cells), Tone::Mark),
             (candidate.words, candidate.tone),
         ]);
+        if let Some(sender) = candidate.sender {
+            mac(sender, status.vrid, used, room, lines);
+        }
         let rejected = candidate.sender.and_then(|sender| Some((sender.rejected, sender.last_reject?)));
         if let Some((count, reason)) = rejected {
             explain(&format!("rejected {count} of its packets, the last: {reason}"), reason, room, lines);
@@ -142,14 +155,26 @@ fn group(model: &Model, instance: &Instance, columns: u16, lines: &mut Vec<Line>
     );
 }
 
-fn ourselves<'a>(status: &InstanceStatus) -> Candidate<'a> {
+/// The MAC address of a sender: in its line if there is room behind the `used` cells, else below.
+fn mac(sender: &SenderStatus, vrid: u8, used: usize, room: usize, lines: &mut Vec<Line>) {
+    let Some(words) = sender_mac_words(sender, vrid) else { return };
+    let tone = if sender.other_mac.is_some() { Tone::Alert } else { Tone::Subdued };
+    match lines.last_mut() {
+        Some(line) if used + 2 + width(&words) <= room => line.push((format!(", {words}"), tone)),
+        Some(_) | None => {
+            lines.extend(wrap(&words, room.saturating_sub(4)).into_iter().map(|text| indented(4, text, tone)));
+        }
+    }
+}
+
+fn ourselves<'a>(model: &Model, status: &InstanceStatus) -> Candidate<'a> {
     let rank = match status.state {
         State::Master => Rank::Master,
         State::Backup => Rank::TakesPart,
         State::Init | State::Fault => Rank::Outside,
     };
     Candidate {
-        name: "this router".into(),
+        name: if model.nodes.are_several() { model.nodes.name(model.nodes.at) } else { "this router".into() },
         priority: Some(status.effective_priority),
         words: status.state.to_string(),
         tone: state_tone(status.state),
@@ -158,7 +183,7 @@ fn ourselves<'a>(status: &InstanceStatus) -> Candidate<'a> {
     }
 }
 
-fn heard<'a>(model: &Model, status: &InstanceStatus, sender: &'a SenderStatus) -> Candidate<'a> {
+fn heard<'a>(model: &Model, status: &InstanceStatus, sender: &'a SenderStatus, name: String) -> Candidate<'a> {
     let silent_us = model.server_us().saturating_sub(sender.last_heard_us);
     let second = status.second_master.as_ref().is_some_and(|second| second.address == sender.address);
     let is_master = status.master.as_ref().is_some_and(|master| !master.is_self && master.address == sender.address);
@@ -181,13 +206,13 @@ fn heard<'a>(model: &Model, status: &InstanceStatus, sender: &'a SenderStatus) -
         }
     }
     let priority = (sender.received > 0).then_some(sender.priority);
-    Candidate { name: sender.address.to_string(), priority, words, tone, sender: Some(sender), rank }
+    Candidate { name, priority, words, tone, sender: Some(sender), rank }
 }
 
 /// A unicast peer that has said nothing yet: as a backup it need not.
-fn never_heard<'a>(peer: &IpAddr) -> Candidate<'a> {
+fn never_heard<'a>(name: String) -> Candidate<'a> {
     Candidate {
-        name: peer.to_string(),
+        name,
         priority: None,
         words: "never heard".into(),
         tone: Tone::Subdued,
@@ -210,11 +235,17 @@ fn strangers(model: &Model, interface: &InterfaceStatus, columns: u16, lines: &m
     foreign.sort_by_key(|group| (group.vrid, group.source));
     for group in &foreign {
         let ago = span(model.server_us().saturating_sub(group.first_heard_us));
+        let who = match router_with(model, group.source) {
+            Some(name) => format!("{name} {}", group.source),
+            None => group.source.to_string(),
+        };
         lines.push(vec![
             (format!("VRID {:<3} ", group.vrid), Tone::Text),
             ("not ours".into(), Tone::Warning),
-            (format!(": {}, first heard {ago} ago", group.source), Tone::Text),
+            (format!(": {who}, first heard {ago} ago"), Tone::Text),
         ]);
+        let mac = group.mac.map(|mac| mac_words(mac, group.source, group.vrid));
+        lines.extend(mac.map(|words| indented(4, words, Tone::Subdued)));
     }
     for (reason, count) in interface.rejected.iter().filter(|(_, count)| **count > 0) {
         // The groups that are not ours are named above: the number would only count their adverts, and move.

@@ -6,7 +6,7 @@ use std::time::Duration as StdDuration;
 
 use insta::assert_snapshot;
 use locum_control::{
-    Cause, ForeignVrid, InstanceStatus, Item, MarkKind, Reject, Role, SecondMaster, SenderStatus, State,
+    Cause, ForeignVrid, InstanceStatus, Item, Mac, MarkKind, Reject, Role, SecondMaster, SenderStatus, State,
 };
 use ratatui::layout::Size;
 
@@ -139,7 +139,8 @@ fn peers() {
     };
     let mut many = statuses::backup("VI_1", 45);
     let stranger = SenderStatus { received: 0, rejected: 3, ..sender([172, 20, 45, 7], 200) };
-    many.senders.push(SenderStatus { last_reject: Some(Reject::Password), ..stranger });
+    let other_mac = Some(Mac([0, 0, 0x5e, 0, 1, 45]));
+    many.senders.push(SenderStatus { last_reject: Some(Reject::Password), other_mac, ..stranger });
     many.senders.extend([sender([172, 20, 45, 134], 70), sender([172, 20, 45, 135], 0)]);
     let unheard = [172, 20, 45, 133].into();
     many.mode = locum_control::Mode::Unicast { peers: vec![PEER, unheard] };

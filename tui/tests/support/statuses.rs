@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use locum_control::{
     AdvertMark, Block, BlockStatus, Cause, ChangeRecord, ChangeStanding, Counters, Event, Family, ForeignVrid, Hello,
-    Histogram, InstanceStatus, InterfaceStatus, MarkKind, MasterStatus, Mode, Notice, PROTOCOL, Reject, Role,
+    Histogram, InstanceStatus, InterfaceStatus, Mac, MarkKind, MasterStatus, Mode, Notice, PROTOCOL, Reject, Role,
     SenderStatus, ServiceStatus, State, Timers, TransitionRecord, VipStatus,
 };
 
@@ -110,6 +110,8 @@ pub fn backup(name: &str, vrid: u8) -> InstanceStatus {
         no_accept: None,
         senders: vec![SenderStatus {
             address: PEER,
+            mac: Some(Mac([0x52, 0x54, 0, 0x45, 1, 0x31])),
+            other_mac: None,
             priority: 100,
             advert_interval_cs: 100,
             first_heard_us: BOOT_US - 600_000_000,
@@ -135,7 +137,8 @@ pub fn backup(name: &str, vrid: u8) -> InstanceStatus {
 
 /// An interface on which a stranger was heard.
 pub fn interface(name: &str) -> InterfaceStatus {
-    let stranger = ForeignVrid { vrid: 7, source: [172, 20, 45, 9].into(), first_heard_us: BOOT_US - 720_000_000 };
+    let (source, mac) = ([172, 20, 45, 9].into(), Some(Mac([0, 0, 0x5e, 0, 1, 7])));
+    let stranger = ForeignVrid { vrid: 7, source, first_heard_us: BOOT_US - 720_000_000, mac };
     InterfaceStatus {
         name: name.into(),
         exists: true,

@@ -1,6 +1,6 @@
 //! Several services at once, and recordings.
 
-use locum_control::AdvertMark;
+use locum_control::{AdvertMark, InstanceStatus};
 
 use super::*;
 use crate::fixture::{link_to, notice_to};
@@ -86,6 +86,23 @@ fn the_order_of_succession_is_known_where_the_routers_say_it() {
     type_text(&mut model, "p");
     let text = screen(&model);
     assert!(text.contains("Routers heard by gw-a") && text.contains("if gw-a fails, gw-b (priority 80)"), "{text}");
+}
+
+#[test]
+fn routers_that_are_heard_have_the_names_of_those_that_are_attached() {
+    let mut model = two();
+    let status = InstanceStatus { source: Some(PEER), ..statuses::master("VI_1", 45) };
+    link_to(&mut model, 1, Report::Item(Box::new(locum_control::Item::Instance(Box::new(status)))));
+    let mut interface = statuses::interface("eth0");
+    interface.foreign[0].source = PEER;
+    link_to(&mut model, 0, Report::Item(Box::new(locum_control::Item::Interface(interface))));
+    type_text(&mut model, "p");
+    let text = screen(&model);
+    assert!(text.contains("  gw-b 172.20.45.131 100 ####"), "{text}");
+    assert!(text.contains("  gw-a                80 ####"), "{text}");
+    assert!(text.contains(": gw-b 172.20.45.131, first heard"), "also with a VRID that gw-a has not: {text}");
+    model.size = Size::new(40, 12);
+    assert!(screen(&model).contains("  gw-b 100 ####"), "{}", screen(&model));
 }
 
 #[test]
