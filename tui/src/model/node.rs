@@ -21,6 +21,9 @@ pub(crate) struct Node {
     pub(crate) router: Router,
     pub(crate) replica: Replica,
     pub(crate) connection: Connection,
+    /// Until when what it said was kept up to date, on our clock; `None` while it is. A service that greets and drops us
+    /// before it has said everything does not change that.
+    pub(crate) known_until_us: Option<u64>,
     pub(crate) refresh: Refresh,
     /// What the answer under way has said so far.
     pub(crate) answer: Answer,
@@ -68,8 +71,6 @@ pub(crate) enum Connection {
         reason: String,
         /// The next attempt, on our clock.
         retry_at_us: u64,
-        /// When it was lost, on our clock.
-        since_us: u64,
     },
 }
 
@@ -118,6 +119,7 @@ impl Node {
             router,
             replica: Replica::default(),
             connection: Connection::Connecting,
+            known_until_us: None,
             refresh: Refresh::default(),
             answer: Answer::default(),
             form: None,
@@ -137,10 +139,7 @@ impl Node {
     /// Its boot-time clock at `now_us` of ours. While there is no connection it stands still, because nothing is known of
     /// what happened since.
     pub(crate) fn server_us(&self, now_us: u64) -> u64 {
-        match self.connection {
-            Connection::Lost { since_us, .. } => self.clock_us(since_us),
-            Connection::Connecting | Connection::Syncing | Connection::Attached => self.clock_us(now_us),
-        }
+        self.clock_us(self.known_until_us.unwrap_or(now_us))
     }
 
     /// The same, whether it is reached or not.
@@ -150,9 +149,9 @@ impl Node {
 
     /// How long ago it was last reached, if it is not now: what it said then may no longer hold.
     pub(crate) const fn lost_for_us(&self, now_us: u64) -> Option<u64> {
-        match self.connection {
-            Connection::Lost { since_us, .. } => Some(now_us.saturating_sub(since_us)),
-            Connection::Connecting | Connection::Syncing | Connection::Attached => None,
+        match self.known_until_us {
+            Some(until_us) => Some(now_us.saturating_sub(until_us)),
+            None => None,
         }
     }
 

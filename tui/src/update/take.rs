@@ -48,6 +48,7 @@ pub(crate) fn take(model: &mut Model, at: usize, report: Report) {
         Report::Done(purpose, _) => {
             if purpose == Purpose::Watch {
                 node.connection = Connection::Attached;
+                node.known_until_us = None;
             }
             answered(node, now_us, &purpose);
             node.replica.done(&purpose);
@@ -90,11 +91,8 @@ pub(crate) fn take(model: &mut Model, at: usize, report: Report) {
         Report::Lost { reason, retry_in } => {
             let retry_us = u64::try_from(retry_in.as_micros()).unwrap_or(u64::MAX);
             let retry_at_us = now_us.saturating_add(retry_us);
-            let since_us = match node.connection {
-                Connection::Lost { since_us, .. } => since_us,
-                Connection::Connecting | Connection::Syncing | Connection::Attached => now_us,
-            };
-            node.connection = Connection::Lost { reason: clean(&reason, TEXT_CHARS_MAX), retry_at_us, since_us };
+            node.known_until_us.get_or_insert(now_us);
+            node.connection = Connection::Lost { reason: clean(&reason, TEXT_CHARS_MAX), retry_at_us };
             (node.form, node.retry, node.was_stale) = (None, None, false);
             // What it said before matters less than that it is gone, and why.
             if is_shown {

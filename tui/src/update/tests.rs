@@ -314,6 +314,28 @@ fn a_lost_service_is_said_and_what_was_known_stays() {
 }
 
 #[test]
+fn a_service_that_greets_and_drops_us_makes_nothing_younger() {
+    let mut model = four();
+    let drop = |model: &mut Model| {
+        link(model, Report::Lost { reason: "it broke".into(), retry_in: StdDuration::from_secs(2) });
+    };
+    drop(&mut model);
+    for seconds in 1..=5 {
+        model.now_us += 8_000_000;
+        let age = format!("as of {} s ago: it broke", 8 * seconds);
+        assert!(screen(&model).contains(&age), "{}", screen(&model));
+        link(&mut model, Report::Connected(statuses::hello(Role::Admin, BOOT_US)));
+        assert!(screen(&model).contains(&format!("not reached for {} s", 8 * seconds)), "{}", screen(&model));
+        drop(&mut model);
+    }
+    attach(&mut model, Role::Admin, vec![statuses::backup("VI_9", 1)]);
+    assert!(!screen(&model).contains("not reached"), "{}", screen(&model));
+    model.now_us += 8_000_000;
+    drop(&mut model);
+    assert!(screen(&model).contains("as of 0 s ago"), "{}", screen(&model));
+}
+
+#[test]
 fn extra_actions_reach_the_program_around() {
     let mut model = four();
     model.extra_actions = vec![ExtraAction { key: 'c', name: "cut".into(), help: "pull the cable".into() }];

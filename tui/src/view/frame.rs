@@ -154,11 +154,11 @@ fn footer(model: &Model, area: Rect, buf: &mut Buffer) {
         pen.put(&message.text, if message.alert { Tone::Warning } else { Tone::Text });
         return;
     }
-    if let Connection::Lost { reason, since_us, .. } = &model.connection()
+    if let Connection::Lost { reason, .. } = &model.connection()
         && model.replica().hello.is_some()
     {
         // That the screen shows old data, and why, matters more than the keys.
-        let age = span(model.now_us.saturating_sub(*since_us));
+        let age = span(model.nodes.current().lost_for_us(model.now_us).unwrap_or(0));
         let of = if model.nodes.are_several() { model.nodes.name(model.nodes.at) + " " } else { String::new() };
         pen.put(&format!("{of}as of {age} ago: {reason}"), Tone::Warning);
         return;

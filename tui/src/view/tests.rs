@@ -274,7 +274,7 @@ fn a_window_of_a_few_cells_still_says_the_state() {
         let text = screen(&model);
         assert!(text.starts_with(first), "{columns}x{rows}: {text}");
     }
-    model.nodes.current_mut().connection = Connection::Lost { reason: "x".into(), retry_at_us: 0, since_us: 0 };
+    model.nodes.current_mut().connection = Connection::Lost { reason: "x".into(), retry_at_us: 0 };
     model.size = Size::new(20, 1);
     assert_eq!(screen(&model), "disconnected");
 }
