@@ -1,5 +1,10 @@
 //! The columns of the overview.
 
+use std::cell::OnceCell;
+
+/// So long a width holds.
+const MEASURED_US: u64 = 1_000_000;
+
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Column {
@@ -141,6 +146,33 @@ fn all_names() -> String {
     Column::ALL.map(Column::name).join(" ")
 }
 
+/// How wide the widest cell of each column is. Of a thousand instances that is not found out for every frame.
+#[derive(Debug, Default)]
+pub(crate) struct Widest {
+    cells: [OnceCell<usize>; Column::ALL.len()],
+    /// What they were measured of, and when.
+    of: (u64, usize),
+    at_us: u64,
+}
+
+impl Widest {
+    /// Has them measured again if what they were measured of is something else by now, or a second has passed: counters
+    /// may have grown.
+    pub(crate) fn renew(&mut self, of: (u64, usize), now_us: u64) {
+        if self.of != of || now_us.saturating_sub(self.at_us) >= MEASURED_US || now_us < self.at_us {
+            *self = Self { of, at_us: now_us, ..Self::default() };
+        }
+    }
+
+    /// That of a column.
+    pub(crate) fn of(&self, column: Column, measure: impl FnOnce() -> usize) -> usize {
+        match self.cells.get(column as usize) {
+            Some(cell) => *cell.get_or_init(measure),
+            None => measure(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,5 +185,28 @@ mod tests {
         for (names, says) in [("", "which columns"), ("nme", "no column \"nme\""), ("s", "several columns")] {
             assert!(Columns::read(names).unwrap_err().contains(says), "{names}");
         }
+    }
+
+    #[test]
+    fn a_width_is_measured_once_a_second_and_when_something_else_is_listed() {
+        let mut widest = Widest::default();
+        let mut measured = 0;
+        let mut look = |widest: &Widest| {
+            widest.of(Column::Name, || {
+                measured += 1;
+                10 + measured
+            })
+        };
+        widest.renew((1, 0), 5_000_000);
+        assert_eq!([look(&widest), look(&widest)], [11, 11]);
+        widest.renew((1, 0), 5_999_999);
+        assert_eq!(look(&widest), 11);
+        widest.renew((1, 0), 6_000_000);
+        assert_eq!(look(&widest), 12);
+        widest.renew((2, 0), 6_000_001);
+        assert_eq!(look(&widest), 13);
+        widest.renew((2, 1), 6_000_001);
+        assert_eq!(look(&widest), 14, "a router was lost: a question mark more");
+        assert_eq!(widest.of(Column::Vips, || 3), 3, "each has its own");
     }
 }

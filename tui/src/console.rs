@@ -30,10 +30,11 @@ use crate::theme::Look;
 use crate::update::{Command, settle, update};
 use crate::view::{self, View};
 
-/// Events that wait for the loop. Beyond that their senders wait, and at last the service, which then drops us.
-const EVENTS_MAX: usize = 1_024;
+/// Events that wait for the loop. Beyond that their senders wait, and at last the service, which then drops us. A link can
+/// say [`REPORTS_MAX`](crate::link::REPORTS_MAX) things in one.
+const EVENTS_MAX: usize = 16;
 /// So many events are taken in before the screen has its turn.
-const EVENTS_PER_TURN_MAX: usize = 4_096;
+const EVENTS_PER_TURN_MAX: usize = 64;
 /// Relative times tick this often.
 const TICK_US: u64 = 1_000_000;
 /// The size to begin with, until the terminal's own is known.
@@ -47,7 +48,7 @@ pub(crate) enum Event {
     /// A key was pressed.
     Key(Key),
     /// The link to the service of this number has something to say.
-    Link(usize, Report),
+    Link(usize, Vec<Report>),
     /// The terminal has this size.
     Resized(Size),
     /// The program around the console was asked.

@@ -54,7 +54,7 @@ pub(crate) fn link(model: &mut Model, report: Report) -> Vec<Command> {
 
 /// The same of another service than the first.
 pub(crate) fn link_to(model: &mut Model, node: usize, report: Report) -> Vec<Command> {
-    let commands = update(model, Event::Link(node, report));
+    let commands = update(model, Event::Link(node, vec![report]));
     // The loop does so before it draws.
     settle(model);
     commands

@@ -35,6 +35,9 @@ const HANDOVER_TIMEOUT: Duration = Duration::from_secs(3 * 255 + 10);
 const ODD_LINES_MAX: u32 = 20;
 /// Requests under way.
 const REQUESTS_MAX: usize = 16;
+/// So many reports are handed over at once, at most. Each time wakes the loop, and a busy service says hundreds of things
+/// a second.
+pub(crate) const REPORTS_MAX: usize = 64;
 /// Bytes that the server does not take.
 const OUTBOX_BYTES_MAX: usize = 64 * 1024;
 
@@ -135,6 +138,8 @@ pub(crate) struct Link {
     pub(crate) orders: Receiver<Order>,
     /// A byte here means that there is an order; its end, that the console ended.
     pub(crate) bell: UnixStream,
+    /// What is to be handed over before it waits for anything.
+    pub(crate) said: Vec<Report>,
 }
 
 /// How a session ended.
@@ -165,8 +170,18 @@ impl Link {
         }
     }
 
-    pub(crate) fn report(&self, report: Report) -> Result<(), End> {
-        self.events.send(Event::Link(self.node, report)).map_err(|_| End::Over)
+    /// Has something to say: now, or together with what comes right after it.
+    pub(crate) fn report(&mut self, report: Report) -> Result<(), End> {
+        self.said.push(report);
+        if self.said.len() < REPORTS_MAX { Ok(()) } else { self.hand_over() }
+    }
+
+    /// Hands over what was said.
+    fn hand_over(&mut self) -> Result<(), End> {
+        if self.said.is_empty() {
+            return Ok(());
+        }
+        self.events.send(Event::Link(self.node, std::mem::take(&mut self.said))).map_err(|_| End::Over)
     }
 
     fn attach(&mut self) -> End {
@@ -200,7 +215,8 @@ impl Link {
     }
 
     /// Waits until the bell rings, at most so long.
-    pub(crate) fn wait(&self, most: Option<Duration>) -> Result<(), End> {
+    pub(crate) fn wait(&mut self, most: Option<Duration>) -> Result<(), End> {
+        self.hand_over()?;
         let mut fds = [PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
         match poll(&mut fds, most.map_or(PollTimeout::NONE, timeout)) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
@@ -288,6 +304,7 @@ impl<'a> Session<'a> {
     }
 
     fn step(&mut self) -> Result<(), End> {
+        self.link.hand_over()?;
         let wait = match self.deadline {
             None => PollTimeout::NONE,
             Some(deadline) => {
@@ -462,3 +479,6 @@ pub(crate) fn timeout(left: Duration) -> PollTimeout {
     let ms = left.as_micros().div_ceil(1_000);
     PollTimeout::try_from(ms.min(60_000)).unwrap_or(PollTimeout::MAX)
 }
+
+#[cfg(test)]
+mod tests;

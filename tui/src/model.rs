@@ -12,7 +12,7 @@ use locum_control::{Edit, Role};
 use ratatui::layout::Size;
 
 use crate::action::{Context, Keymap};
-use crate::columns::Columns;
+use crate::columns::{Columns, Widest};
 use crate::options::{ExtraAction, Router};
 use crate::schema::Schema;
 use crate::theme::Look;
@@ -70,6 +70,7 @@ pub(crate) struct Model {
     pub(crate) keymap: Keymap,
     /// The columns of the overview.
     pub(crate) columns: Columns,
+    pub(crate) widest: Widest,
     /// What is wrong with the console's own configuration file.
     pub(crate) problems: Vec<String>,
     /// What may be written into an instance.
@@ -186,6 +187,7 @@ impl Model {
             extra_status: Vec::new(),
             keymap: Keymap::default(),
             columns: Columns::default(),
+            widest: Widest::default(),
             problems: Vec::new(),
             schema: Schema::default(),
         }

@@ -236,7 +236,7 @@ impl Player {
     }
 
     /// Goes to a time. What is in between is said at once, and what lies behind is said again from the start.
-    fn seek(&mut self, link: &Link, to_us: u64) -> Result<(), Stop> {
+    fn seek(&mut self, link: &mut Link, to_us: u64) -> Result<(), Stop> {
         let to_us = to_us.clamp(self.start_us, self.end_us);
         let failed = |error: io::Error| Stop::Failed(error.to_string());
         if to_us < self.at_us {
@@ -250,12 +250,12 @@ impl Player {
     }
 
     /// Says where it is.
-    fn tell(&mut self, link: &Link) -> Result<(), Stop> {
+    fn tell(&mut self, link: &mut Link) -> Result<(), Stop> {
         self.is_told = true;
         self.tell_at(link, self.at_us)
     }
 
-    fn tell_at(&self, link: &Link, at_us: u64) -> Result<(), Stop> {
+    fn tell_at(&self, link: &mut Link, at_us: u64) -> Result<(), Stop> {
         let play = Play {
             start_us: self.start_us,
             end_us: self.end_us,
@@ -268,7 +268,7 @@ impl Player {
     }
 
     /// Says a line again, and reads the next one.
-    fn say(&mut self, link: &Link, recorded: Recorded) -> Result<(), Stop> {
+    fn say(&mut self, link: &mut Link, recorded: Recorded) -> Result<(), Stop> {
         let at_us = us(recorded.at_unix_ms);
         self.end_us = self.end_us.max(at_us);
         match from_value::<Line>(&recorded.line) {

@@ -55,8 +55,8 @@ pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Command> {
             settle(model);
             commands
         }
-        Event::Link(node, report) => {
-            take(model, node, report);
+        Event::Link(node, reports) => {
+            reports.into_iter().for_each(|report| take(model, node, report));
             Vec::new()
         }
         Event::Resized(size) => {
@@ -360,6 +360,8 @@ pub(crate) fn settle(model: &mut Model) {
         model.list.arrange(&model.nodes, model.now_us);
         keep_selection(model, index);
     }
+    let lost = model.nodes.iter().filter(|node| node.known_until_us.is_some()).count();
+    model.widest.renew((model.nodes.revision(), lost), model.now_us);
 }
 
 /// Marks another line if the marked one is gone, or hidden by the filter: the one that now stands at `index`.

@@ -80,7 +80,7 @@ impl Threads {
             }
             let (orders, receiver) = sync_channel(ORDERS_MAX);
             let endpoint = router.endpoint.clone();
-            let link = Link { node, endpoint, events: events.clone(), orders: receiver, bell };
+            let link = Link { node, endpoint, events: events.clone(), orders: receiver, bell, said: Vec::new() };
             let is_command = matches!(link.endpoint, Endpoint::Command(_));
             let thread = spawn("link", Box::new(move || link.run()))?;
             commands.extend(is_command.then_some(thread));

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -33,6 +34,8 @@ fn recording(seconds: u64) -> String {
 
 struct Deck {
     reports: Receiver<Heard>,
+    /// Those that came together with the last one that was wanted, last first.
+    rest: RefCell<Vec<Report>>,
     orders: SyncSender<Order>,
     bell: Option<UnixStream>,
     player: Option<thread::JoinHandle<()>>,
@@ -48,9 +51,9 @@ impl Deck {
         let (bell, theirs) = UnixStream::pair().unwrap();
         theirs.set_nonblocking(true).unwrap();
         let endpoint = Endpoint::Recording(path.clone());
-        let link = Link { node: 0, endpoint, events, orders: receiver, bell: theirs };
+        let link = Link { node: 0, endpoint, events, orders: receiver, bell: theirs, said: Vec::new() };
         let player = Some(thread::spawn(move || link.run()));
-        Self { reports, orders, bell: Some(bell), player, path }
+        Self { reports, rest: RefCell::default(), orders, bell: Some(bell), player, path }
     }
 
     fn order(&self, playing: Playing) {
@@ -62,8 +65,13 @@ impl Deck {
     fn until(&self, wanted: impl Fn(&Report) -> bool) -> Vec<Report> {
         let mut heard = Vec::new();
         loop {
-            let event = self.reports.recv_timeout(Duration::from_secs(10)).unwrap_or_else(|_| panic!("only {heard:?}"));
-            let Heard::Link(0, report) = event else { panic!("{event:?}") };
+            let mut rest = self.rest.borrow_mut();
+            while rest.is_empty() {
+                let event = self.reports.recv_timeout(Duration::from_secs(10));
+                let Ok(Heard::Link(0, reports)) = event else { panic!("{event:?} after {heard:?}") };
+                rest.extend(reports.into_iter().rev());
+            }
+            let Some(report) = rest.pop() else { continue };
             let is_it = wanted(&report);
             heard.push(report);
             if is_it {

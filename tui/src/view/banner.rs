@@ -40,18 +40,18 @@ pub(super) fn pieces(model: &Model) -> Vec<(String, Tone)> {
         pieces.extend(flapping.map(|(name, words)| (format!("{}{name} {words}", of(at)), Tone::Warning)));
         let server_us = node.server_us(model.now_us);
         for status in node.replica.instances.values().map(|instance| &instance.status) {
-            let name = format!("{}{}", of(at), status.name);
+            let name = || format!("{}{}", of(at), status.name);
             if let Some(back) = &status.standing_back {
                 let long = back.until_unix_ms;
                 let long =
                     long.map_or_else(|| "until resumed".to_owned(), |it| left_ms(node, model.now_us, it) + " left");
-                pieces.push((format!("{name} stands back, {long}"), Tone::Warning));
+                pieces.push((format!("{} stands back, {long}", name()), Tone::Warning));
             } else if let Some(at_us) = status.timers.start_at_us {
                 let left = span(at_us.saturating_sub(server_us));
-                pieces.push((format!("{name} begins in {left}"), Tone::Warning));
+                pieces.push((format!("{} begins in {left}", name()), Tone::Warning));
             } else if let Some(at_us) = status.timers.preempt_at_us {
                 let left = span(at_us.saturating_sub(server_us));
-                pieces.push((format!("{name} preempts in {left}"), Tone::Warning));
+                pieces.push((format!("{} preempts in {left}", name()), Tone::Warning));
             }
         }
     }

@@ -227,8 +227,8 @@ fn widest(model: &Model, column: Column, full: bool) -> usize {
     if least == most {
         return least;
     }
-    let cells = model.instances().map(|(node, instance)| width(&cell(model, node, instance, column)));
-    cells.max().unwrap_or(0).clamp(least, most)
+    let cells = || model.instances().map(|(node, instance)| width(&cell(model, node, instance, column)));
+    model.widest.of(column, || cells().max().unwrap_or(0)).clamp(least, most)
 }
 
 /// What stands in a column of an instance's line.
