@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use locum_control::{ChangeRecord, ChangeStanding, Event, Notice, from_json, readable};
+use locum_control::{ChangeRecord, ChangeStanding, Event, Notice, readable};
 use locum_core::time::{Duration, Instant};
 use serde::Serialize;
 
-use super::journal::write_atomically;
+use super::kept;
 use crate::clock;
 
 const FILE: &str = "changes.json";
@@ -44,10 +44,11 @@ impl Done {
     /// Reads the list that an earlier run has left. What held only as long as that is lost, and says so.
     pub(super) fn in_directory(directory: &Path) -> Self {
         let path = directory.join(FILE);
-        let mut records = read(&path).unwrap_or_else(|error| {
+        let content = kept::read(&path, BYTES_MAX, VERSION).unwrap_or_else(|error| {
             log::warn!("{}: {error}: the list of changes begins anew", path.display());
-            VecDeque::new()
+            None
         });
+        let mut records = content.map_or_else(VecDeque::new, |content: Content| content.records);
         for record in &mut records {
             match record.standing {
                 ChangeStanding::OnTrial { .. } => record.standing = ChangeStanding::NotConfirmed,
@@ -137,24 +138,10 @@ impl Done {
     fn write(&self) {
         let content = Content { version: VERSION, records: self.records.clone() };
         let written = serde_json::to_vec(&content).map_err(io::Error::from);
-        if let Err(error) = written.and_then(|text| write_atomically(&self.path, &text)) {
+        if let Err(error) = written.and_then(|text| kept::write(&self.path, &text)) {
             log::warn!("{}: {error}", self.path.display());
         }
     }
-}
-
-fn read(path: &Path) -> io::Result<VecDeque<ChangeRecord>> {
-    let text = match std::fs::metadata(path) {
-        Ok(meta) if meta.len() > BYTES_MAX => return Err(io::Error::other("it is too long")),
-        Ok(_) => std::fs::read(path)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(VecDeque::new()),
-        Err(error) => return Err(error),
-    };
-    let content: Content = from_json(&text)?;
-    if content.version != VERSION {
-        return Err(io::Error::other(format!("it has version {}, this program knows {VERSION}", content.version)));
-    }
-    Ok(content.records)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::State;
 
 use super::Service;
-use super::journal::boot_id;
+use super::kept::boot_id;
 use super::losses::NOBODY_ASKS;
 use crate::clock;
 use crate::engine::link::Order;

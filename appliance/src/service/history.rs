@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use locum_control::{SortedMap, TransitionRecord, from_json};
 
-use super::journal::write_atomically;
+use super::kept;
 
 /// How many transitions are kept for each instance.
 pub(crate) const KEPT: usize = 64;
@@ -99,7 +99,7 @@ impl History {
             content.push(b'\n');
         }
         self.file = None;
-        write_atomically(&self.path, &content)?;
+        kept::write(&self.path, &content)?;
         self.lines_appended = 0;
         Ok(())
     }

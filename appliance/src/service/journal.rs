@@ -6,15 +6,15 @@
 //! (`IFA_PROTO`).
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use locum_control::{from_json, readable};
+use locum_control::readable;
 use locum_core::wire::arp::Mac;
 use serde::Serialize;
 
+use super::kept::{self, boot_id};
 use super::network::Network;
 use crate::namespace::own_number;
 
@@ -94,6 +94,7 @@ pub(crate) struct RouteEntry {
 }
 
 readable! {
+    Content { ; within stamp, record }
     Stamp { version, boot, namespace }
     Record { addresses; or_default interfaces, routes, settings, tables }
     MadeEntry { name, mac }
@@ -155,8 +156,7 @@ impl Journal {
     /// # Errors
     /// When there is one that cannot be read or understood: then nobody knows what is ours.
     pub(crate) fn read(&self) -> io::Result<Record> {
-        let Some((stamp, text)) = self.stamped()? else { return Ok(Record::default()) };
-        let record = from_json(text.as_bytes())?;
+        let Some(Content { stamp, record }) = self.content()? else { return Ok(Record::default()) };
         let is_here = stamp.boot == boot_id() && stamp.namespace == own_number();
         Ok(if is_here { record } else { Record::default() })
     }
@@ -166,28 +166,12 @@ impl Journal {
     /// # Errors
     /// As [`Journal::read`].
     pub(crate) fn namespace(&self) -> io::Result<Option<u64>> {
-        let stamped = self.stamped()?;
-        Ok(stamped.filter(|(stamp, _)| stamp.boot == boot_id()).map(|(stamp, _)| stamp.namespace))
+        let stamp = self.content()?.map(|content| content.stamp);
+        Ok(stamp.filter(|stamp| stamp.boot == boot_id()).map(|stamp| stamp.namespace))
     }
 
-    /// What it says, and who wrote it.
-    fn stamped(&self) -> io::Result<Option<(Stamp, String)>> {
-        let text = match fs::metadata(&self.path).and_then(|meta| {
-            if meta.len() > BYTES_MAX {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too long to be a journal"));
-            }
-            fs::read_to_string(&self.path)
-        }) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let stamp: Stamp = from_json(text.as_bytes())?;
-        if stamp.version != VERSION {
-            let text = format!("it has version {}, this program knows {VERSION}", stamp.version);
-            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
-        }
-        Ok(Some((stamp, text)))
+    fn content(&self) -> io::Result<Option<Content>> {
+        kept::read(&self.path, BYTES_MAX, VERSION)
     }
 
     /// Writes what may be installed from now on, in place of what was written before. On return it is on the disk.
@@ -198,7 +182,7 @@ impl Journal {
         let stamp = Stamp { version: VERSION, boot: boot_id(), namespace: own_number() };
         let content = Content { stamp, record };
         let text = serde_json::to_vec(&content).map_err(io::Error::from)?;
-        write_atomically(&self.path, &text)
+        kept::write(&self.path, &text)
     }
 
     /// Forgets everything: nothing of ours is installed any more.
@@ -252,20 +236,6 @@ fn release_is_at_least(release: &str, wanted: (u32, u32)) -> bool {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|word| word.parse::<u32>().ok());
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     version >= wanted
-}
-
-/// Writes a file by way of a temporary one, so that a reader sees the old or the new content and nothing between. It is
-/// its user's alone: changes that are kept may hold a password.
-pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)
-}
-
-pub(crate) fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! - [`network`]: what the kernel says.
 //! - [`plan`]: from the configuration to orders.
 //! - [`kernel`]: what is in the kernel because of us, beside the addresses.
-//! - [`journal`], [`history`]: what survives in the run directory.
+//! - [`journal`], [`history`]: what survives in the run directory; [`kept`]: how its files are written and read.
 //! - [`instance`]: what is known about an instance.
 //! - [`clients`], [`who`], [`answers`]: the control socket; [`dump`]: the state as keepalived dumps it.
 //! - [`reports`]: what the engine tells, and to whom it is passed on; [`repeated`]: what is not said each time.
@@ -38,6 +38,7 @@ mod heart;
 mod history;
 mod instance;
 mod journal;
+mod kept;
 mod kernel;
 mod losses;
 #[cfg(test)]

@@ -1,15 +1,14 @@
 //! Who stands back by order of the operator: written to the run directory before it is done, so that neither a restart nor
 //! a SIGKILL forgets it.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use locum_control::{Lasts, SortedMap, from_json, readable};
+use locum_control::{Lasts, SortedMap, readable};
 use locum_core::time::{Duration, Instant};
 use serde::Serialize;
 
-use super::journal::{boot_id, write_atomically};
+use super::kept::{self, boot_id};
 use crate::clock;
 
 const FILE: &str = "yields.json";
@@ -108,13 +107,11 @@ impl Yields {
     /// Reads what an earlier run has left. What cannot be understood is reported, and nobody stands back.
     pub(super) fn in_directory(directory: &Path) -> Self {
         let path = directory.join(FILE);
-        let by_instance = match read(&path) {
-            Ok(content) => content,
-            Err(error) => {
-                log::error!("{}: {error}: what stood back takes part again", path.display());
-                SortedMap::new()
-            }
-        };
+        let content = kept::read(&path, BYTES_MAX, VERSION).unwrap_or_else(|error| {
+            log::error!("{}: {error}: what stood back takes part again", path.display());
+            None
+        });
+        let by_instance = content.map_or_else(SortedMap::new, |content: Content| content.instances);
         // Once: the service asks for the next end at every turn.
         let boot = boot_id();
         let kept = by_instance.into_iter().filter_map(|(name, kept)| Some((name, kept.in_this_boot(&boot)?)));
@@ -166,26 +163,14 @@ impl Yields {
         let kept = self.by_instance.iter().filter(|(_, kept)| !kept.ends_with_service);
         let instances = kept.map(|(name, kept)| (name.clone(), kept.clone())).collect();
         let text = serde_json::to_vec(&Content { version: VERSION, instances }).map_err(io::Error::from)?;
-        write_atomically(&self.path, &text)
+        kept::write(&self.path, &text)
     }
-}
-
-fn read(path: &Path) -> io::Result<SortedMap<String, Yield>> {
-    let text = match fs::metadata(path) {
-        Ok(meta) if meta.len() > BYTES_MAX => return Err(io::Error::other("it is too long")),
-        Ok(_) => fs::read(path)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(SortedMap::new()),
-        Err(error) => return Err(error),
-    };
-    let content: Content = from_json(&text)?;
-    if content.version != VERSION {
-        return Err(io::Error::other(format!("it has version {}, this program knows {VERSION}", content.version)));
-    }
-    Ok(content.instances)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn directory(name: &str) -> PathBuf {
