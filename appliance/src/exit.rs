@@ -10,7 +10,8 @@ pub(crate) enum Exit {
     Done = 0,
     /// What was asked for failed.
     Failed = 1,
-    // 2 is clap's, for a command line that makes no sense.
+    /// The command line makes no sense.
+    Usage = 2,
     /// The configuration has errors, or cannot be read.
     ConfigurationErrors = 3,
     /// The configuration has warnings, and `check --strict` was asked for.

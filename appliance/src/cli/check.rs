@@ -5,13 +5,12 @@ use std::path::Path;
 
 use locum_config::{Configuration, LoadError, Severity, Style};
 
-use super::arguments::Format;
 use super::home::Home;
 use super::{Exit, complain, print, print_json};
 use crate::machine::{self, Links};
 use crate::service::links;
 
-pub(super) fn check(file: &Path, format: Format, strict: bool) -> Exit {
+pub(super) fn check(file: &Path, json: bool, strict: bool) -> Exit {
     let configuration = match load(file) {
         Ok(configuration) => configuration,
         Err(error) => {
@@ -22,22 +21,21 @@ pub(super) fn check(file: &Path, format: Format, strict: bool) -> Exit {
             return Exit::ConfigurationErrors;
         }
     };
-    let printed = match format {
-        Format::Json => print_json(&configuration.report()),
-        Format::Text => {
-            let color = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            let counted = |severity: Severity| severity.counted(configuration.count(severity));
-            let instances = configuration.model().instances.len();
-            print(&format!(
-                "{}{}: {instances} instance{}, {}, {}, {}\n",
-                configuration.render_text(Style { color, width: 100 }),
-                file.display(),
-                if instances == 1 { "" } else { "s" },
-                counted(Severity::Error),
-                counted(Severity::Warning),
-                counted(Severity::Lint),
-            ))
-        }
+    let printed = if json {
+        print_json(&configuration.report())
+    } else {
+        let color = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let counted = |severity: Severity| severity.counted(configuration.count(severity));
+        let instances = configuration.model().instances.len();
+        print(&format!(
+            "{}{}: {instances} instance{}, {}, {}, {}\n",
+            configuration.render_text(Style { color, width: 100 }),
+            file.display(),
+            if instances == 1 { "" } else { "s" },
+            counted(Severity::Error),
+            counted(Severity::Warning),
+            counted(Severity::Lint),
+        ))
     };
     if configuration.has_errors() {
         Exit::ConfigurationErrors

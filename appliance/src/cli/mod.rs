@@ -20,9 +20,12 @@ mod plan;
 mod proxy;
 mod record;
 mod reload;
+mod run;
 mod show;
 mod steer;
 mod table;
+mod values;
+mod verbs;
 mod watch;
 mod words;
 
@@ -31,16 +34,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
 use locum_control::Verb;
 use locum_control::client::{Client, ClientError};
 
-use self::arguments::{Arguments, Command, Format, RunArguments, ShowFormat, TargetArgument};
-use self::home::Home;
-use self::log::{LogFormat, LogTarget};
+use self::arguments::{Misused, Parsed, Said};
+use self::verbs::{LOCUM, socket};
 use crate::exit::Exit;
-use crate::service;
-use crate::supervision::parent;
 
 /// Where the configuration is looked for.
 const CONFIGURATIONS: [&str; 3] =
@@ -55,78 +54,39 @@ pub fn main() -> ExitCode {
     if name_of(&words) == Some("keepalived".as_ref()) {
         return keepalived::main(words.get(1..).unwrap_or_default(), socket);
     }
-    let arguments = Arguments::parse_from(with_name_as_verb(words));
-    let socket = arguments.socket.first().cloned().or(socket);
-    if arguments.socket.len() > 1 && arguments.command.is_some() {
-        complain("only the console takes several sockets");
-        return ExitCode::from(2);
-    }
-    if !arguments.console.host.is_empty() && arguments.command.is_some() {
-        complain("only the console takes --host");
-        return ExitCode::from(2);
-    }
-    let at = |socket: &Option<PathBuf>| socket.clone().unwrap_or_else(|| Path::new(RUN_DIRECTORY).join(SOCKET));
-    if let Some(name) = arguments.config_id.clone() {
-        crate::machine::set_config_id(name);
-    }
-    let exit = match arguments.command {
-        None => start_looking(&at(&socket), &arguments),
-        Some(Command::Run(how)) => {
-            let configuration = how.file.clone().unwrap_or_else(default_configuration);
-            let home = Home::of(&configuration);
-            log::start(&log_settings(&how, home.log_name()));
-            if how.supervise {
-                return parent::supervise(std::env::args_os().collect());
-            }
-            if let Some(parent) = how.supervised_by {
-                parent::end_with(parent);
-            }
-            let run_directory = how.run_dir.unwrap_or_else(|| home.run_directory());
-            let socket = socket.unwrap_or_else(|| run_directory.join(SOCKET));
-            let dumps = how.keepalived_dumps;
-            let (sandbox, others) = (how.sandbox, service::Options::default());
-            let options = service::Options { configuration, socket, run_directory, dumps, sandbox, ..others };
-            run(&home, options)
-        }
-        Some(Command::Show { instance: Some(instance), options: true, json, .. }) => {
-            show::options(&at(&socket), instance, json)
-        }
-        Some(Command::Show { instance, format: ShowFormat::Keepalived, .. }) => {
-            show::keepalived(&at(&socket), instance.as_deref())
-        }
-        Some(Command::Show { instance, json, format, .. }) => {
-            show::show(&at(&socket), instance, json || format == ShowFormat::Json)
-        }
-        Some(Command::Cleanup { run_dir, dry_run }) => {
-            let run_directory = run_dir.unwrap_or_else(|| RUN_DIRECTORY.into());
-            cleanup::cleanup(&run_directory, &socket.unwrap_or_else(|| run_directory.join(SOCKET)), dry_run)
-        }
-        Some(Command::Why { instance, json }) => show::why(&at(&socket), instance, json),
-        Some(Command::Watch { instance, adverts, json }) => watch::watch(&at(&socket), instance, adverts, json),
-        Some(Command::Metrics { textfile }) => metrics::metrics(&at(&socket), textfile.as_deref()),
-        Some(Command::Steer(verb)) => steer::steer(&at(&socket), verb),
-        Some(Command::Reload { dry_run, json }) => reload::reload(&at(&socket), dry_run, json),
-        Some(Command::NotifyTest { instance, file }) => notify_test::notify_test(&at(&socket), instance, file),
-        Some(Command::Check { explain: Some(code), .. }) => explain::code(&code),
-        Some(Command::Explain { word }) => explain::word(&word),
-        Some(Command::Keepalived { arguments }) => return keepalived::main(&arguments, socket),
-        Some(Command::Check { file, format, json, strict, explain: None }) => {
-            let format = if json { Format::Json } else { format };
-            check::check(&file.unwrap_or_else(default_configuration), format, strict)
-        }
-        Some(Command::Doctor { file, json }) => doctor::doctor(&at(&socket), file, json),
-        Some(Command::Record { file, lasts, max_size }) => record::record(&at(&socket), &file, lasts, max_size),
-        #[cfg(feature = "console")]
-        Some(Command::Replay { file }) => record::replay(&file, &arguments.console),
-        Some(Command::Export { pcap, recording }) => record::export(&at(&socket), recording.as_deref(), &pcap),
-        Some(Command::Proxy) => proxy::proxy(&at(&socket)),
-        Some(Command::Plan { files, json }) => plan::plan(&files, json),
-        #[cfg(feature = "demo")]
-        Some(Command::Demo { headless, duration, inside }) => {
-            demo::demo(headless, duration, inside, &arguments.console)
-        }
+    let words = with_name_as_verb(words);
+    let said = match arguments::parse(&LOCUM, words.get(1..).unwrap_or_default()) {
+        Ok(Parsed::Said(said)) => said,
+        Ok(Parsed::Text(text)) => return print(&text).into(),
+        Err(misused) => return refuse(&misused),
     };
-    exit.into()
+    if said.has_verb()
+        && let Some(what) = only_for_the_console(&said)
+    {
+        complain(what);
+        return Exit::Usage.into();
+    }
+    match said.text("config-id") {
+        Ok(Some(name)) => crate::machine::set_config_id(name),
+        Ok(None) => {}
+        Err(misused) => return refuse(&misused),
+    }
+    said.act().unwrap_or_else(|misused| refuse(&misused))
+}
+
+/// Says that the command line makes no sense, and why.
+fn refuse(misused: &Misused) -> ExitCode {
+    let _ = write!(io::stderr().lock(), "{misused}"); // nobody is left to tell if this fails
+    Exit::Usage.into()
+}
+
+/// What was said that no verb takes.
+fn only_for_the_console(said: &Said) -> Option<&'static str> {
+    #[cfg(feature = "console")]
+    if said.has("host") {
+        return Some("only the console takes --host");
+    }
+    (said.paths("socket").len() > 1).then_some("only the console takes several sockets")
 }
 
 /// Called as `locumd`, it is `locum run`; and `locum help config KEYWORD` is `locum explain KEYWORD`.
@@ -151,40 +111,12 @@ fn default_configuration() -> PathBuf {
 }
 
 /// Without a verb: the console where there is a terminal, else `show`.
-fn start_looking(socket: &Path, arguments: &Arguments) -> Exit {
+fn start_looking(said: &Said) -> Result<ExitCode, Misused> {
     #[cfg(feature = "console")]
-    if arguments.console.once || io::IsTerminal::is_terminal(&io::stdout()) {
-        return console::console(socket, &arguments.socket, &arguments.console);
+    if said.has("once") || io::IsTerminal::is_terminal(&io::stdout()) {
+        return console::console(&socket(said), said).map(Into::into);
     }
-    let _ = arguments;
-    show::show(socket, None, false)
-}
-
-fn log_settings(how: &RunArguments, name: String) -> log::Settings {
-    let target = match how.log_target {
-        TargetArgument::Stderr => LogTarget::StandardError,
-        TargetArgument::Journal => LogTarget::Journal,
-        TargetArgument::Syslog => LogTarget::Syslog(how.log_facility),
-    };
-    let format = if how.json { LogFormat::Json } else { how.log_format };
-    log::Settings { level: how.log, format, targets: vec![target], name }
-}
-
-/// Runs the service until it ends, where it belongs. The log has begun.
-fn run(home: &Home, options: service::Options) -> Exit {
-    if let Err(error) = home.enter() {
-        complain(&error);
-        return Exit::Failed;
-    }
-    let result = service::run(options);
-    ::log::logger().flush();
-    match result {
-        Ok(()) => Exit::Done,
-        Err(error) => {
-            complain(&error.to_string());
-            if error.is_about_configuration() { Exit::ConfigurationErrors } else { Exit::Failed }
-        }
-    }
+    Ok(show::show(&socket(said), None, false).into())
 }
 
 /// Connects; if nobody answers, says so.

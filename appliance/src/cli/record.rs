@@ -40,16 +40,13 @@ fn said(recorded: &Recorded, file: &Path) -> String {
 
 /// Plays a recording in the console.
 #[cfg(feature = "console")]
-pub(super) fn replay(file: &Path, arguments: &super::arguments::ConsoleArguments) -> Exit {
-    use locum_tui::Router;
-
+pub(super) fn replay(file: &Path, mut options: locum_tui::Options, once: bool) -> Exit {
     if let Err(error) = std::fs::File::open(file) {
         complain(&format!("{}: {error}", file.display()));
         return Exit::Failed;
     }
-    let mut options = super::console::options(Path::new(""), arguments);
-    options.routers = vec![Router::recorded("", file)];
-    super::console::open(options, arguments.once)
+    options.routers = vec![locum_tui::Router::recorded("", file)];
+    super::console::open(options, once)
 }
 
 /// Writes a capture of the adverts heard and sent.

@@ -5,7 +5,6 @@ use std::path::Path;
 use locum_control::{ChangeRecord, ChangeStanding, Edit, Item, Lasts, List, SCHEMA, Verb};
 use serde::Serialize;
 
-use super::arguments::{How, Steer};
 use super::{Exit, ask, complain, print, print_json, reload, table, words};
 
 #[derive(Serialize)]
@@ -14,59 +13,47 @@ struct Changes<'a> {
     changes: &'a [ChangeRecord],
 }
 
-pub(super) fn steer(socket: &Path, what: Steer) -> Exit {
-    let is_dry_run = match &what {
-        Steer::Yield { dry_run, .. } | Steer::Resume { dry_run, .. } | Steer::Take { dry_run, .. } => *dry_run,
-        Steer::Set { .. }
-        | Steer::Unset { .. }
-        | Steer::ClearStatistics { .. }
-        | Steer::Confirm
-        | Steer::Rollback { .. }
-        | Steer::Diff { .. }
-        | Steer::Changes { .. } => false,
-    };
-    let verb = match what {
-        Steer::Set { instance, keyword, values, how } => match edit(instance, keyword, values) {
-            Ok(edit) => change(edit, how),
-            Err(text) => {
-                complain(&text);
-                return Exit::Failed;
-            }
-        },
-        Steer::Unset { instance, keyword, how } => change(Edit::Unset { instance, keyword }, how),
-        Steer::Yield { instance, lasts, persist, until_reboot, last_resort, .. } => {
-            let lasts = match (lasts, persist, until_reboot) {
-                (Some(seconds), ..) => Some(Lasts::Seconds(seconds)),
-                (None, true, _) => Some(Lasts::Saved),
-                (None, false, true) => Some(Lasts::UntilReboot),
-                (None, false, false) => None,
-            };
-            Verb::Yield { instance, lasts, last_resort }
-        }
-        Steer::Resume { instance, .. } => Verb::Resume { instance },
-        Steer::Take { instance, raised_for, .. } => Verb::Take { instance, for_s: raised_for },
-        Steer::ClearStatistics { instance } => Verb::ClearStatistics { instance },
-        Steer::Confirm => Verb::Confirm,
-        Steer::Rollback { number } => Verb::Rollback { number },
-        Steer::Diff { json } => return reload::answer(socket, Verb::Diff, json),
-        Steer::Changes { json } => return changes(socket, json),
-    };
-    let verb = if is_dry_run { Verb::Foresee { order: Box::new(verb) } } else { verb };
-    let (items, done) = match ask(socket, verb) {
-        Ok(answer) => answer,
-        Err(exit) => return exit,
-    };
-    print(&format!("{}{done}\n", reload::Told::of(items).lines()))
+/// How a change is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// It is taken back after so long.
+    pub(super) for_s: Option<u64>,
+    /// It goes into the configuration file.
+    pub(super) save: bool,
+    /// It is taken back unless it is confirmed within so long; 0 for never.
+    pub(super) confirm_within_s: Option<u64>,
+    /// Only what would follow is asked for.
+    pub(super) dry_run: bool,
 }
 
-fn change(edit: Edit, how: How) -> Verb {
-    let How { lasts, save, confirm: confirm_within_s, dry_run } = how;
-    let lasts = match (lasts, save) {
+/// `set INSTANCE KEYWORD VALUES…`
+pub(super) fn set(socket: &Path, (instance, keyword, values): (String, String, Vec<String>), how: How) -> Exit {
+    match edit(instance, keyword, values) {
+        Ok(edit) => change(socket, edit, how),
+        Err(text) => {
+            complain(&text);
+            Exit::Failed
+        }
+    }
+}
+
+/// Makes a change.
+pub(super) fn change(socket: &Path, edit: Edit, how: How) -> Exit {
+    let How { for_s, save, confirm_within_s, dry_run } = how;
+    let lasts = match (for_s, save) {
         (Some(seconds), _) => Lasts::Seconds(seconds),
         (None, true) => Lasts::Saved,
         (None, false) => Lasts::UntilRestart,
     };
-    Verb::Change { edits: vec![edit], lasts, confirm_within_s, revision: None, dry_run }
+    order(socket, Verb::Change { edits: vec![edit], lasts, confirm_within_s, revision: None, dry_run })
+}
+
+/// Asks for it, and prints what came of it.
+pub(super) fn order(socket: &Path, verb: Verb) -> Exit {
+    match ask(socket, verb) {
+        Ok((items, done)) => print(&format!("{}{done}\n", reload::Told::of(items).lines())),
+        Err(exit) => exit,
+    }
 }
 
 /// The edit that the words of `set` mean.
@@ -98,7 +85,8 @@ fn edit(instance: String, keyword: String, values: Vec<String>) -> Result<Edit, 
     }
 }
 
-fn changes(socket: &Path, json: bool) -> Exit {
+/// The list of changes.
+pub(super) fn changes(socket: &Path, json: bool) -> Exit {
     let (items, _) = match ask(socket, Verb::Changes) {
         Ok(answer) => answer,
         Err(exit) => return exit,

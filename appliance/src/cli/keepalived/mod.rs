@@ -113,7 +113,7 @@ fn run(options: Options, socket: Option<PathBuf>) -> Result<super::Exit, String>
     let waiting_parent = options.detached;
     let options =
         service::Options { configuration, socket, run_directory, dumps, pid_files, waiting_parent, sandbox: false };
-    Ok(super::run(&home, options))
+    Ok(super::run::serve(&home, options))
 }
 
 fn log_settings(options: &Options, name: String) -> Settings {

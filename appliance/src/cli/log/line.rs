@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use clap::ValueEnum;
 use log::Level;
 use serde::Serialize;
 
@@ -13,14 +12,13 @@ use super::sink::Facility;
 const SYSLOG_BYTES_MAX: usize = 2048;
 
 /// How lines look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogFormat {
-    /// For people
-    #[default]
+    /// For people.
     Plain,
-    /// key=value pairs
+    /// key=value pairs.
     Logfmt,
-    /// A JSON value a line
+    /// A JSON value a line.
     Json,
 }
 

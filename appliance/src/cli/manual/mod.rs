@@ -8,13 +8,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::Generator;
 use clap_complete::shells::{Bash, Fish, Zsh};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::arguments::Arguments;
+use super::arguments::definitions::command;
+use super::verbs::{EXIT_CODES, LOCUM};
 
 /// What the help has no room for. Titles and lines; a line with a tab is a term and what it means.
 const MORE: [(&str, &[&str]); 4] = [
@@ -76,13 +77,13 @@ fn write(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
 
 fn completions(shell: impl Generator) -> Vec<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "locum", &mut script);
+    clap_complete::generate(shell, &mut command(&LOCUM), "locum", &mut script);
     script
 }
 
 /// The pages: locum(8), one for each verb, and locum.conf(5).
 fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut command = Arguments::command();
+    let mut command = command(&LOCUM);
     command.build();
     let verbs: Vec<_> =
         command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help").collect();
@@ -125,7 +126,7 @@ fn main_page(command: &Command, verbs: &[&Command]) -> io::Result<Vec<u8>> {
     man.render_options_section(&mut page)?;
     let mut roff = Roff::default();
     roff.control("SH", ["EXIT STATUS"]);
-    roff.text([roman(super::arguments::EXIT_CODES)]);
+    roff.text([roman(EXIT_CODES)]);
     for (title, lines) in MORE {
         roff.control("SH", [title]);
         for line in lines {
@@ -160,7 +161,7 @@ mod tests {
             String::from_utf8(page.clone()).unwrap()
         };
         let main = text("locum.8");
-        for verb in Arguments::command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
+        for verb in command(&LOCUM).get_subcommands().filter(|verb| !verb.is_hide_set()) {
             let escaped = verb.get_name().replace('-', "\\-");
             assert!(main.contains(&format!("locum\\-{escaped}(8)")), "{escaped}");
             assert!(text(&format!("locum-{}.8", verb.get_name())).contains(".SH SYNOPSIS"));
