@@ -47,9 +47,9 @@ BOARDS = {
                     ["qemu-system-mipsel", *MALTA], "ttyS0", "pcnet", 64),
     "mips": Board("mips-unknown-linux-musl", "mips", None, [], ["qemu-system-mips", *MALTA], "ttyS0", "pcnet", 32),
     "armv7": Board("armv7-unknown-linux-musleabihf", "armhf", "linux-image-armmp", VIRTIO,
-                   ["qemu-system-arm", "-M", "virt,highmem=off", "-cpu", "cortex-a7"], "ttyAMA0", "virtio-net-device", 128),
+                   ["qemu-system-arm", "-M", "virt,highmem=off", "-cpu", "cortex-a7"], "ttyAMA0", "virtio-net-device", 64),
     "aarch64": Board("aarch64-unknown-linux-musl", "arm64", "linux-image-cloud-arm64", VIRTIO,
-                     ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53"], "ttyAMA0", "virtio-net-device", 128),
+                     ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53"], "ttyAMA0", "virtio-net-device", 64),
 }
 
 INIT = """#!/bin/busybox sh
