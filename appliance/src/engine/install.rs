@@ -112,6 +112,13 @@ struct Job {
     next: usize,
 }
 
+impl Job {
+    /// Whether it announces what `before` has put there.
+    fn follows(&self, before: Self) -> bool {
+        self.router == before.router && self.kind.announces()
+    }
+}
+
 /// The jobs that wait, in order.
 pub(super) struct Jobs {
     queue: VecDeque<Job>,
@@ -197,12 +204,15 @@ impl Jobs {
     /// Does a piece of the first job, or sends announcements whose time has come.
     pub(super) fn work(&mut self, now: Instant, hands: &mut impl Hands) {
         match self.queue.pop_front() {
-            Some(job) if job.kind.announces() => match self.announce(now, job, hands) {
-                Progress::Done => {}
-                Progress::Piece(rest) => self.queue.push_front(rest),
-                Progress::Waits(rest, until) => self.park(rest, until),
-            },
-            Some(job) => self.install(job, hands),
+            Some(job) if job.kind.announces() => self.go_on_announcing(now, job, hands),
+            Some(job) => {
+                let is_done = self.install(job, hands);
+                // Clients wait for the announcement: not a turn of the engine longer than for the addresses.
+                if is_done && let Some(next) = self.queue.front().copied().filter(|next| next.follows(job)) {
+                    self.queue.pop_front();
+                    self.go_on_announcing(now, next, hands);
+                }
+            }
             None if self.paced_until.is_some_and(|until| until <= now) => {
                 self.paced_until = None;
                 // Each waiting job has its turn; those of other interfaces do not wait for one another.
@@ -216,6 +226,14 @@ impl Jobs {
                 }
             }
             None => {}
+        }
+    }
+
+    fn go_on_announcing(&mut self, now: Instant, job: Job, hands: &mut impl Hands) {
+        match self.announce(now, job, hands) {
+            Progress::Done => {}
+            Progress::Piece(rest) => self.queue.push_front(rest),
+            Progress::Waits(rest, until) => self.park(rest, until),
         }
     }
 
@@ -242,8 +260,9 @@ impl Jobs {
         Progress::Piece(Job { next, ..job })
     }
 
-    fn install(&mut self, job: Job, hands: &mut impl Hands) {
-        let Some(plan) = hands.plan(job.router) else { return };
+    /// Returns whether the job is done, and not only a piece of it.
+    fn install(&mut self, job: Job, hands: &mut impl Hands) -> bool {
+        let Some(plan) = hands.plan(job.router) else { return true };
         let items: &mut [Item] = if job.kind == JobKind::Retire { &mut plan.retired } else { &mut plan.items };
         let count = items.len();
         let end = (job.next + PIECE).min(count);
@@ -266,11 +285,13 @@ impl Jobs {
         if end < count {
             self.queue.push_front(Job { next: end, ..job });
         }
+        end == count
     }
 
     /// Sends the messages for a piece in one go, and gives the kernel's answers; `None` where nothing was to do.
     fn change(&mut self, kind: JobKind, piece: &[Item]) -> [Option<Result<(), Refusal>>; PIECE] {
         let mut answers = [const { None }; PIECE];
+        let mut unanswered = 0_usize;
         self.batch.clear();
         let first = self.sequence;
         let backwards = kind.removes();
@@ -288,6 +309,8 @@ impl Jobs {
                 | JobKind::Announce
                 | JobKind::AnnounceExtra => continue,
             };
+            // An empty one, for an interface that does not exist, asks nothing.
+            unanswered += usize::from(!message.is_empty());
             let start = self.batch.len();
             self.batch.extend_from_slice(message);
             if let Some(field) = self.batch.get_mut(start + SEQUENCE_AT..start + SEQUENCE_AT + 4) {
@@ -305,12 +328,16 @@ impl Jobs {
             answers.fill_with(|| Some(Err(Refusal { errno, words: None })));
             return answers;
         }
-        while let Ok(len) = self.netlink.recv(&mut self.answer.as_mut_slice(), 0) {
+        // There is one for each, and nobody looks whether there are more: a takeover would wait for that.
+        while unanswered > 0
+            && let Ok(len) = self.netlink.recv(&mut self.answer.as_mut_slice(), 0)
+        {
             let mut rest = self.answer.get(..len).unwrap_or_default();
             while let Some((answer, after)) = split_message(rest) {
                 rest = after;
                 let index = usize::try_from(answer.sequence.wrapping_sub(first)).unwrap_or(usize::MAX);
                 if let Some(slot) = answers.get_mut(index).filter(|_| answer.kind == NLMSG_ERROR) {
+                    unanswered = unanswered.saturating_sub(usize::from(slot.is_none()));
                     *slot = Some(answer.result);
                 }
             }
