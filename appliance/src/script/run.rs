@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout};
 use super::account::{Account, AccountError};
 use super::output::Output;
 use super::{Command, NOT_PASSED_ON};
+use crate::engine::scheduling::start_ordinary;
 use crate::seconds::Seconds;
 
 /// Between SIGTERM and SIGKILL for a script that must end.
@@ -275,7 +276,7 @@ fn spawn(command: &Command, account: &Account, interpreter: Option<&Path>) -> io
     if !account.is_ours() {
         become_account(&mut process, account);
     }
-    let child = tokio::process::Command::from(process).spawn()?;
+    let child = start_ordinary(|| tokio::process::Command::from(process).spawn())?;
     Ok((child, output))
 }
 
