@@ -107,6 +107,29 @@ pub(crate) fn hog() -> Until<()> {
     })
 }
 
+/// Sends so many adverts from router 1 in each interval, by one sleep and a send for each, until it is dropped; in real
+/// time with this priority. How exactly they follow one another is what the kernel and the machine give.
+pub(crate) fn bare_master(ground: &Ground, adverts: u8, interval: Duration, realtime: Option<u8>) -> Until<()> {
+    let (sender, _) = floor_sockets(ground).unwrap_or_else(|error| panic!("the bare loop: {error}"));
+    Until::start(move |stop| {
+        if let Some(priority) = realtime {
+            let (thread, priority) = (gettid().to_string(), priority.to_string());
+            let _ = Command::new("chrt").args(["--rr", "--pid", &priority, &thread]).output(); // as in `rise`
+        }
+        let group = SocketAddr::from((Ipv4Addr::new(224, 0, 0, 18), 0)).into();
+        let mut packet = [0x21, 0, 200, 1, 0, 1, 0, 0, 10, 70, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+        let mut due = Instant::now();
+        while !stop.load(Ordering::Relaxed) {
+            due += interval;
+            sleep(due.saturating_duration_since(Instant::now()));
+            for vrid in 1..=adverts {
+                packet[1] = vrid;
+                let _ = sender.send_to(&packet, &group); // a loss is seen at the switch
+            }
+        }
+    })
+}
+
 /// The time that the calling thread has computed.
 fn thread_cpu() -> Duration {
     Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap_or(TimeSpec::new(0, 0)))

@@ -11,7 +11,7 @@ use super::{Context, Pair, Taken, in_turn};
 use crate::daemon::{Setup, Which};
 use crate::figures::{Goal, Line, Sample, ms};
 use crate::ground::{Ground, Seen};
-use crate::tools::hog;
+use crate::tools::{bare_master, hog};
 
 /// What else the machine does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,7 @@ pub(crate) fn take(context: &Context, instances: usize, interval_ms: u64, strain
     let mut p99 = Line::new("deviation of an interval, p99 [ms]", p99_goal);
     let mut max = Line::new("deviation of an interval, most [ms]", Goal::None);
     let mut taken = Taken::default();
+    let mut bare = Sample::default();
     let mut strangers: BTreeMap<&str, usize> = BTreeMap::new();
     let setup = Setup {
         realtime: (strain == Strain::HogsRealtime).then_some(REALTIME),
@@ -74,12 +75,26 @@ pub(crate) fn take(context: &Context, instances: usize, interval_ms: u64, strain
             max.of(which).extend(deviations.1.quantile(1.0));
             drop(pair);
         }
+        bare.extend(bare_deviation(context, &setup, strain));
     }
+    taken.notes.push(format!("a bare loop with a sleep for all and a send for each deviates by {bare} ms (p99)"));
     for (name, count) in strangers.into_iter().filter(|(_, count)| *count > 0) {
         taken.notes.push(format!("{count} adverts of the backup of {name}: it took over from a master that was well"));
     }
     taken.lines.extend([mean, p99, max]);
     taken
+}
+
+/// By how much the intervals of a bare loop with as many adverts differ under the same strain, p99 in milliseconds.
+fn bare_deviation(context: &Context, setup: &Setup, strain: Strain) -> Option<f64> {
+    let ground = Ground::new(2, 1);
+    let adverts = u8::try_from(setup.instances).unwrap_or(u8::MAX);
+    let sends = bare_master(&ground, adverts, Duration::from_millis(setup.interval_ms), setup.realtime);
+    let hogs = (strain != Strain::None).then(|| [hog(), hog()]);
+    let capture = ground.capture();
+    sleep(context.window(10));
+    drop((hogs, sends));
+    intervals(&capture.seen(), setup.interval_ms).1.quantile(0.99)
 }
 
 /// The mean interval, and by how much each differs from what it should be, in milliseconds.

@@ -170,8 +170,9 @@ pub(crate) fn all(quick: bool) -> Vec<Row> {
     }
     let instances = if quick { 500 } else { 10_000 };
     row(format!("check/{instances}"), Work::Check { instances });
-    let rate = if quick { 1000 } else { 20_000 };
-    row(format!("bad-packets/{rate}"), Work::BadPackets { rate });
+    for rate in if quick { [1000].as_slice() } else { &[20_000, 10] }.iter().copied() {
+        row(format!("bad-packets/{rate}"), Work::BadPackets { rate });
+    }
     for addresses in if quick { [100].as_slice() } else { &[1, 100, 500] }.iter().copied() {
         row(format!("takeover/{addresses}"), Work::Takeover { addresses });
     }

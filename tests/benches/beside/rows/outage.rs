@@ -53,7 +53,8 @@ impl Event {
 /// The priorities of routers 1, 2 and 3.
 const PRIORITIES: [u8; 3] = [200, 100, 50];
 
-const VIP: Ipv4Addr = Ipv4Addr::new(10, 70, 1, 1);
+/// The virtual address of the first instance.
+pub(super) const VIP: Ipv4Addr = Ipv4Addr::new(10, 70, 1, 1);
 
 /// The times of a row.
 struct Times {
@@ -232,12 +233,13 @@ fn random_share(time: Duration) -> Duration {
 }
 
 /// A ping, and who answered.
-struct Probed {
-    at: Moment,
-    by: Option<usize>,
+pub(super) struct Probed {
+    pub(super) at: Moment,
+    pub(super) by: Option<usize>,
 }
 
-fn probed(seen: &[Seen]) -> Vec<Probed> {
+/// The pings that were seen.
+pub(super) fn probed(seen: &[Seen]) -> Vec<Probed> {
     let mut answers: BTreeMap<u32, usize> = BTreeMap::new();
     let echoes = || {
         seen.iter().filter_map(|seen| match &seen.frame {
