@@ -28,7 +28,7 @@ locum beside keepalived, in network namespaces of their own, in the same run.
 
   tests/bench [ROW...] [--runs N] [--peer PATH] [--locum PATH] [--quick] [--list]
 
-ROW         what to measure: all whose names contain one of the words; everything, about 75 minutes, without
+ROW         what to measure: all whose names contain one of the words; everything, about 85 minutes, without
 --runs N    how often (7). The median counts; the least and the most stand in brackets
 --peer PATH another keepalived than the one in PATH
 --locum     another locum than the one that was just built with --release
