@@ -220,6 +220,12 @@ pub struct Timers {
     pub preempt_at_us: Option<u64>,
     /// Leaving: the addresses go at the latest.
     pub handover_until_us: Option<u64>,
+    /// FAULT: the link is up, and counts as up then (`interface_up_down_delays`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_up_at_us: Option<u64>,
+    /// The link is down, and counts as down then (`interface_up_down_delays`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_down_at_us: Option<u64>,
 }
 
 /// What keeps an instance in FAULT.
@@ -465,7 +471,10 @@ readable! {
         or_default vips_left_out, parts, parts_left_out, trackers, notified, notifications_skipped
     }
     MasterStatus { address, priority, is_self, last_heard_us }
-    Timers { start_at_us, master_down_at_us, advertise_at_us, preempt_at_us, handover_until_us }
+    Timers {
+        start_at_us, master_down_at_us, advertise_at_us, preempt_at_us, handover_until_us, link_up_at_us,
+        link_down_at_us
+    }
     BlockStatus { block, since_us, detail }
     VipStatus { address, device, label, installed, error; or_default excluded }
     PartStatus { kind, name, tracked, installed, error }

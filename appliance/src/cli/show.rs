@@ -204,6 +204,8 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
     let in_time = |at: Option<u64>| at.map(|at| span(at.saturating_sub(now_us)));
     for (what, at) in [
         ("begins (`locum resume` skips the wait) in", status.timers.start_at_us),
+        ("the link counts as up (`locum resume` skips the wait) in", status.timers.link_up_at_us),
+        ("the link counts as down in", status.timers.link_down_at_us),
         ("takes over unless the master is heard, in", status.timers.master_down_at_us),
         ("preempt delay ends (`locum resume` skips it), in", status.timers.preempt_at_us),
         ("next advert in", status.timers.advertise_at_us),

@@ -7,14 +7,17 @@ use std::num::NonZeroU32;
 use locum_control::{ForeignVrid, InstanceStatus, InterfaceStatus};
 use locum_core::router::InterfaceId;
 use locum_core::set::Link;
+use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::Family;
 use locum_core::wire::arp::Mac;
 
 use super::Service;
 use super::plan::{self, MadeInterface};
 use super::status::rejected;
+use crate::clock;
 use crate::engine::link::Order;
 use crate::engine::wire::{Attachment, Hearing, Made};
+use crate::track::Kind;
 
 /// An interface that instances use.
 pub(super) struct Interface {
@@ -83,8 +86,43 @@ impl Service {
             let known = self.network.by_name(name).map(|(_, known)| known.link() == Link::Up);
             // One that is not there is not up, and the delays hold for that as well.
             let is_up = self.links.settle(name, known == Some(true));
-            self.trackers.interface_is(name, if known.is_none() && !is_up { None } else { Some(is_up) });
+            let runs = self.links.pending(name).is_some();
+            self.trackers.interface_is(name, if known.is_none() && !is_up { None } else { Some(is_up) }, runs);
         }
+    }
+
+    /// The interfaces that an instance depends on: its own, and those that it follows.
+    fn depends_on(&self, index: usize) -> Vec<String> {
+        let Some(instance) = self.instances.get(index) else { return Vec::new() };
+        let followed = instance.tracks.iter().filter_map(|track| self.trackers.status(track.tracker));
+        let followed = followed.filter(|status| status.kind == Kind::Interface).map(|status| status.name);
+        std::iter::once(instance.interface().to_owned()).chain(followed).collect()
+    }
+
+    /// When the links that an instance depends on count as up, and when one of them counts as down
+    /// (`interface_up_down_delays`); `None` where no such delay runs.
+    pub(super) fn link_delays(&self, index: usize) -> (Option<Instant>, Option<Instant>) {
+        let (mut up, mut down) = (None, None);
+        for (is_up, left) in self.depends_on(index).iter().filter_map(|name| self.links.pending(name)) {
+            let at = clock::now() + Duration::from_us(u64::try_from(left.as_micros()).unwrap_or(u64::MAX));
+            // It takes part when the last one is up, and does not when the first one is down.
+            if is_up {
+                up = up.max(Some(at));
+            } else {
+                down = Some(down.map_or(at, |known: Instant| known.min(at)));
+            }
+        }
+        (up, down)
+    }
+
+    /// Has the links of an instance that are up count as up now. Gives the names of those that did not yet.
+    pub(super) fn skip_link_delays(&mut self, index: usize) -> Vec<String> {
+        let mut skipped = self.depends_on(index);
+        skipped.retain(|name| self.links.skip_to_up(name));
+        if !skipped.is_empty() {
+            self.network_changed();
+        }
+        skipped
     }
 
     /// The engine's number of the interface of this name.
@@ -98,6 +136,10 @@ impl Service {
         let id = InterfaceId(number);
         let known = self.network.by_name(&interface.name).map(|(index, known)| (index, known.mac, known.link()));
         let wanted = known.map(|(index, mac, _)| (index, mac));
+        // One that is gone is down; when it is there again, its delay holds as well.
+        if known.is_none() {
+            self.links.settle(&interface.name, false);
+        }
         let link = known.map_or(Link::Missing, |(_, _, link)| match link {
             Link::Missing => Link::Missing,
             Link::Up | Link::Down if self.links.settle(&interface.name, link == Link::Up) => Link::Up,

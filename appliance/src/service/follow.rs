@@ -73,6 +73,9 @@ impl Service {
             Block::InterfaceMissing => format!("interface {interface} does not exist"),
             Block::LinkDown => match self.network.by_name(interface) {
                 Some((_, known)) if !known.is_up => format!("{interface} is set down"),
+                Some((_, known)) if known.has_carrier => {
+                    format!("{interface} is up again, which does not count yet (interface_up_down_delays)")
+                }
                 Some(_) | None => format!("{interface} has no carrier"),
             },
             Block::NoSourceAddress => match &instance.configured.source_address {

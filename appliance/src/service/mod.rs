@@ -284,7 +284,10 @@ impl Service {
                     self.take_reports();
                 }
                 report = tracker_reports.next() => self.tracker_says(&report),
-                () = links_due => self.network_changed(),
+                () = links_due => {
+                    self.links.expire();
+                    self.network_changed();
+                }
                 () = sleep_until(Some(self.heart.due())) => self.beat(),
                 () = sleep_until(own_deadline), if own_deadline.is_some() => self.time_has_passed().await,
                 ready = sources.monitor.readable() => {

@@ -159,8 +159,10 @@ impl Service {
         let mut told = Vec::new();
         let mut refused = Vec::new();
         for index in chosen {
+            let up = self.skip_link_delays(index);
             let Some(instance) = self.instances.get(index) else { continue };
             let (name, state) = (instance.name().to_owned(), instance.state);
+            told.extend(up.iter().map(|link| format!("{name}: {link} counts as up")));
             let stood_back = instance.view.as_ref().is_some_and(|view| view.standing_back.is_some());
             let Some(router) = instance.router else {
                 refused.push(format!("{name}: its configuration has an error, it does not run"));
@@ -170,6 +172,7 @@ impl Service {
                 Ok(()) if stood_back => told.push(format!("{name} takes part again")),
                 Ok(()) if state == State::Init => told.push(format!("{name} begins")),
                 Ok(()) => told.push(format!("{name}: the preempt delay is ended, it takes over")),
+                Err(_) if !up.is_empty() => {}
                 Err(error) => refused.push(format!("{name}: {error}")),
             }
         }

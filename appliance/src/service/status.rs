@@ -29,6 +29,9 @@ impl Service {
         (status.notified, status.notifications_skipped) = self.notifier.runs(instance.name());
         (status.parts, status.parts_left_out) = self.parts(instance);
         status.no_accept = self.kernel.no_accept(self.configuration.model(), instance);
+        let (up_at, down_at) = self.link_delays(index);
+        status.timers.link_up_at_us = up_at.map(Instant::us);
+        status.timers.link_down_at_us = down_at.map(Instant::us);
         if let (Some(back), Some(kept)) = (&mut status.standing_back, self.yields.of(instance.name())) {
             back.until_unix_ms = kept.until_unix_ms();
         }
@@ -156,6 +159,7 @@ impl Instance {
                 advertise_at_us: view.timers.advertise_at.map(us),
                 preempt_at_us: view.timers.preempt_at.map(us),
                 handover_until_us: view.timers.handover_until.map(us),
+                ..Timers::default()
             }),
             blocks,
             trackers,

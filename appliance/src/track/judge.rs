@@ -104,6 +104,18 @@ impl Hold {
         }
     }
 
+    /// What will count, and when, unless it breaks off before.
+    pub(super) const fn pending(&self) -> Option<(bool, Instant)> {
+        self.pending
+    }
+
+    /// What is pending counts now. Returns whether there was something.
+    pub(super) fn skip(&mut self) -> bool {
+        let pending = self.pending.take();
+        self.settled = pending.map(|(is_good, _)| is_good).or(self.settled);
+        pending.is_some()
+    }
+
     /// When [`Hold::expire`] must be called.
     pub(super) fn due(&self) -> Option<Instant> {
         self.pending.map(|(_, due)| due)

@@ -177,12 +177,14 @@ impl Trackers {
         self.running.keys().filter(|(kind, _)| *kind == Kind::Interface).map(|(_, name)| name.as_str())
     }
 
-    /// An interface is up or down, or, `None`, not there; after its delay (see [`Links`]). Does nothing for one that nobody
-    /// follows.
-    pub(crate) fn interface_is(&self, name: &str, is_up: Option<bool>) {
+    /// An interface is up or down, or, `None`, not there; after its delay (see [`Links`]), which `runs` if it is the other
+    /// already. Does nothing for one that nobody follows.
+    pub(crate) fn interface_is(&self, name: &str, is_up: Option<bool>, runs: bool) {
         let Some(running) = self.running.get(&(Kind::Interface, name.to_owned())) else { return };
         let detail = match is_up {
+            Some(true) if runs => "it has gone down, which does not count yet (interface_up_down_delays)",
             Some(true) => "it is up",
+            Some(false) if runs => "it is up again, which does not count yet (interface_up_down_delays)",
             Some(false) => "it is down",
             None => "there is no such interface",
         };

@@ -339,7 +339,8 @@ fn interfaces_settle_after_their_delays() {
         let trackers = Trackers::start(&model);
         let reports = trackers.reports();
         let mut links = Links::new(&model.up_down_delays);
-        let feed = |links: &mut Links, name: &str, is_up| trackers.interface_is(name, Some(links.settle(name, is_up)));
+        let feed =
+            |links: &mut Links, name: &str, is_up| trackers.interface_is(name, Some(links.settle(name, is_up)), false);
         feed(&mut links, "eth1", true);
         feed(&mut links, "eth2", true);
         feed(&mut links, "eth3", true);
@@ -366,7 +367,7 @@ fn interfaces_settle_after_their_delays() {
         assert!(start.elapsed() >= Duration::from_millis(2_500));
         feed(&mut links, "eth1", true);
         assert_eq!(reports.try_next().unwrap().reading, Reading::Good);
-        trackers.interface_is("eth1", None);
+        trackers.interface_is("eth1", None, false);
         assert_eq!(reports.try_next().unwrap().detail, "there is no such interface");
     });
 }

@@ -125,6 +125,9 @@ fn resume(model: &mut Model, name: Option<String>) {
                 vec![format!("Have {name} take part again now?"), again]
             } else if let Some(at_us) = status.timers.start_at_us {
                 vec![format!("End the start delay of {name} now?"), format!("It has {} left to wait.", left(at_us))]
+            } else if let Some(at_us) = status.timers.link_up_at_us {
+                let left = left(at_us);
+                vec![format!("Have the link of {name} count as up now?"), format!("It has {left} left to wait.")]
             } else if let Some(at_us) = status.timers.preempt_at_us {
                 let then = format!("Without it, {name} becomes MASTER at once and takes the addresses{from}.");
                 let left = left(at_us);

@@ -49,6 +49,9 @@ pub(super) fn pieces(model: &Model) -> Vec<(String, Tone)> {
             } else if let Some(at_us) = status.timers.start_at_us {
                 let left = span(at_us.saturating_sub(server_us));
                 pieces.push((format!("{} begins in {left}", name()), Tone::Warning));
+            } else if let Some(at_us) = status.timers.link_up_at_us {
+                let left = span(at_us.saturating_sub(server_us));
+                pieces.push((format!("{}: the link counts as up in {left}", name()), Tone::Warning));
             } else if let Some(at_us) = status.timers.preempt_at_us {
                 let left = span(at_us.saturating_sub(server_us));
                 pieces.push((format!("{} preempts in {left}", name()), Tone::Warning));

@@ -244,7 +244,8 @@ fn is_useful(model: &Model, action: Action) -> bool {
     } else if action == Action::Resume {
         let waits = selected.map(|instance| &instance.status).is_some_and(|status| {
             let timers = &status.timers;
-            timers.preempt_at_us.or(timers.start_at_us).is_some() || status.standing_back.is_some()
+            timers.preempt_at_us.or(timers.start_at_us).or(timers.link_up_at_us).is_some()
+                || status.standing_back.is_some()
         });
         waits && model.forbidden().is_none()
     } else if matches!(action, Action::Keep | Action::TakeBack) {

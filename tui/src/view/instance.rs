@@ -135,6 +135,12 @@ fn next(model: &Model, status: &InstanceStatus) -> Line {
     if let Some(at_us) = timers.start_at_us {
         return line(format!("begins in {}: start delay, r ends it", left(at_us)), Tone::Warning);
     }
+    if let Some(at_us) = timers.link_up_at_us {
+        return line(format!("its link counts as up in {}: up delay, r ends it", left(at_us)), Tone::Warning);
+    }
+    if let Some(at_us) = timers.link_down_at_us {
+        return line(format!("its link is down, which counts in {}: down delay", left(at_us)), Tone::Warning);
+    }
     if let Some(at_us) = timers.preempt_at_us {
         let from = status.master.as_ref();
         let from = from.map_or_else(String::new, |master| format!(" from {} p{}", master.address, master.priority));
