@@ -52,7 +52,14 @@ pub(super) fn check(file: &Path, json: bool, strict: bool) -> Exit {
 /// # Errors
 /// When the file cannot be read.
 pub(super) fn load(file: &Path) -> Result<Configuration, LoadError> {
-    let home = Home::of(file);
+    load_at(file, &Home::of(file))
+}
+
+/// The same, for a service that is to run elsewhere than the file says.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) fn load_at(file: &Path, home: &Home) -> Result<Configuration, LoadError> {
     let links = if home.visit() { links(&home.run_directory()) } else { Links::default() };
     machine::load(file, links)
 }

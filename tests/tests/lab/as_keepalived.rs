@@ -173,3 +173,20 @@ fn without_being_asked_a_service_ignores_the_signals_of_dumps() {
         assert!(lab.router(A).log().contains("--keepalived-dumps"), "{}", lab.router(A).log());
     });
 }
+
+#[test]
+fn a_check_looks_at_the_network_namespace_that_it_is_told() {
+    with_lab(&[Locum], |lab| {
+        lab.router(A).ip("link add only-here type bridge");
+        let text = "vrrp_instance V {\n interface only-here\n virtual_router_id 9\n virtual_ipaddress {\n 10.0.0.9/24\n }\n}\n";
+        let file = lab.file("elsewhere.conf", text);
+        let check = |options: &[&str]| {
+            let mut command = std::process::Command::new(locum_binary());
+            Outcome::of(command.arg("keepalived").arg("-t").arg("-f").arg(&file).args(options))
+        };
+        let missing = "W004";
+        let (outside, inside) = (check(&[]), check(&["-s", lab.router(A).namespace_name()]));
+        assert!(outside.said().contains(missing), "{}", outside.said());
+        assert!(inside.code == Some(0) && !inside.said().contains(missing), "{}", inside.said());
+    });
+}

@@ -65,7 +65,7 @@ pub(super) fn main(arguments: &[OsString], socket: Option<PathBuf>) -> ExitCode 
     }
     let file = options.file.clone().unwrap_or_else(|| CONFIGURATION.into());
     if let Some(log) = &options.test {
-        return test(&file, log.as_deref()).into();
+        return test(&file, &home_of(&file, &options), log.as_deref()).into();
     }
     if !options.foreground && !options.detached {
         return detach::start(arguments, socket.as_deref());
@@ -82,10 +82,7 @@ pub(super) fn main(arguments: &[OsString], socket: Option<PathBuf>) -> ExitCode 
 
 fn run(options: Options, socket: Option<PathBuf>) -> Result<super::Exit, String> {
     let mut configuration = options.file.clone().unwrap_or_default();
-    let mut home = Home::of(&configuration);
-    if options.namespace.is_some() {
-        home.net_namespace.clone_from(&options.namespace);
-    }
+    let home = home_of(&configuration, &options);
     let pid_files = pid_files(&options, &home);
     for path in &pid_files {
         if let Some(pid) = other_process(path) {
@@ -114,6 +111,15 @@ fn run(options: Options, socket: Option<PathBuf>) -> Result<super::Exit, String>
     let options =
         service::Options { configuration, socket, run_directory, dumps, pid_files, waiting_parent, sandbox: false };
     Ok(super::run::serve(&home, options))
+}
+
+/// Where the service of a configuration runs; `--namespace` counts more than what the file says.
+fn home_of(file: &Path, options: &Options) -> Home {
+    let mut home = Home::of(file);
+    if options.namespace.is_some() {
+        home.net_namespace.clone_from(&options.namespace);
+    }
+    home
 }
 
 fn log_settings(options: &Options, name: String) -> Settings {
@@ -166,8 +172,8 @@ fn signal_number(name: &str) -> ExitCode {
 }
 
 /// Checks a configuration. What is wrong goes to standard error or into a file.
-fn test(file: &Path, log: Option<&Path>) -> u8 {
-    let (text, code) = match check::load(file) {
+fn test(file: &Path, home: &Home, log: Option<&Path>) -> u8 {
+    let (text, code) = match check::load_at(file, home) {
         Ok(configuration) => {
             let text = configuration.render_text(Style { color: false, width: 100 });
             let verdict = verdict(&configuration);
