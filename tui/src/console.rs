@@ -32,9 +32,9 @@ use crate::view::{self, View};
 
 /// Events that wait for the loop. Beyond that their senders wait, and at last the service, which then drops us. A link can
 /// say [`REPORTS_MAX`](crate::link::REPORTS_MAX) things in one.
-const EVENTS_MAX: usize = 16;
+const EVENTS_MAX: usize = 8;
 /// So many events are taken in before the screen has its turn.
-const EVENTS_PER_TURN_MAX: usize = 64;
+const EVENTS_PER_TURN_MAX: usize = 16;
 /// Relative times tick this often.
 const TICK_US: u64 = 1_000_000;
 /// The size to begin with, until the terminal's own is known.

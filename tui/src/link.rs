@@ -36,8 +36,8 @@ const ODD_LINES_MAX: u32 = 20;
 /// Requests under way.
 const REQUESTS_MAX: usize = 16;
 /// So many reports are handed over at once, at most. Each time wakes the loop, and a busy service says hundreds of things
-/// a second.
-pub(crate) const REPORTS_MAX: usize = 64;
+/// a second. While the loop takes them in, the link better rests: both of them allocating is a fight about the heap's lock.
+pub(crate) const REPORTS_MAX: usize = 256;
 /// Bytes that the server does not take.
 const OUTBOX_BYTES_MAX: usize = 64 * 1024;
 
@@ -253,6 +253,8 @@ struct Session<'a> {
     greeted: bool,
     synced: bool,
     odd_lines: u32,
+    /// As much was read at once as can be: there may be more, which is handed over together with it.
+    is_more: bool,
     /// When the server has to have said something.
     deadline: Option<Instant>,
 }
@@ -282,6 +284,7 @@ impl<'a> Session<'a> {
             greeted: false,
             synced: false,
             odd_lines: 0,
+            is_more: false,
             deadline: Some(Instant::now() + patience),
         }
     }
@@ -304,7 +307,9 @@ impl<'a> Session<'a> {
     }
 
     fn step(&mut self) -> Result<(), End> {
-        self.link.hand_over()?;
+        if !self.is_more {
+            self.link.hand_over()?;
+        }
         let wait = match self.deadline {
             None => PollTimeout::NONE,
             Some(deadline) => {
@@ -315,6 +320,7 @@ impl<'a> Session<'a> {
                 timeout(left)
             }
         };
+        let wait = if self.is_more { PollTimeout::ZERO } else { wait };
         let interest = if self.outbox.is_empty() { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT };
         let mut fds = [
             PollFd::new(self.transport.stream().as_fd(), interest),
@@ -377,6 +383,7 @@ impl<'a> Session<'a> {
 
     /// Reads once; what is left wakes us again.
     fn read(&mut self) -> Result<(), End> {
+        self.is_more = false;
         let mut chunk = [0; 16 * 1024];
         let count = match self.transport.stream().read(&mut chunk) {
             Ok(0) => return Err(self.lost("the service closed the connection")),
@@ -387,6 +394,7 @@ impl<'a> Session<'a> {
             }
             Err(error) => return Err(self.lost(format!("the connection to the service broke: {}", error.kind()))),
         };
+        self.is_more = count == chunk.len();
         self.buffer.extend(chunk.get(..count).unwrap_or_default());
         while let Some(line) = self.buffer.next_line() {
             let line = line.map_err(|error| self.lost(format!("this is no locum service: {error}")))?;

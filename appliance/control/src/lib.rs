@@ -18,6 +18,7 @@ mod check;
 pub mod client;
 mod event;
 mod framing;
+mod heard;
 mod histogram;
 mod mac;
 mod message;
@@ -35,6 +36,7 @@ pub use change::{ChangeRecord, ChangeStanding, Edit, Forecast, Lasts, List, Sett
 pub use check::{Check, CheckResult};
 pub use event::{AdvertMark, Event, MarkKind, Notice, TransitionRecord};
 pub use framing::{FramingError, LineBuffer};
+pub use heard::{ChecksumFlavour, ForeignVrid, SecondMaster, SenderStatus};
 pub use histogram::{Bucket, Histogram};
 pub use locum_core::reject::Reject;
 pub use locum_core::time::Duration;
@@ -49,9 +51,8 @@ pub use session::{Said, Session};
 pub use sorted::{SortedMap, SortedSet};
 pub use statistics::rfc8347;
 pub use status::{
-    BlockStatus, ChecksumFlavour, Counters, ForeignVrid, InstanceStatus, InterfaceStatus, MasterStatus, Mode,
-    NoAcceptStatus, PartKind, PartStatus, RunStatus, SecondMaster, SenderStatus, ServiceStatus, StandingBack, Timers,
-    TrackReading, TrackStatus, VipStatus,
+    BlockStatus, Counters, InstanceStatus, InterfaceStatus, MasterStatus, Mode, NoAcceptStatus, PartKind, PartStatus,
+    RunStatus, ServiceStatus, StandingBack, Timers, TrackReading, TrackStatus, VipStatus,
 };
 
 /// The version of what is said here. A server of another version is not talked to.

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::reading::{FromJson, Reader, readable, readable_by, readable_words, word_or_key};
 use crate::{
-    Block, Family, FifoStatus, Histogram, Mac, MailStatus, NotifyStatus, Reject, Role, SortedMap, State,
-    TransitionRecord,
+    Block, Family, FifoStatus, ForeignVrid, Histogram, MailStatus, NotifyStatus, Reject, Role, SecondMaster,
+    SenderStatus, SortedMap, State, TransitionRecord,
 };
 
 /// The service as a whole.
@@ -76,20 +76,6 @@ pub struct InterfaceStatus {
     pub foreign: Vec<ForeignVrid>,
     /// Packets discarded before an instance was found for them.
     pub rejected: SortedMap<Reject, u32>,
-}
-
-/// A group on the segment that is not ours.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ForeignVrid {
-    /// Its virtual router ID.
-    pub vrid: u8,
-    /// Who was heard with it first.
-    pub source: IpAddr,
-    /// When.
-    pub first_heard_us: u64,
-    /// The MAC address that its adverts come from, as soon as it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mac: Option<Mac>,
 }
 
 /// How adverts travel.
@@ -373,65 +359,6 @@ pub struct RunStatus {
     pub last_lines: Vec<String>,
 }
 
-/// A router heard with an instance's VRID.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SenderStatus {
-    /// Its address.
-    pub address: IpAddr,
-    /// The MAC address that its adverts come from. Absent until it is known, on links without any, and where a router lies
-    /// between.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mac: Option<Mac>,
-    /// Another MAC address that adverts of this address come from at the same time: two routers use it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub other_mac: Option<Mac>,
-    /// The priority of its last advert.
-    pub priority: u8,
-    /// The interval of its last advert.
-    pub advert_interval_cs: u16,
-    /// What the checksum of its last advert covered; said of VRRPv3 over IPv4 only, where both are in use.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub checksum: Option<ChecksumFlavour>,
-    /// When it was first heard.
-    pub first_heard_us: u64,
-    /// When it was last heard.
-    pub last_heard_us: u64,
-    /// Adverts accepted.
-    pub received: u32,
-    /// Adverts that came more than half an interval late.
-    pub late: u32,
-    /// Adverts that seem not to have come at all.
-    pub missed: u32,
-    /// The longest silence between two adverts while it was master.
-    pub longest_gap_us: u64,
-    /// Packets of it that were discarded.
-    pub rejected: u32,
-    /// Why the last of those was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_reject: Option<Reject>,
-}
-
-/// What a checksum of VRRPv3 over IPv4 covers (`v3_checksum_as_v2`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChecksumFlavour {
-    /// The VRRP message alone, as in version 2.
-    Plain,
-    /// A pseudo-header as well (RFC 9568 §5.2.8).
-    PseudoHeader,
-}
-
-/// Another master heard while MASTER.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SecondMaster {
-    /// Its address.
-    pub address: IpAddr,
-    /// Its priority.
-    pub priority: u8,
-    /// Since when.
-    pub since_us: u64,
-}
-
 /// What was counted since the service started. Counters saturate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
@@ -463,7 +390,6 @@ readable! {
         or_default lateness, clients, notices_missed, journal_entries, revision, unsaved_changes, fifos
     }
     InterfaceStatus { name, exists, up, foreign, rejected }
-    ForeignVrid { vrid, source, first_heard_us, mac }
     InstanceStatus {
         name, interface, vrid, family, version, mode, source, state, since_us, since_unix_ms, priority,
         effective_priority, preempt, preempt_delay_us, advert_interval_cs, skew_us, master_down_interval_us, master,
@@ -485,11 +411,6 @@ readable! {
         or_default reverse, blocks, awaited, runs, skipped
     }
     RunStatus { at_us, result, duration_us; or_default last_lines }
-    SenderStatus {
-        address, mac, other_mac, priority, advert_interval_cs, checksum, first_heard_us, last_heard_us, received, late, missed,
-        longest_gap_us, rejected, last_reject
-    }
-    SecondMaster { address, priority, since_us }
     Counters {
         adverts_sent, adverts_received, priority_zero_sent, priority_zero_received, became_master, announcements_sent,
         rejected;
@@ -499,7 +420,6 @@ readable! {
 
 readable_words! {
     PartKind: Interface, Route, Rule;
-    ChecksumFlavour: Plain, PseudoHeader;
 }
 
 readable_by! {

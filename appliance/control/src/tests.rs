@@ -134,7 +134,7 @@ fn what_is_wrong_is_said_with_its_field() {
         (r#"{"id":1,"verb":"watch","adverts":"yes"}"#, "`adverts`: expected true or false"),
         (r#"{"id":1,"verb":"rollback","number":4294967296}"#, "`number`: expected a number from 0 to 4294967295"),
         (
-            r#"{"id":1,"verb":"yield","lasts":{"seconds":1,"minutes":2}}"#,
+            r#"{"id":1,"verb":"yield","lasts":{"seconds":1,"until":2}}"#,
             "`lasts`: expected until_restart, until_reboot, saved, or an object with seconds",
         ),
         (r#"{"id":1,"verb":"change","edits":{}}"#, "`edits`: expected a list"),
@@ -142,6 +142,10 @@ fn what_is_wrong_is_said_with_its_field() {
         (r#"{"verb":"foresee","order":{"verb":"take"}}"#, "`id`: expected a number from 0 to 18446744073709551615"),
     ] {
         assert_eq!(from_json::<Request>(text.as_bytes()).unwrap_err().to_string(), said, "{text}");
+    }
+    let unknown = "expected one of the words that this version knows";
+    for text in ["\"active\"", "\"\"", "7", "null"] {
+        assert_eq!(from_json::<State>(text.as_bytes()).unwrap_err().to_string(), unknown, "{text}");
     }
     assert_eq!(from_json::<[u8; 6]>(b"[1,2]").unwrap_err().to_string(), "expected a list of another length");
 }

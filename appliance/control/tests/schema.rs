@@ -27,8 +27,9 @@ Times that end in `_us` are microseconds of the boot-time clock (`now_us` is tha
 `_unix_ms` are milliseconds since 1970. What stands with `?` can be absent or null.
 ";
 
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "src/status.rs",
+    "src/heard.rs",
     "src/histogram.rs",
     "src/notification.rs",
     "src/event.rs",

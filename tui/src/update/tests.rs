@@ -335,6 +335,20 @@ fn a_service_that_greets_and_drops_us_makes_nothing_younger() {
     assert!(screen(&model).contains("as of 0 s ago"), "{}", screen(&model));
 }
 
+/// With a thousand instances they are not measured for every frame, but each second they are.
+#[test]
+fn columns_grow_with_what_stands_in_them() {
+    let mut model = four();
+    let (address, mut status) = ("fe80::1234:5678:9abc", statuses::backup("VI_1", 45));
+    settle(&mut model);
+    assert!(!screen(&model).contains(address), "{}", screen(&model));
+    status.master.as_mut().unwrap().address = address.parse().unwrap();
+    link(&mut model, Report::Item(Box::new(locum_control::Item::Instance(Box::new(status)))));
+    wait_until(&mut model, 2);
+    settle(&mut model);
+    assert!(screen(&model).contains(address), "{}", screen(&model));
+}
+
 #[test]
 fn extra_actions_reach_the_program_around() {
     let mut model = four();

@@ -10,7 +10,7 @@ use locum_control::{
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::group::{router_at, router_with, succession};
+use crate::model::group::{members, router_at, router_with, succession};
 use crate::model::{Instance, Model};
 use crate::text::{fit_end, span, width};
 use crate::theme::Tone;
@@ -87,6 +87,8 @@ fn interface_line(name: &str, interface: Option<&InterfaceStatus>) -> Line {
 /// A router that may hold the addresses of a group.
 struct Candidate<'a> {
     name: String,
+    /// Its address, unless it is the present router.
+    address: Option<IpAddr>,
     /// What it advertised last; unknown for one that was never heard.
     priority: Option<u8>,
     words: String,
@@ -122,7 +124,10 @@ fn group(model: &Model, instance: &Instance, columns: u16, lines: &mut Vec<Line>
     candidates.extend(status.senders.iter().map(|sender| heard(model, status, sender, named(sender.address))));
     if let Mode::Unicast { peers } = &status.mode {
         let unheard = |peer: &&IpAddr| !status.senders.iter().any(|sender| sender.address == **peer);
-        candidates.extend(peers.iter().filter(unheard).map(|peer| never_heard(named(*peer))));
+        candidates.extend(peers.iter().filter(unheard).map(|peer| never_heard(*peer, named(*peer))));
+    }
+    for candidate in &mut candidates {
+        ask_itself(model, instance, candidate);
     }
     candidates.sort_by_key(|candidate| (candidate.rank, Reverse(candidate.priority)));
     let widest = candidates.iter().map(|candidate| width(&candidate.name)).max().unwrap_or(0);
@@ -168,18 +173,14 @@ fn mac(sender: &SenderStatus, vrid: u8, used: usize, room: usize, lines: &mut Ve
 }
 
 fn ourselves<'a>(model: &Model, status: &InstanceStatus) -> Candidate<'a> {
-    let rank = match status.state {
-        State::Master => Rank::Master,
-        State::Backup => Rank::TakesPart,
-        State::Init | State::Fault => Rank::Outside,
-    };
     Candidate {
         name: if model.nodes.are_several() { model.nodes.name(model.nodes.at) } else { "this router".into() },
+        address: None,
         priority: Some(status.effective_priority),
         words: status.state.to_string(),
         tone: state_tone(status.state),
         sender: None,
-        rank,
+        rank: rank(status.state),
     }
 }
 
@@ -206,18 +207,45 @@ fn heard<'a>(model: &Model, status: &InstanceStatus, sender: &'a SenderStatus, n
         }
     }
     let priority = (sender.received > 0).then_some(sender.priority);
-    Candidate { name, priority, words, tone, sender: Some(sender), rank }
+    Candidate { name, address: Some(sender.address), priority, words, tone, sender: Some(sender), rank }
 }
 
 /// A unicast peer that has said nothing yet: as a backup it need not.
-fn never_heard<'a>(name: String) -> Candidate<'a> {
+fn never_heard<'a>(peer: IpAddr, name: String) -> Candidate<'a> {
     Candidate {
         name,
+        address: Some(peer),
         priority: None,
         words: "never heard".into(),
         tone: Tone::Subdued,
         sender: None,
         rank: Rank::Unknown,
+    }
+}
+
+/// A router that is not heard, as a backup need not be, says itself how it stands if the console is attached to it.
+fn ask_itself(model: &Model, instance: &Instance, candidate: &mut Candidate<'_>) {
+    let is_silent = candidate.sender.is_none_or(|sender| {
+        let silent_us = model.server_us().saturating_sub(sender.last_heard_us);
+        sender.received > 0 && (sender.priority == 0 || silent_us > instance.status.master_down_interval_us)
+    });
+    let Some(address) = candidate.address.filter(|_| is_silent && model.nodes.are_several()) else { return };
+    let is_reached = |node: usize| model.nodes.get(node).is_some_and(|node| node.lost_for_us(model.now_us).is_none());
+    let group = members(model, instance);
+    let mut reached = group.into_iter().filter(|(node, _)| is_reached(*node));
+    let Some((_, member)) = reached.find(|(_, member)| member.status.source == Some(address)) else { return };
+    let state = member.status.state;
+    candidate.words = format!("says {state}, {}", candidate.words);
+    candidate.tone = state_tone(state);
+    candidate.priority = Some(member.status.effective_priority);
+    candidate.rank = rank(state);
+}
+
+const fn rank(state: State) -> Rank {
+    match state {
+        State::Master => Rank::Master,
+        State::Backup => Rank::TakesPart,
+        State::Init | State::Fault => Rank::Outside,
     }
 }
 

@@ -106,6 +106,25 @@ fn routers_that_are_heard_have_the_names_of_those_that_are_attached() {
 }
 
 #[test]
+fn a_router_that_is_not_heard_says_itself_how_it_stands() {
+    let mut model = two();
+    let ours = InstanceStatus {
+        mode: locum_control::Mode::Unicast { peers: vec![PEER] },
+        senders: Vec::new(),
+        ..statuses::master("VI_1", 45)
+    };
+    link_to(&mut model, 0, Report::Item(Box::new(locum_control::Item::Instance(Box::new(ours)))));
+    let theirs = InstanceStatus { source: Some(PEER), ..statuses::backup("VI_1", 45) };
+    link_to(&mut model, 1, Report::Item(Box::new(locum_control::Item::Instance(Box::new(theirs)))));
+    type_text(&mut model, "p");
+    let row = |model: &Model| screen(model).lines().find(|row| row.contains("gw-b 172")).unwrap().to_owned();
+    assert_eq!(row(&model), "  gw-b 172.20.45.131  80 ################     says BACKUP, never heard");
+    // What it said before it was lost may no longer hold.
+    link_to(&mut model, 1, Report::Lost { reason: "gone".into(), retry_in: StdDuration::from_secs(1) });
+    assert_eq!(row(&model), "  gw-b 172.20.45.131   ?                      never heard");
+}
+
+#[test]
 fn one_that_is_lost_leaves_the_others() {
     let mut model = two();
     link_to(&mut model, 1, Report::Lost { reason: "ssh: no route".into(), retry_in: StdDuration::from_secs(1) });

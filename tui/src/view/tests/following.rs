@@ -247,6 +247,7 @@ fn what_flaps_is_said() {
     wait_until(&mut model, 123);
     assert!(!screen(&model).contains("flaps"), "that is long ago: {}", screen(&model));
     for s in 200..205 {
+        assert!(!screen(&model).contains("flaps"), "four are two failovers and back: {}", screen(&model));
         model.now_us = s * 1_000_000;
         let mut record = statuses::record("VI_2", 0, State::Backup, State::Master, Cause::Start);
         record.at_us += s * 1_000_000;
