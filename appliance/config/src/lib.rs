@@ -33,7 +33,7 @@ mod uci;
 use std::path::Path;
 
 pub use self::around::{Environment, InterfaceAddress, ScriptFile, Surroundings};
-pub use self::diagnostic::{Code, Diagnostic, Report, Severity, Style};
+pub use self::diagnostic::{Code, Diagnostic, Finding, Report, Severity, Style};
 pub use self::files::LoadError;
 use self::model::{Family, Version};
 pub use self::model::{Home, Instance, Model, Secret};

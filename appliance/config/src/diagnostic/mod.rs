@@ -6,6 +6,7 @@ pub(crate) mod render;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 pub use self::code::{CODES, Code};
 pub use self::render::{Report, ReportEntry, Style};
@@ -41,9 +42,14 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One finding.
+/// One finding. It is written step by step and handed on, so it lies in a box: a move is a pointer, and two hundred places
+/// that write one are short.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnostic {
+pub struct Diagnostic(Box<Finding>);
+
+/// What a diagnostic says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
     /// Its kind, stable over versions; tells the severity.
     pub code: &'static Code,
     /// What is wrong, in one line.
@@ -73,6 +79,20 @@ pub struct Related {
     pub label: Cow<'static, str>,
 }
 
+impl Deref for Diagnostic {
+    type Target = Finding;
+
+    fn deref(&self) -> &Finding {
+        &self.0
+    }
+}
+
+impl DerefMut for Diagnostic {
+    fn deref_mut(&mut self) -> &mut Finding {
+        &mut self.0
+    }
+}
+
 impl Diagnostic {
     /// How bad it is.
     #[must_use]
@@ -81,7 +101,7 @@ impl Diagnostic {
     }
 
     pub(crate) fn new(code: &'static Code, at: Span, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Finding {
             code,
             message: message.into(),
             at,
@@ -91,24 +111,24 @@ impl Diagnostic {
             fix: Cow::Borrowed(""),
             instances: Vec::new(),
             refuses_start: false,
-        }
+        }))
     }
 
     #[must_use]
     pub(crate) fn label(mut self, label: impl Into<Cow<'static, str>>) -> Self {
-        self.label = label.into();
+        replace(&mut self.label, label.into());
         self
     }
 
     #[must_use]
     pub(crate) fn why(mut self, why: impl Into<Cow<'static, str>>) -> Self {
-        self.why = why.into();
+        replace(&mut self.why, why.into());
         self
     }
 
     #[must_use]
     pub(crate) fn fix(mut self, fix: impl Into<Cow<'static, str>>) -> Self {
-        self.fix = fix.into();
+        replace(&mut self.fix, fix.into());
         self
     }
 
@@ -133,14 +153,17 @@ impl Diagnostic {
     }
 }
 
+/// One function for all: the compiler puts what drops the old text into each place otherwise.
+fn replace(text: &mut Cow<'static, str>, by: Cow<'static, str>) {
+    *text = by;
+}
+
 impl Diagnostic {
     /// Words of the file stand in the texts. None of them may steer a terminal or fill a log.
     fn make_harmless(&mut self) {
         harmless(&mut self.message);
-        for text in [&mut self.label, &mut self.why, &mut self.fix]
-            .into_iter()
-            .chain(self.related.iter_mut().map(|related| &mut related.label))
-        {
+        let Finding { label, why, fix, related, .. } = &mut *self.0;
+        for text in [label, why, fix].into_iter().chain(related.iter_mut().map(|related| &mut related.label)) {
             if let Cow::Owned(text) = text {
                 harmless(text);
             }
