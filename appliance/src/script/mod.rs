@@ -16,6 +16,7 @@ mod run;
 mod security;
 mod signals;
 
+use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::Path;
@@ -30,22 +31,37 @@ pub(crate) use self::security::{Security, check};
 const NOT_PASSED_ON: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
 
 /// What holds for all scripts of a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Customs {
     /// `script_user`
     script_user: Option<(String, Option<String>)>,
-    /// What scripts run as that name no user.
-    account: Result<Account, AccountError>,
+    /// What scripts run as that name no user. Looked up for the first of them: libc loads libraries for it.
+    account: OnceCell<Result<Account, AccountError>>,
     /// How strictly they are looked at.
     pub(crate) security: Security,
 }
 
 impl Customs {
-    /// Those of `global_defs`. Looks users up.
+    /// Those of `global_defs`.
     pub(crate) fn of(global: &Global) -> Self {
         let script_user = global.script_user.as_ref().map(|user| user.value.clone());
         let security = if *global.script_security { Security::Enforced } else { Security::Lenient };
-        Self { account: Account::customary(script_user.as_ref()), script_user, security }
+        Self { account: OnceCell::new(), script_user, security }
+    }
+
+    fn account(&self) -> &Result<Account, AccountError> {
+        self.account.get_or_init(|| Account::customary(self.script_user.as_ref()))
+    }
+}
+
+impl PartialEq for Customs {
+    /// Whether scripts run in the same way; a user that neither has looked up is nobody's.
+    fn eq(&self, other: &Self) -> bool {
+        let accounts = || {
+            let is_known = self.account.get().or(other.account.get()).is_some();
+            !is_known || self.account() == other.account()
+        };
+        self.script_user == other.script_user && self.security == other.security && accounts()
     }
 }
 
@@ -65,7 +81,7 @@ impl Command {
     pub(crate) fn new(script: &Script, customs: &Customs) -> Self {
         let (named, account) = match &script.user {
             Some(user) => (Some((user.clone(), script.group.clone())), Account::named(user, script.group.as_deref())),
-            None => (customs.script_user.clone(), customs.account.clone()),
+            None => (customs.script_user.clone(), customs.account().clone()),
         };
         let mut words = script.words.iter().map(OsString::from);
         let program = words.next().unwrap_or_default();

@@ -14,7 +14,7 @@ fn on_runtime<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn command(words: &[&str]) -> Command {
-    let customs = Customs { script_user: None, account: Ok(Account::own()), security: Security::Lenient };
+    let customs = Customs { script_user: None, account: Ok(Account::own()).into(), security: Security::Lenient };
     let words = words.iter().map(|word| (*word).to_owned()).collect();
     Command::new(&Script { words, user: None, group: None }, &customs)
 }
@@ -221,7 +221,7 @@ fn it_runs_as_the_user_with_all_its_groups() {
         user: Some(user.to_owned()),
         group: group.map(str::to_owned),
     };
-    let customs = Customs { script_user: None, account: Ok(Account::own()), security: Security::Lenient };
+    let customs = Customs { script_user: None, account: Ok(Account::own()).into(), security: Security::Lenient };
     let lines = |user, group| on_runtime(run(&Command::new(&script(user, group), &customs), LONG)).last_lines;
     let id = |flag: &str| {
         let id = std::process::Command::new("id").args([flag, "nobody"]).output().unwrap();
@@ -318,4 +318,18 @@ fn ten_thousand_runs_leave_nothing_behind() {
         assert!(after.1 <= before.1 + 8_192, "memory in KiB: {before:?} {after:?}");
         assert!(children() < 50, "processes");
     });
+}
+
+#[test]
+fn nobody_is_looked_up_where_no_script_runs() {
+    let global = locum_config::check("", b"", &locum_config::Surroundings::default()).model().global.clone();
+    let (before, after) = (Customs::of(&global), Customs::of(&global));
+    assert_eq!(before, after);
+    assert!(before.account.get().is_none() && after.account.get().is_none());
+    // What one of them knows by now is compared with what the other would.
+    let _ = Command::new(&Script { words: vec!["true".into()], user: None, group: None }, &before);
+    assert!(before.account.get().is_some());
+    assert_eq!(before, after);
+    let other = Customs { account: Err(AccountError::NoUser("nobody".into())).into(), ..after.clone() };
+    assert_ne!(before, other);
 }
