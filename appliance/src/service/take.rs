@@ -44,14 +44,19 @@ impl Service {
             };
             self.change(client, id, asked).await?;
             change = self.changes.last();
-            let words: Vec<_> = raises.iter().map(|raise| raise.words(for_s)).collect();
-            text = format!("{text}; {}; `locum rollback` ends that", words.join("; "));
+            for raise in &raises {
+                let whose = if raise.instance == name { String::new() } else { format!("{}: ", raise.instance) };
+                text.push_str(&format!("; {whose}{}", raise.words(for_s)));
+            }
+            text.push_str("; `locum rollback` ends that");
         }
-        if let Err(error) = self.command(router, Command::Take).await? {
+        let taken = self.command(router, Command::Take).await;
+        let taken = taken.and_then(|told| told.map_err(|error| (ErrorCode::NotNow, format!("{name}: {error}"))));
+        if let Err(refusal) = taken {
             if let Some(number) = change {
                 self.rollback(client, Some(number)).await?;
             }
-            return Err((ErrorCode::NotNow, format!("{name}: {error}")));
+            return Err(refusal);
         }
         let who = self.who(client);
         self.note_order(&who, text.clone());
@@ -118,8 +123,7 @@ impl Service {
 
 impl Raise {
     fn words(&self, for_s: u64) -> String {
-        let Self { instance, from, to } = self;
-        format!("the priority of {instance} is raised from {from} to {to} for {}", Duration::from_s(for_s))
+        format!("its priority is raised from {} to {} for {}", self.from, self.to, Duration::from_s(for_s))
     }
 }
 

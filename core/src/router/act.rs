@@ -155,7 +155,8 @@ impl<S: Storage> VirtualRouter<S> {
     /// backup follows suit while the addresses are put in place.
     pub(super) fn take_over(&mut self, now: Instant, cause: Cause, out: &mut Effects) {
         bump(&mut self.counters.became_master);
-        self.expects_goodbye = matches!(cause, Cause::WePreempt { .. } | Cause::Resumed { .. });
+        let listens_until = |heard: Heard| heard.at + self.master_down_interval();
+        self.expects_goodbye = self.leaving.is_none() && self.heard.is_some_and(|heard| listens_until(heard) > now);
         self.master_interval = self.config.advert_interval();
         self.send(self.effective_priority(), out);
         // A master that takes the addresses back from its own handover still has them.

@@ -67,7 +67,7 @@ pub struct VirtualRouter<S: Storage> {
     /// The interval that the master uses: its own in version 3, ours in version 2.
     master_interval: Duration,
     second: Option<Second>,
-    /// We have just preempted a master: one more advert of it is its goodbye, no second master.
+    /// We have just displaced a master: one more advert of it is its goodbye, no second master.
     expects_goodbye: bool,
     /// When a master of lower priority was last answered.
     defended_at: Option<Instant>,

@@ -255,6 +255,9 @@ fn taking_over_needs_the_higher_priority() {
     assert_eq!(bench.command(bench.id, Command::Take), Ok(()));
     assert_eq!(bench.state(), State::Master);
     assert_eq!(bench.last_cause().unwrap(), "taken from 172.20.45.132 by operator");
+    // What it was taken from gives way with a last advert.
+    bench.hear(OTHER, 150);
+    assert_eq!(bench.times("SecondMaster"), [0; 0]);
     // Again: it is so already.
     assert_eq!(bench.command(bench.id, Command::Take), Ok(()));
 }
