@@ -32,6 +32,10 @@ const CLIENTS_MAX_FOR_ADMINS: usize = 40;
 /// Bytes of notices that may wait for a client. Answers, which it has asked for, may be longer.
 const NOTICE_BYTES_MAX: usize = 64 * 1024;
 
+/// The same for each instance, where they are many: all of them may advertise at once, and a client that is told that it
+/// missed some asks for everything again. Two notices of an advert.
+const NOTICE_BYTES_PER_INSTANCE: usize = 512;
+
 /// While more waits for a client than this, its next request waits as well. So an outbox holds at most this much and one
 /// answer.
 const OUTBOX_BYTES_BEFORE_NEXT: usize = 64 * 1024;
@@ -103,12 +107,19 @@ pub(crate) struct Clients {
     incoming: mpsc::Sender<Incoming>,
     /// Notices that clients have missed.
     notices_missed: u64,
+    /// Bytes of notices that may wait for each.
+    notice_bytes_max: usize,
 }
 
 impl Clients {
     /// None yet; what they say goes to `incoming`.
     pub(crate) fn new(incoming: mpsc::Sender<Incoming>) -> Self {
-        Self { by_id: SortedMap::new(), next: 1, incoming, notices_missed: 0 }
+        Self { by_id: SortedMap::new(), next: 1, incoming, notices_missed: 0, notice_bytes_max: NOTICE_BYTES_MAX }
+    }
+
+    /// So many instances have something to tell.
+    pub(crate) fn expect(&mut self, instances: usize) {
+        self.notice_bytes_max = instances.saturating_mul(NOTICE_BYTES_PER_INSTANCE).max(NOTICE_BYTES_MAX);
     }
 
     /// Where what comes from the connections goes.
@@ -196,7 +207,7 @@ impl Clients {
     pub(crate) fn tell(&mut self, at_us: u64, at_unix_ms: u64, event: &Event) {
         for client in self.by_id.values_mut() {
             if client.watch.as_ref().is_some_and(|watch| watch.wants(event)) {
-                let was_taken = client.tell(at_us, at_unix_ms, event.clone());
+                let was_taken = client.tell(at_us, at_unix_ms, event.clone(), self.notice_bytes_max);
                 self.notices_missed += u64::from(!was_taken);
             }
         }
@@ -246,9 +257,9 @@ impl Client {
         self.answer(id, Answer::Error(Refusal { code, message: message.into() }));
     }
 
-    /// Tells it something. Returns whether there was room for it.
-    fn tell(&mut self, at_us: u64, at_unix_ms: u64, event: Event) -> bool {
-        if self.outbox.len() > NOTICE_BYTES_MAX {
+    /// Tells it something, unless more than `bytes_max` wait already. Returns whether there was room for it.
+    fn tell(&mut self, at_us: u64, at_unix_ms: u64, event: Event, bytes_max: usize) -> bool {
+        if self.outbox.len() > bytes_max {
             self.missed += 1;
             return false;
         }
@@ -358,4 +369,37 @@ pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
     // Whoever is on the machine may look; what changes something is decided by who asks.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use locum_control::{AdvertMark, MarkKind};
+
+    use super::*;
+
+    #[test]
+    fn all_instances_may_advertise_at_once_and_no_more_waits() {
+        const INSTANCES: u32 = 1_000;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let mut clients = Clients::new(mpsc::channel(1).0);
+            let (ours, _theirs) = UnixStream::pair().unwrap();
+            clients.accept(ours, "gw-a");
+            clients.by_id.values_mut().for_each(|it| it.watch = Some(Watch { instance: None, adverts: true }));
+            let mut tell_all = |instances: usize| {
+                clients.expect(instances);
+                let before = clients.notices_missed();
+                let source = std::net::Ipv4Addr::new(172, 20, 45, 131).into();
+                let mark = AdvertMark { at_us: 1 << 40, source, priority: 200, kind: MarkKind::Received };
+                // Nothing of it leaves meanwhile: nobody else has his turn.
+                for n in 0..INSTANCES {
+                    let event = Event::Adverts { instance: format!("V{n}"), marks: vec![mark] };
+                    clients.tell(1 << 40, 1 << 40, &event);
+                }
+                clients.notices_missed() - before
+            };
+            assert_eq!(tell_all(1_000), 0);
+            assert!(tell_all(1) > 0, "what waits is bounded by what there is");
+        });
+    }
 }

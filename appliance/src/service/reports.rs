@@ -241,6 +241,7 @@ impl Service {
 
     /// Tells those who watch adverts what has come since the last time.
     pub(super) fn tell_adverts(&mut self) {
+        self.clients.expect(self.instances.len());
         for index in 0..self.instances.len() {
             let Some(instance) = self.instances.get_mut(index).filter(|instance| instance.untold_marks > 0) else {
                 continue;
