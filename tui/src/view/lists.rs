@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::action::{self, Context};
+use crate::action::{self, Action, Context};
 use crate::key::Key;
 use crate::model::Model;
 use crate::theme::Tone;
@@ -24,8 +24,21 @@ pub(super) fn help_extent(model: &Model, area: Rect) -> Extent {
 
 fn help_lines(model: &Model, width: u16) -> Vec<Line> {
     let here = model.screen.context();
-    let mut lines = vec![line(format!("Keys: {}", here.name()), Tone::Heading)];
-    lines.extend(action::in_context(here).flat_map(|binding| binding_lines(model, binding, width)));
+    let plays = |binding: &&'static action::Binding| matches!(binding.action, Action::Play(_));
+    let (playing, keys): (Vec<_>, Vec<_>) = action::in_context(here).partition(plays);
+    let is_playing = model.nodes.current().play.is_some();
+    let mut lines = Vec::new();
+    let titled = |lines: &mut Vec<Line>, title: &str, bindings: &[&'static action::Binding]| {
+        if !lines.is_empty() {
+            lines.push(Line::new());
+        }
+        lines.push(line(format!("Keys: {title}"), Tone::Heading));
+        lines.extend(bindings.iter().flat_map(|binding| binding_lines(model, binding, width)));
+    };
+    if is_playing {
+        titled(&mut lines, "a recording", &playing);
+    }
+    titled(&mut lines, here.name(), &keys);
     if !model.extra_actions.is_empty() {
         lines.push(Line::new());
         lines.push(line("Keys of this program", Tone::Heading));
@@ -43,13 +56,14 @@ fn help_lines(model: &Model, width: u16) -> Vec<Line> {
         }
     }
     for context in Context::ALL.into_iter().filter(|context| *context != here) {
-        let shared = |binding: &&'static action::Binding| !binding.contexts.contains(&here);
-        let mut bindings = action::in_context(context).filter(shared).peekable();
-        if bindings.peek().is_some() {
-            lines.push(Line::new());
-            lines.push(line(format!("Keys: {}", context.name()), Tone::Heading));
-            lines.extend(bindings.flat_map(|binding| binding_lines(model, binding, width)));
+        let own = |binding: &&'static action::Binding| !binding.contexts.contains(&here);
+        let bindings: Vec<_> = action::in_context(context).filter(own).collect();
+        if !bindings.is_empty() {
+            titled(&mut lines, context.name(), &bindings);
         }
+    }
+    if !is_playing {
+        titled(&mut lines, "a recording", &playing);
     }
     lines
 }
