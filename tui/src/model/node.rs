@@ -47,6 +47,8 @@ pub(crate) struct Answer {
     pub(crate) differences: Vec<Difference>,
     /// What would follow from it, and what the check says about it.
     pub(crate) foreseen: Vec<String>,
+    /// What the last forecast rested on.
+    pub(crate) provided: Option<String>,
     /// What changes in the text of the configuration.
     pub(crate) diff: Vec<String>,
     /// What was looked at.

@@ -1,6 +1,6 @@
 //! What comes of orders: previews to be decided on, what took effect, what was refused.
 
-use locum_control::{Check, Difference, DifferenceKind, ErrorCode, Item, Lasts, Refusal, Setting, Verb};
+use locum_control::{Check, Difference, DifferenceKind, ErrorCode, Forecast, Item, Lasts, Refusal, Setting, Verb};
 
 use crate::model::dialog::{Dialog, Field, Kind};
 use crate::model::node::Answer;
@@ -42,7 +42,7 @@ pub(super) fn item(node: &mut Node, item: Item) -> Option<Item> {
             None
         }
         Item::Forecast(forecast) => {
-            foresee(answer, &forecast.to_string());
+            foresee_forecast(answer, forecast);
             None
         }
         Item::Finding(text) => {
@@ -78,6 +78,15 @@ pub(super) fn item(node: &mut Node, item: Item) -> Option<Item> {
         | Item::Keepalived(_)
         | Item::Notice(_)) => Some(other),
     }
+}
+
+/// What it rests on stands once, above all that rests on it.
+fn foresee_forecast(answer: &mut Answer, forecast: Forecast) {
+    if forecast.provided != answer.provided {
+        answer.provided.clone_from(&forecast.provided);
+        foresee(answer, &format!("If {}:", answer.provided.as_deref().unwrap_or("all stays as it is")));
+    }
+    foresee(answer, &Forecast { provided: None, ..forecast }.to_string());
 }
 
 fn foresee(answer: &mut Answer, text: &str) {

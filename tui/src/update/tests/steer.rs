@@ -1,6 +1,8 @@
 //! Orders: what is asked before them, and what comes of their answers.
 
-use locum_control::{ChangeRecord, ChangeStanding, Difference, DifferenceKind, Edit, Item, Lasts, ServiceStatus};
+use locum_control::{
+    ChangeRecord, ChangeStanding, Difference, DifferenceKind, Edit, Forecast, Item, Lasts, ServiceStatus,
+};
 
 use super::*;
 use crate::fixture::statuses::UNIX_MS;
@@ -146,6 +148,38 @@ fn what_would_follow_is_asked_and_stands_in_the_question() {
     let refusal = Refusal { code: ErrorCode::BadRequest, message: "what is foresee".into() };
     link(&mut model, Report::Refused(purpose, refusal));
     assert_eq!((model.dialog, message(&four())), (before, ""));
+}
+
+#[test]
+fn what_a_forecast_rests_on_stands_above_it_once() {
+    let mut model = four();
+    model.selected = Some("VI_2".into());
+    let purpose = order(type_text(&mut model, "y"));
+    link(&mut model, Report::Begin(purpose.clone()));
+    let listens = "172.20.45.131 still listens";
+    for (in_us, provided, text) in [
+        (None, None, "you are connected through 172.20.45.248"),
+        (Some(0), Some(listens), "MASTER -> BACKUP: yielded by operator"),
+        (Some(700_000), Some(listens), "172.20.45.131 becomes MASTER"),
+        (Some(2_000_000), Some("it does not"), "BACKUP -> MASTER: nobody took over"),
+    ] {
+        let provided = provided.map(str::to_owned);
+        let forecast = Forecast { instance: "VI_2".into(), in_us, provided, text: text.into() };
+        link(&mut model, Report::Item(Box::new(Item::Forecast(forecast))));
+    }
+    link(&mut model, Report::Done(purpose, "ok".into()));
+    let lines = &model.dialog.as_ref().unwrap().lines;
+    assert_eq!(
+        lines[lines.len() - 6..],
+        [
+            "VI_2: you are connected through 172.20.45.248",
+            "If 172.20.45.131 still listens:",
+            "at once   VI_2: MASTER -> BACKUP: yielded by operator",
+            "in 0.7 s  VI_2: 172.20.45.131 becomes MASTER",
+            "If it does not:",
+            "in 2.0 s  VI_2: BACKUP -> MASTER: nobody took over",
+        ]
+    );
 }
 
 fn with_schema() -> Model {
