@@ -114,8 +114,18 @@ fn a_flood_and_a_trickle_cost_the_clients_nothing() {
                     break;
                 }
             }
-            let (_, silence) = probe.finish().longest_silence(from, Moment::now());
-            eprintln!("{sent} packets, one every {every:?}: the longest silence was {silence:?}");
+            let until = Moment::now();
+            // The last answers are on their way.
+            sleep(Duration::from_millis(500));
+            let answers = probe.finish();
+            let (_, silence) = answers.longest_silence(from, until);
+            let (asked, answered) = answers.count(from, until);
+            let lost = asked - answered;
+            eprintln!(
+                "{sent} packets, one every {every:?}: {lost} of {asked} probes lost, the longest silence was {silence:?}"
+            );
+            // On a machine that does something else as well, the kernel may drop what it has no time for.
+            assert!(lost * 100 <= asked, "{lost} of {asked} probes are lost");
             assert!(silence < Duration::from_secs(1), "{silence:?} of silence");
             let timeline = lab.timeline().since(from);
             let gap = timeline.longest_gap(A, GROUP.vrid);
