@@ -115,6 +115,24 @@ fn engine(routers: &[(u8, u8)]) -> (Engine, ServiceEnd) {
 
 /// MASTER of one virtual router and BACKUP of another, each at a hundred adverts a second.
 #[test]
+fn a_long_wait_ends_in_time_however_late_the_kernel_may_end_a_part_of_it() {
+    for wait_us in [1, 99_999, 100_000, 100_001, 609_375, 1_000_000, 3_609_369, 40_950_000, 3_600_000_000_u64] {
+        let mut left = Duration::from_us(wait_us);
+        for _ in 0..8 {
+            let part = waited_first(left);
+            // With a nice value: a two-hundredth of the part, at least.
+            let late_us = part.us() / 200;
+            assert!(part == left || part.us() + late_us < left.us(), "{wait_us}: {part} of {left}");
+            left = Duration::from_us(left.us().saturating_sub(part.us() + late_us));
+            if left.us() == 0 {
+                assert!(late_us <= 100_000 / 200, "{wait_us}: late by {late_us} us");
+            }
+        }
+        assert_eq!(left, Duration::ZERO, "{wait_us}");
+    }
+}
+
+#[test]
 fn adverts_are_sent_and_received_without_allocating() {
     in_namespace("adverts_are_sent_and_received_without_allocating", || {
         let (mut engine, mut service) = engine(&[(1, 255), (2, 100)]);
