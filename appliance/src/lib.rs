@@ -13,6 +13,7 @@
 //! - `machine`: its name, and a configuration as it is read on it.
 //! - `namespace`: network namespaces by name.
 //! - `netlink`: what is said to the kernel, and what it says.
+//! - `packet_filter`: the words that packet filters are made of.
 //! - `readiness`: waiting for descriptors that tokio has no type for.
 //! - `clock`: the only place that reads one; `exit`: what the process ends with.
 
@@ -29,6 +30,7 @@ mod machine;
 mod namespace;
 mod netlink;
 mod notify;
+mod packet_filter;
 mod privileges;
 mod readiness;
 mod record;

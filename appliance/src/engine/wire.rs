@@ -15,6 +15,8 @@ use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockFilter, Socket, Type};
 
+use crate::packet_filter::{LINK_LAYER, load_byte, load_half, load_word, take, unless};
+
 /// Room for a burst of adverts of a thousand instances, so that a stall of the engine loses none.
 const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
 
@@ -206,28 +208,19 @@ fn open_hearing(index: NonZeroU32, mac: Mac, family: Family) -> io::Result<Socke
     Ok(socket)
 }
 
-/// A packet filter (bpf(4)) for VRRP from this MAC address. Offsets count from the IP header; those from `LINK_LAYER` from
-/// the header before it.
+/// A packet filter for VRRP from this MAC address.
 fn adverts_from(mac: Mac, next_header_at: u32) -> [SockFilter; 8] {
-    const LOAD_BYTE: u16 = 0x30;
-    const LOAD_HALF: u16 = 0x28;
-    const LOAD_WORD: u16 = 0x20;
-    const JUMP_IF_EQUAL: u16 = 0x15;
-    const RETURN: u16 = 0x06;
-    /// `SKF_LL_OFF`: -0x200000.
-    const LINK_LAYER: u32 = 0xffe0_0000;
     const SOURCE_AT: u32 = LINK_LAYER + 6;
     let [a, b, c, d, e, f] = mac;
-    let unless = |value, skip| SockFilter::new(JUMP_IF_EQUAL, 0, skip, value);
     [
-        SockFilter::new(LOAD_BYTE, 0, 0, next_header_at),
+        load_byte(next_header_at),
         unless(u32::from(vrrp::PROTOCOL), 5),
-        SockFilter::new(LOAD_WORD, 0, 0, SOURCE_AT),
+        load_word(SOURCE_AT),
         unless(u32::from_be_bytes([a, b, c, d]), 3),
-        SockFilter::new(LOAD_HALF, 0, 0, SOURCE_AT + 4),
+        load_half(SOURCE_AT + 4),
         unless(u32::from_be_bytes([0, 0, e, f]), 1),
-        SockFilter::new(RETURN, 0, 0, u32::MAX),
-        SockFilter::new(RETURN, 0, 0, 0),
+        take(u32::MAX),
+        take(0),
     ]
 }
 

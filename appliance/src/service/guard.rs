@@ -1,6 +1,7 @@
 //! Care with what may cut off whoever asks for it: a session that came in through a virtual address ends where the address
 //! moves, and then nobody is there to undo what was done.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use locum_control::{Forecast, Item, Lasts};
@@ -19,6 +20,12 @@ pub(super) struct Through {
     vip: IpAddr,
 }
 
+impl fmt::Display for Through {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "you are connected through {}", self.vip)
+    }
+}
+
 impl Service {
     /// The virtual address that a client's session came in through, if it did.
     pub(super) fn comes_through(&mut self, client: ClientId) -> Option<Through> {
@@ -35,10 +42,7 @@ impl Service {
         match (asked, self.comes_through(client)) {
             (Some(lasts), _) => (lasts, None),
             (None, None) => (Lasts::UntilReboot, None),
-            (None, Some(through)) => {
-                let text = format!("you are connected through {}: it ends in 5 minutes", through.vip);
-                (Lasts::Seconds(GUARD_S), Some(text))
-            }
+            (None, Some(through)) => (Lasts::Seconds(GUARD_S), Some(format!("{through}: it ends in 5 minutes"))),
         }
     }
 
@@ -52,17 +56,16 @@ impl Service {
         let ends_soon = matches!(lasts, Lasts::Seconds(seconds) if seconds <= GUARD_S);
         match (asked, self.comes_through(client)) {
             (Some(seconds), _) => (Some(seconds).filter(|seconds| *seconds > 0), None),
-            (None, Some(through)) if !ends_soon => {
-                (Some(GUARD_S), Some(format!("you are connected through {}", through.vip)))
-            }
+            (None, Some(through)) if !ends_soon => (Some(GUARD_S), Some(through.to_string())),
             (None, _) => (None, None),
         }
     }
 
     /// Tells a client that its session came in through an address that may move, if it did.
     pub(super) fn tell_what_it_comes_through(&mut self, client: ClientId, id: u64) {
-        let Some(Through { instance, vip }) = self.comes_through(client) else { return };
-        let text = format!("you are connected through {vip}: where it moves, your session ends");
+        let Some(through) = self.comes_through(client) else { return };
+        let text = format!("{through}: where it moves, your session ends");
+        let instance = through.instance;
         if let Some(asking) = self.clients.get_mut(client) {
             asking.item(id, Item::Forecast(Forecast { instance, in_us: None, provided: None, text }));
         }

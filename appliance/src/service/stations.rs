@@ -19,7 +19,7 @@ use nix::sys::socket::{LinkAddr, recvfrom};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::Service;
-use crate::clock;
+use crate::{clock, packet_filter};
 
 /// So many intervals are listened to: who uses an address together with somebody else is heard twice in them.
 const INTERVALS: u64 = 3;
@@ -269,19 +269,15 @@ fn open(family: Family) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// A packet filter (bpf(4)) for VRRP that no router has passed on: else the MAC address would be that router's.
+/// A packet filter for VRRP that no router has passed on: else the MAC address would be that router's.
 fn adverts(next_header_at: u32, ttl_at: u32) -> [SockFilter; 6] {
-    const LOAD_BYTE: u16 = 0x30;
-    const JUMP_IF_EQUAL: u16 = 0x15;
-    const RETURN: u16 = 0x06;
-    let unless = |value: u8, skip| SockFilter::new(JUMP_IF_EQUAL, 0, skip, u32::from(value));
     [
-        SockFilter::new(LOAD_BYTE, 0, 0, next_header_at),
-        unless(vrrp::PROTOCOL, 3),
-        SockFilter::new(LOAD_BYTE, 0, 0, ttl_at),
-        unless(u8::MAX, 1),
-        SockFilter::new(RETURN, 0, 0, u32::from(BYTES_MAX)),
-        SockFilter::new(RETURN, 0, 0, 0),
+        packet_filter::load_byte(next_header_at),
+        packet_filter::unless(u32::from(vrrp::PROTOCOL), 3),
+        packet_filter::load_byte(ttl_at),
+        packet_filter::unless(u32::from(u8::MAX), 1),
+        packet_filter::take(u32::from(BYTES_MAX)),
+        packet_filter::take(0),
     ]
 }
 

@@ -74,7 +74,7 @@ impl MadeInterface {
     /// It in words: its name, what tells it from others, and what it stands on.
     pub(crate) fn describe(&self) -> String {
         let own = match self.kind {
-            MadeKind::Macvlan(mac) => mac.map(|byte| format!("{byte:02x}")).join(":"),
+            MadeKind::Macvlan(mac) => MacAddress(mac).to_string(),
             MadeKind::Ipvlan { address: Some((address, prefix_len)), .. } => format!("ipvlan {address}/{prefix_len}"),
             MadeKind::Ipvlan { address: None, .. } => "ipvlan".into(),
         };
