@@ -78,7 +78,7 @@ fn with_surroundings<T>(links: Links, act: impl FnOnce(&Surroundings<'_>) -> T) 
 }
 
 /// Gives back to the kernel what reading a configuration took for a while, which is more than what stays of it. glibc keeps
-/// it for later; musl gives it back by itself.
+/// it for later; the allocator of musl binaries gives it back by itself.
 #[cfg_attr(target_env = "gnu", allow(unsafe_code, reason = "nix has no malloc_trim"))]
 fn give_back_memory() {
     #[cfg(target_env = "gnu")]
