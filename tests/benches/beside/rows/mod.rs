@@ -198,8 +198,9 @@ impl Pair {
         wait_claims(&capture, 1, setup.instances);
         let backup = Setup { priority: setup.priority / 2, ..setup.clone() };
         let backup = Daemon::start(&context.programs, which, ground, 2, &backup);
-        // The second round of announcements comes five seconds after the first.
-        let quiet = if context.quick { 1 } else { 5 };
+        // The second round of announcements comes five seconds after the first, and goes on for a quarter of a second with
+        // every address several times: at a thousand instances as many packets as adverts leave in five seconds.
+        let quiet = if context.quick { 1 } else { 7 };
         sleep(Duration::from_secs(quiet));
         Self { master, backup }
     }
