@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use locum_control::{
-    Answer, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Request, Value, Verb, from_json,
+    Answer, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Request, Value, Verb, from_json, to_json_line,
 };
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -351,12 +351,11 @@ impl<'a> Session<'a> {
         let id = self.next_id;
         self.next_id += 1;
         let request = Request { id, verb: purpose.verb() };
-        let line = serde_json::to_vec(&request).map_err(|error| self.lost(format!("cannot ask: {error}")))?;
+        let line = to_json_line(&request);
         if self.outbox.len() + line.len() > OUTBOX_BYTES_MAX {
             return Err(self.lost("the service does not read"));
         }
-        self.outbox.extend_from_slice(&line);
-        self.outbox.push(b'\n');
+        self.outbox.extend_from_slice(line.as_bytes());
         self.requests.push_back(Asked { id, purpose, begun: false });
         self.wait_for_answers();
         self.write();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::{
     Answer, FramingError, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Request, Session, Verb, from_json,
+    to_json_line,
 };
 
 /// How long the server may take for its first line and between the lines of an answer.
@@ -114,10 +115,8 @@ impl Client {
     pub fn request(&mut self, verb: Verb) -> Result<(Vec<Item>, String), ClientError> {
         let id = self.next_id;
         self.next_id += 1;
-        let mut line =
-            serde_json::to_vec(&Request { id, verb }).map_err(|error| ClientError::Nonsense(error.to_string()))?;
-        line.push(b'\n');
-        self.stream.write_all(&line).map_err(ClientError::Broken)?;
+        let line = to_json_line(&Request { id, verb });
+        self.stream.write_all(line.as_bytes()).map_err(ClientError::Broken)?;
         let mut items = Vec::new();
         loop {
             match read_line(&self.stream, &mut self.buffer)? {

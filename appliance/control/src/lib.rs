@@ -31,6 +31,7 @@ mod statistics;
 mod status;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 pub use change::{ChangeRecord, ChangeStanding, Edit, Forecast, Lasts, List, Setting};
 pub use check::{Check, CheckResult};
@@ -54,6 +55,7 @@ pub use status::{
     BlockStatus, Counters, InstanceStatus, InterfaceStatus, MasterStatus, Mode, NoAcceptStatus, PartKind, PartStatus,
     RunStatus, ServiceStatus, StandingBack, Timers, TrackReading, TrackStatus, VipStatus,
 };
+pub use writing::{to_json, to_json_line};
 
 /// The version of what is said here. A server of another version is not talked to.
 pub const PROTOCOL: u32 = 1;

@@ -1,7 +1,7 @@
 //! Types out of JSON.
 //!
 //! serde's derived readers are made for every format there is and cost a router's flash several hundred kilobytes. These are
-//! made for one: text becomes a [`Value`], and a type takes its fields out of that. Writing is serde's.
+//! made for one: text becomes a [`Value`], and a type takes its fields out of that. Writing stands in `writing.rs`.
 //!
 //! Reading a value goes on when something in it is wrong; the first such thing is kept, and [`from_json`] says it in place
 //! of a result. So no reader of a type has to stop half-way.
@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Block, Cause, Family, Reject, State};
+use crate::{Block, Cause, Family, Reject, State, to_json};
 
 /// Reads a type from a JSON text.
 ///
@@ -36,8 +36,7 @@ pub fn from_value<T: FromJson>(value: &Value) -> Result<T, JsonError> {
 
 /// The word that JSON has for a value without particulars: "link_down".
 pub fn word(value: &impl Serialize) -> String {
-    // Not by way of a value: that would be a second writer of every type.
-    let mut text = serde_json::to_string(value).unwrap_or_default();
+    let mut text = to_json(value);
     text.retain(|char| char != '"');
     text
 }

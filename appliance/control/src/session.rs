@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::reading::{FromJson, Reader, readable};
-use crate::{Request, Value};
+use crate::{Request, Value, to_json_line};
 
 /// The addresses of the ssh session that a client runs in (`SSH_CONNECTION`, ssh(1)).
 ///
@@ -35,10 +35,7 @@ impl Session {
 
     /// The line that says so, its newline included.
     pub fn line(self) -> Vec<u8> {
-        // It always serialises; were it not to, nothing would be said.
-        let mut line = serde_json::to_vec(&Said::Session { session: self }).unwrap_or_default();
-        line.push(b'\n');
-        line
+        to_json_line(&Said::Session { session: self }).into_bytes()
     }
 }
 

@@ -34,8 +34,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use locum_control::Verb;
 use locum_control::client::{Client, ClientError};
+use locum_control::{Verb, to_json_line};
 
 use self::arguments::{Misused, Parsed, Said};
 use self::verbs::{LOCUM, socket};
@@ -178,13 +178,7 @@ pub(crate) fn complain(text: &str) {
 
 /// Prints a value as one line of JSON.
 fn print_json(value: &impl serde::Serialize) -> Exit {
-    match serde_json::to_string(value) {
-        Ok(text) => print(&format!("{text}\n")),
-        Err(error) => {
-            complain(&error.to_string());
-            Exit::Failed
-        }
-    }
+    print(&to_json_line(value))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use locum_control::client::ClientError;
-use locum_control::{Duration, Event, MarkKind, Notice, SCHEMA, Verb};
+use locum_control::{Duration, Event, MarkKind, Notice, SCHEMA, Verb, to_json_line};
 use serde::Serialize;
 
 use super::{Exit, complain, complain_about, connect, words};
@@ -33,13 +33,7 @@ pub(super) fn watch(socket: &Path, instance: Option<String>, adverts: bool, json
             }
             Err(error) => return complain_about(socket, &error),
         };
-        let text = if json {
-            serde_json::to_string(&Watched { schema: SCHEMA, notice: &notice })
-                .map(|line| line + "\n")
-                .unwrap_or_default()
-        } else {
-            lines(&notice)
-        };
+        let text = if json { to_json_line(&Watched { schema: SCHEMA, notice: &notice }) } else { lines(&notice) };
         // Whoever has read enough closes the pipe.
         if std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes()).is_err() {
             return Exit::Done;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use locum_config::model;
-use locum_control::{Value, from_json};
+use locum_control::{Value, from_json, to_json};
 use locum_core::vocabulary::{Cause, Family, State};
 
 /// What a notification is about.
@@ -203,8 +203,7 @@ impl Notice {
 
 /// The name that JSON has for a cause, as `master_silent`.
 pub(crate) fn cause_kind(cause: Cause) -> String {
-    let text = serde_json::to_vec(&cause).unwrap_or_default();
-    let value: Value = from_json(&text).unwrap_or_default();
+    let value: Value = from_json(to_json(&cause).as_bytes()).unwrap_or_default();
     value.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use locum_control::{FramingError, Hello, Line, LineBuffer, PROTOCOL, Request, from_json};
+use locum_control::{FramingError, Hello, Line, LineBuffer, PROTOCOL, Request, from_json, to_json_line};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -212,9 +212,10 @@ impl<'a> Session<'a> {
     }
 
     fn ask(&mut self, request: &Request) -> Result<(), End> {
-        let mut line = serde_json::to_vec(request).map_err(|error| End::Nonsense(error.to_string()))?;
-        line.push(b'\n');
-        self.stream.write_all(&line).map_err(|error| End::Lost(format!("the service does not listen: {error}")))
+        let line = to_json_line(request);
+        self.stream
+            .write_all(line.as_bytes())
+            .map_err(|error| End::Lost(format!("the service does not listen: {error}")))
     }
 
     fn read(&mut self, recording: &mut Recording) -> Result<(), End> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use locum_control::{
     Answer, ErrorCode, Event, FramingError, Hello, Item, Line, LineBuffer, Notice, PROTOCOL, Refusal, Role, SortedMap,
+    to_json_line,
 };
 use locum_core::time::Instant;
 use serde::Serialize;
@@ -279,11 +280,7 @@ impl Client {
 
 impl Outbox {
     fn push(&self, line: &impl Serialize) {
-        let mut bytes = self.bytes.borrow_mut();
-        // The types of the protocol always serialise; were one not to, its line would be missing.
-        if serde_json::to_writer(&mut *bytes, line).is_ok() {
-            bytes.push(b'\n');
-        }
+        self.bytes.borrow_mut().extend_from_slice(to_json_line(line).as_bytes());
         self.changed.notify_one();
     }
 

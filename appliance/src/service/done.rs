@@ -2,10 +2,9 @@
 //! restart.
 
 use std::collections::VecDeque;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use locum_control::{ChangeRecord, ChangeStanding, Event, Notice, readable};
+use locum_control::{ChangeRecord, ChangeStanding, Event, Notice, readable, to_json};
 use locum_core::time::{Duration, Instant};
 use serde::Serialize;
 
@@ -137,8 +136,7 @@ impl Done {
 
     fn write(&self) {
         let content = Content { version: VERSION, records: self.records.clone() };
-        let written = serde_json::to_vec(&content).map_err(io::Error::from);
-        if let Err(error) = written.and_then(|text| kept::write(&self.path, &text)) {
+        if let Err(error) = kept::write(&self.path, to_json(&content).as_bytes()) {
             log::warn!("{}: {error}", self.path.display());
         }
     }

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use locum_control::{SortedMap, TransitionRecord, from_json};
+use locum_control::{SortedMap, TransitionRecord, from_json, to_json_line};
 
 use super::kept;
 
@@ -66,7 +66,7 @@ impl History {
     /// # Errors
     /// When it could not be written; it is kept in memory all the same.
     pub(crate) fn add(&mut self, record: TransitionRecord) -> io::Result<()> {
-        let line = serde_json::to_vec(&record).map_err(io::Error::from)?;
+        let line = to_json_line(&record);
         self.keep(record);
         self.lines_appended += 1;
         if self.lines_appended > LINES_APPENDED_MAX {
@@ -76,7 +76,7 @@ impl History {
             Some(file) => file,
             None => self.file.insert(OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?),
         };
-        file.write_all(&[line.as_slice(), b"\n"].concat())
+        file.write_all(line.as_bytes())
     }
 
     fn keep(&mut self, record: TransitionRecord) {
@@ -93,13 +93,9 @@ impl History {
 
     /// Writes only what is kept.
     fn rewrite(&mut self) -> io::Result<()> {
-        let mut content = Vec::new();
-        for record in self.by_instance.values().flatten() {
-            serde_json::to_writer(&mut content, record).map_err(io::Error::from)?;
-            content.push(b'\n');
-        }
+        let content: String = self.by_instance.values().flatten().map(to_json_line).collect();
         self.file = None;
-        kept::write(&self.path, &content)?;
+        kept::write(&self.path, content.as_bytes())?;
         self.lines_appended = 0;
         Ok(())
     }

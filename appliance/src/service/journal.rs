@@ -10,7 +10,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use locum_control::readable;
+use locum_control::{readable, to_json};
 use locum_core::wire::arp::Mac;
 use serde::Serialize;
 
@@ -181,8 +181,7 @@ impl Journal {
     pub(crate) fn write(&self, record: Record) -> io::Result<()> {
         let stamp = Stamp { version: VERSION, boot: boot_id(), namespace: own_number() };
         let content = Content { stamp, record };
-        let text = serde_json::to_vec(&content).map_err(io::Error::from)?;
-        kept::write(&self.path, &text)
+        kept::write(&self.path, to_json(&content).as_bytes())
     }
 
     /// Forgets everything: nothing of ours is installed any more.

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use locum_control::{Lasts, SortedMap, readable};
+use locum_control::{Lasts, SortedMap, readable, to_json};
 use locum_core::time::{Duration, Instant};
 use serde::Serialize;
 
@@ -162,8 +162,7 @@ impl Yields {
     fn write(&self) -> io::Result<()> {
         let kept = self.by_instance.iter().filter(|(_, kept)| !kept.ends_with_service);
         let instances = kept.map(|(name, kept)| (name.clone(), kept.clone())).collect();
-        let text = serde_json::to_vec(&Content { version: VERSION, instances }).map_err(io::Error::from)?;
-        kept::write(&self.path, &text)
+        kept::write(&self.path, to_json(&Content { version: VERSION, instances }).as_bytes())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
+use locum_control::to_json;
 use log::Level;
 use serde::Serialize;
 
@@ -69,7 +70,7 @@ impl Line {
             }
             LogFormat::Json => {
                 let line = JsonLine { time: self.time(), level: self.level.as_str(), message: &self.text };
-                serde_json::to_string(&line).unwrap_or_default()
+                to_json(&line)
             }
         };
         let level = self.level;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use locum_config::Instance as Configured;
 use locum_config::model::VrrpScript;
-use locum_control::{InstanceStatus, Item, VipStatus};
+use locum_control::{InstanceStatus, Item, VipStatus, to_json};
 use serde_json::Value;
 
 pub(crate) use self::signals::Dump;
@@ -79,7 +79,7 @@ impl Service {
         let content = match dump {
             Dump::Json => {
                 let dump = self.json_dump().await.map_err(|(_, text)| text)?;
-                serde_json::to_string(&dump).map_err(|error| error.to_string())?
+                to_json(&dump)
             }
             Dump::Data => {
                 self.refresh_views().await.map_err(|(_, text)| text)?;
