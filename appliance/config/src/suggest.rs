@@ -5,22 +5,23 @@ const MOST_CANDIDATES: usize = 2000;
 
 /// The candidate that differs least from `text`, if it is close enough to be meant.
 pub fn closest<'c>(text: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+    closest_of(text, &candidates.take(MOST_CANDIDATES + 1).collect::<Vec<_>>())
+}
+
+/// The same from a list: one function for all kinds of candidates.
+fn closest_of<'c>(text: &str, candidates: &[&'c str]) -> Option<&'c str> {
     // Edit distance is quadratic; nobody mistypes a keyword by this much.
-    if text.len() > 64 {
+    if text.len() > 64 || candidates.len() > MOST_CANDIDATES {
         return None;
     }
     let lower = text.to_lowercase();
     let close_enough = 1 + lower.chars().count() / 4;
-    let candidates: Vec<&str> = candidates.take(MOST_CANDIDATES + 1).collect();
-    if candidates.len() > MOST_CANDIDATES {
-        return None;
-    }
     candidates
-        .into_iter()
+        .iter()
         .filter(|candidate| candidate.len().abs_diff(text.len()) <= close_enough)
-        .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), candidate))
+        .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), *candidate))
         .filter(|(distance, _)| *distance <= close_enough)
-        .min_by_key(|(distance, candidate)| (*distance, *candidate))
+        .min()
         .map(|(_, candidate)| candidate)
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Target<'f, 's> {
 
 impl<'s> Found<'s> {
     pub(super) fn new(sources: &'s Sources, includes: &Includes, around: &Surroundings<'_>) -> Self {
-        let top = reading::statements(sources, includes, around, |_| true);
+        let top = reading::statements(sources, includes, around, &|_| true);
         Self { sources, layout: Layout::new(sources), top }
     }
 

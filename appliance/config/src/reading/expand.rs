@@ -35,7 +35,7 @@ pub(crate) fn run<'s>(
     sources: &'s Sources,
     setting: &Setting<'_>,
     recover: bool,
-    sink: impl FnMut(Statement<'s>),
+    sink: &mut dyn FnMut(Statement<'s>),
 ) -> (Outcome, Diagnostics) {
     let mut expander = Expander {
         sources,
@@ -53,10 +53,10 @@ pub(crate) fn run<'s>(
     (expander.builder.finish(), expander.diagnostics)
 }
 
-pub(super) struct Expander<'s, 'a, F> {
+pub(super) struct Expander<'s, 'a, 'k> {
     pub(super) sources: &'s Sources,
     pub(super) setting: &'a Setting<'a>,
-    pub(super) builder: Builder<'s, F>,
+    pub(super) builder: Builder<'s, 'k>,
     pub(super) definitions: HashMap<String, Definition>,
     pub(super) diagnostics: Diagnostics,
     pub(super) expanded_bytes: usize,
@@ -79,7 +79,7 @@ struct Cursor<'s> {
     comment_reported: bool,
 }
 
-impl<'s, 'a, F: FnMut(Statement<'s>)> Expander<'s, 'a, F> {
+impl<'s, 'a> Expander<'s, 'a, '_> {
     fn files(&mut self) {
         let mut stack = vec![self.cursor(FileId::MAIN)];
         while let Some(mut cursor) = stack.pop() {

@@ -73,12 +73,12 @@ pub(crate) fn read(
         reader.take_over(converting, None);
         return reader.finish(sources);
     }
-    let (mut outcome, mut expanding) = expand::run(sources, &setting, false, |statement| reader.top(&statement));
+    let (mut outcome, mut expanding) = expand::run(sources, &setting, false, &mut |statement| reader.top(&statement));
     if outcome.unclosed {
         // What was read so far stands in the wrong blocks. Read again, closing blocks where they must have ended, so that
         // the rest of the file is checked as it was meant.
         reader.reset();
-        (outcome, expanding) = expand::run(sources, &setting, true, |statement| reader.top(&statement));
+        (outcome, expanding) = expand::run(sources, &setting, true, &mut |statement| reader.top(&statement));
     }
     reader.take_over(expanding, outcome.broken);
     reader.finish(sources)
@@ -90,11 +90,11 @@ pub(crate) fn statements<'s>(
     sources: &'s Sources,
     includes: &Includes,
     around: &Surroundings<'_>,
-    keep: impl Fn(&Statement<'s>) -> bool,
+    keep: &dyn Fn(&Statement<'s>) -> bool,
 ) -> Vec<Statement<'s>> {
     let setting = ExpandSetting { includes, config_id: around.config_id.as_deref(), environment: around.environment };
     let mut kept = Vec::new();
-    expand::run(sources, &setting, false, |statement| {
+    expand::run(sources, &setting, false, &mut |statement| {
         if keep(&statement) {
             kept.push(statement);
         }
@@ -107,7 +107,7 @@ pub(crate) fn home(sources: &Sources, includes: &Includes, around: &Surroundings
     let mut reader = Reader::new(around, Diagnostics::default());
     if untellable(sources).is_none() {
         let is_home = |statement: &Statement<'_>| matches!(statement.keyword(), "net_namespace" | "instance");
-        statements(sources, includes, around, is_home).iter().for_each(|statement| reader.top(statement));
+        statements(sources, includes, around, &is_home).iter().for_each(|statement| reader.top(statement));
     }
     reader.model.home
 }

@@ -66,11 +66,12 @@ impl<'s> Statement<'s> {
 const NOWHERE: Span = Span::new(crate::source::FileId::MAIN, 0, 0);
 
 /// Puts statements together and hands out each one that stands outside all blocks.
-pub(crate) struct Builder<'s, F> {
+pub(crate) struct Builder<'s, 'k> {
     /// Statements of the innermost open block, below them those around it.
     levels: Vec<Level<'s>>,
     current: Vec<Statement<'s>>,
-    sink: F,
+    /// One kind for all who read statements: each kind would be another copy of what puts them together.
+    sink: &'k mut dyn FnMut(Statement<'s>),
     /// Close blocks that the schema says must have ended, because it is known that a `}` is missing.
     recover: bool,
     /// The first place where a block must have ended.
@@ -103,8 +104,8 @@ pub(crate) struct Outcome {
     pub(crate) unclosed: bool,
 }
 
-impl<'s, F: FnMut(Statement<'s>)> Builder<'s, F> {
-    pub(crate) fn new(recover: bool, sink: F) -> Self {
+impl<'s, 'k> Builder<'s, 'k> {
+    pub(crate) fn new(recover: bool, sink: &'k mut dyn FnMut(Statement<'s>)) -> Self {
         Self { levels: Vec::new(), current: Vec::new(), sink, recover, suspect: None, broken: None, ignored_depth: 0 }
     }
 

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use super::expand::{Definition, Expander};
 use super::sequence::{self, Sequence};
-use super::statement::{Statement, Word};
+use super::statement::Word;
 use crate::diagnostic::{Diagnostic, code};
 use crate::lex::{self, Lexer, TokenKind};
 use crate::source::{Span, limits};
 
-impl<'s, F: FnMut(Statement<'s>)> Expander<'s, '_, F> {
+impl<'s> Expander<'s, '_, '_> {
     /// Puts in place what a line asks for, and reads the outcome. All of it counts as standing at `at`.
     pub(super) fn expand_line(&mut self, at: Span) {
         let mut pending = vec![Pending::Line(self.sources.text(at).to_owned(), 0)];
