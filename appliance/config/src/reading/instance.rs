@@ -1,6 +1,5 @@
 //! `vrrp_instance`
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::global::{extra_interfaces, integer, is_link_local_multicast, millis, version};
@@ -30,8 +29,8 @@ pub(super) struct Draft {
     pub(super) peer_refused: bool,
     /// A setting that only unicast has.
     pub(super) unicast_setting: Option<Span>,
-    /// Each keyword's first place.
-    pub(super) seen: HashMap<&'static str, Span>,
+    /// Each keyword's last place.
+    pub(super) seen: Vec<(&'static str, Span)>,
     /// Its lines have an error.
     pub(super) failed: bool,
 }
@@ -56,7 +55,7 @@ impl Reader<'_> {
 
     fn instance_line(&mut self, draft: &mut Draft, keyword: &'static Keyword, line: &Statement<'_>) {
         let at = line.whole();
-        if let Some(before) = draft.seen.insert(keyword.name, at)
+        if let Some(before) = draft.stands_at(keyword, at)
             && !matches!(
                 keyword.name,
                 "virtual_ipaddress"
@@ -256,9 +255,19 @@ impl Draft {
             address_refused: false,
             peer_refused: false,
             unicast_setting: None,
-            seen: HashMap::new(),
+            seen: Vec::new(),
             failed: false,
         }
+    }
+
+    /// Notes where a keyword stands; gives where it stood before.
+    fn stands_at(&mut self, keyword: &Keyword, at: Span) -> Option<Span> {
+        let known = self.seen.iter_mut().find(|(name, _)| *name == keyword.name);
+        let before = known.map(|(_, before)| std::mem::replace(before, at));
+        if before.is_none() {
+            self.seen.push((keyword.name, at));
+        }
+        before
     }
 
     /// Takes over the value of a plain keyword.

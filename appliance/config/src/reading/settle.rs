@@ -40,7 +40,8 @@ impl Reader<'_> {
         self.settle_start(&mut instance);
         self.settle_strict(&mut instance);
         let at = instance.at.0;
-        if instance.vrid.value == 0 && !seen.contains_key("virtual_router_id") {
+        let stands = |keyword: &str| seen.iter().any(|(name, _)| *name == keyword);
+        if instance.vrid.value == 0 && !stands("virtual_router_id") {
             self.diagnostics.push(
                 Diagnostic::new(&code::E021_NO_VRID, at, format!("`{}` has no virtual_router_id", shorten(&name)))
                     .label("this instance")
@@ -48,7 +49,7 @@ impl Reader<'_> {
             );
         }
         // A value that was refused has been said already.
-        if instance.interface.is_none() && !seen.contains_key("interface") {
+        if instance.interface.is_none() && !stands("interface") {
             self.settle_interface(&mut instance);
         }
         self.settle_addresses(&mut instance);

@@ -10,9 +10,6 @@ mod route;
 mod top;
 mod trackers;
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
-
 pub use self::address::{STATIC_ADDRESSES, UNICAST_PEERS, VIRTUAL_ADDRESSES};
 pub use self::global::GLOBAL_DEFS;
 pub use self::help::{help, nearest};
@@ -33,7 +30,6 @@ pub struct Place {
     pub keywords: &'static [Keyword],
     /// For a block that is a list: what its lines are.
     pub entry: Option<Entry>,
-    index: OnceLock<HashMap<&'static str, &'static Keyword>>,
 }
 
 /// A line of a list, as in `unicast_peer { … }`: a value, then options in any order.
@@ -147,34 +143,21 @@ pub enum Kind {
 
 impl Place {
     const fn new(name: &'static str, keywords: &'static [Keyword]) -> Self {
-        Self { name, keywords, entry: None, index: OnceLock::new() }
+        Self { name, keywords, entry: None }
     }
 
     const fn list(name: &'static str, first: Arg, options: &'static [Keyword]) -> Self {
-        Self {
-            name,
-            keywords: &[],
-            entry: Some(Entry { first, options, many_per_line: false }),
-            index: OnceLock::new(),
-        }
+        Self { name, keywords: &[], entry: Some(Entry { first, options, many_per_line: false }) }
     }
 
     const fn names(name: &'static str, first: Arg) -> Self {
-        Self {
-            name,
-            keywords: &[],
-            entry: Some(Entry { first, options: &[], many_per_line: true }),
-            index: OnceLock::new(),
-        }
+        Self { name, keywords: &[], entry: Some(Entry { first, options: &[], many_per_line: true }) }
     }
 
     /// The keyword of this name in this place.
     #[must_use]
     pub fn keyword(&self, name: &str) -> Option<&'static Keyword> {
-        self.index
-            .get_or_init(|| self.keywords.iter().map(|keyword| (keyword.name, keyword)).collect())
-            .get(name)
-            .copied()
+        self.keywords.iter().find(|keyword| keyword.name == name)
     }
 }
 
