@@ -128,7 +128,7 @@ impl Service {
                 since.for_each(|difference| asking.item(id, Item::Difference(difference)));
             }
         })?;
-        let new = edited(&self.configuration, &edits, self.links())?.into_configuration();
+        let new = Rc::new(edited(&self.configuration, &edits, self.links())?.into_configuration());
         let differences = compare::compare(self.configuration.model(), new.model());
         if let Some(asking) = self.clients.get_mut(client) {
             for difference in &differences {
@@ -373,13 +373,13 @@ impl Service {
     }
 
     /// Another file was read: what is to run is it, with the layers that still fit on it.
-    pub(super) fn with_layers(&mut self, file: &Configuration) -> (Configuration, Vec<u32>) {
+    pub(super) fn with_layers(&mut self, file: &Rc<Configuration>) -> (Rc<Configuration>, Vec<u32>) {
         layered(file, &self.changes.layers, self.links())
     }
 
     /// Another file is in effect.
-    pub(super) fn set_base(&mut self, file: Configuration, dropped: &[u32]) {
-        self.changes.base = Rc::new(file);
+    pub(super) fn set_base(&mut self, file: Rc<Configuration>, dropped: &[u32]) {
+        self.changes.base = file;
         self.drop_layers(dropped);
     }
 
@@ -438,12 +438,12 @@ fn standing(layer: &Layer) -> ChangeStanding {
 }
 
 /// A file with layers on it, and the numbers of those that do not fit.
-fn layered(file: &Configuration, layers: &[Layer], links: Links) -> (Configuration, Vec<u32>) {
-    let mut current = file.clone();
+fn layered(file: &Rc<Configuration>, layers: &[Layer], links: Links) -> (Rc<Configuration>, Vec<u32>) {
+    let mut current = Rc::clone(file);
     let mut dropped = Vec::new();
     for layer in layers {
         match edited(&current, &layer.edits, links.clone()) {
-            Ok(next) => current = next.into_configuration(),
+            Ok(next) => current = Rc::new(next.into_configuration()),
             Err(_) => dropped.push(layer.number),
         }
     }

@@ -27,7 +27,7 @@ const DIAGNOSTICS_MAX: usize = 16 * 1024;
 impl Service {
     /// Reads the configuration file again, and puts it into effect unless this is a dry run.
     pub(super) async fn reload(&mut self, client: ClientId, id: u64, dry_run: bool) -> Outcome {
-        let file = self.read_again()?;
+        let file = Rc::new(self.read_again()?);
         let (new, dropped) = self.with_layers(&file);
         let differences = compare::compare(self.configuration.model(), new.model());
         self.tell_findings(client, id, &new);
@@ -65,6 +65,7 @@ impl Service {
         let file = self.options.configuration.display().to_string();
         let result = match self.read_again() {
             Ok(file) => {
+                let file = Rc::new(file);
                 let (new, dropped) = self.with_layers(&file);
                 let differences = compare::compare(self.configuration.model(), new.model());
                 let count = new.model().instances.len();
@@ -101,11 +102,11 @@ impl Service {
     }
 
     /// Puts a configuration into effect.
-    pub(super) async fn apply(&mut self, new: Configuration) -> Result<(), (ErrorCode, String)> {
+    pub(super) async fn apply(&mut self, new: Rc<Configuration>) -> Result<(), (ErrorCode, String)> {
         self.within_sandbox(&new)?;
         let old = Rc::clone(&self.configuration);
         let differences = compare::compare(old.model(), new.model());
-        let Err((code, text)) = self.change_to(Rc::new(new)).await else {
+        let Err((code, text)) = self.change_to(new).await else {
             let later = compare::next_start(old.model(), self.configuration.model());
             if !later.is_empty() {
                 log::warn!("these take effect when the service is started again: {}", later.join(", "));

@@ -1,7 +1,8 @@
 //! An instance is made MASTER at the operator's word. Where the master that is heard would not give way, the priority is
 //! raised above that master's for a time: a change like any other, which ends by itself and can be taken back.
 
-use locum_config::Configuration;
+use std::rc::Rc;
+
 use locum_control::{Edit, ErrorCode, Forecast, Item, Lasts};
 use locum_core::priority::BACKUP_PRIORITY_MAX;
 use locum_core::router::{Command, Heard};
@@ -74,9 +75,8 @@ impl Service {
         let (router, raises) = self.taking(name).await?;
         let mut moves = Vec::new();
         if !raises.is_empty() {
-            let raised: Configuration =
-                edited(&self.configuration, &edits(&raises), self.links())?.into_configuration();
-            (moves, _) = self.moves_to(&raised);
+            let raised = edited(&self.configuration, &edits(&raises), self.links())?.into_configuration();
+            (moves, _) = self.moves_to(&Rc::new(raised));
         }
         if let Some(asking) = self.clients.get_mut(client) {
             for raise in &raises {

@@ -5,7 +5,6 @@ mod telling;
 mod trackers;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
@@ -99,7 +98,7 @@ fn groups(model: &mut Model, found: &mut Diagnostics) {
     }
     for instance in &mut model.instances {
         if broken.contains(&instance.name.value) {
-            Arc::make_mut(instance).broken = true;
+            Instance::hold(instance);
         }
     }
 }
@@ -176,7 +175,7 @@ fn macvlan_names(model: &mut Model, found: &mut Diagnostics) {
 fn hold(model: &mut Model, instances: Vec<usize>) {
     for index in instances {
         if let Some(instance) = model.instances.get_mut(index) {
-            Arc::make_mut(instance).broken = true;
+            Instance::hold(instance);
         }
     }
 }

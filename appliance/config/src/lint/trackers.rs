@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::around::{ScriptFile, Surroundings};
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
-use crate::model::{Model, Notify, Script, Setting, SyncGroup, TrackedBy, Tracks, Weight};
+use crate::model::{Instance, Model, Notify, Script, Setting, SyncGroup, TrackedBy, Tracks, Weight};
 
 /// Names in `track_…` lists that lead nowhere, or to a block with an error.
 pub(super) fn references(model: &mut Model, found: &mut Diagnostics) {
@@ -33,7 +32,7 @@ pub(super) fn references(model: &mut Model, found: &mut Diagnostics) {
             }
         }
         if is_broken {
-            Arc::make_mut(instance).broken = true;
+            Instance::hold(instance);
         }
     }
     for group in &mut model.sync_groups {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::{At, Ipvlan, Route, Rule, Secret, Setting, Tracks, VirtualAddress, VirtualMac};
 
@@ -107,6 +108,15 @@ impl Instance {
     #[must_use]
     pub fn is_unicast(&self) -> bool {
         !self.peers.is_empty() || self.fault_without_peer.value
+    }
+
+    /// Marks one as [`Instance::broken`]. While a configuration is read, nobody else has it yet.
+    pub(crate) fn hold(this: &mut Arc<Self>) {
+        let only = Arc::get_mut(this);
+        debug_assert!(only.is_some(), "an instance that others have already");
+        if let Some(instance) = only {
+            instance.broken = true;
+        }
     }
 }
 

@@ -20,7 +20,6 @@ mod values;
 mod virtual_mac;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use self::expand::Setting as ExpandSetting;
 pub(crate) use self::expand::{Included, Includes, is_include};
@@ -31,7 +30,7 @@ pub(crate) use self::values::{describe, network};
 use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, Mark, Severity, code};
 use crate::lint;
-use crate::model::{Home, Model};
+use crate::model::{Home, Instance, Model};
 use crate::schema;
 use crate::source::{FileId, Sources, Span, limits, offset};
 use crate::uci;
@@ -213,7 +212,7 @@ impl<'a> Reader<'a> {
         }
         for instance in &mut self.model.instances {
             if self.all_failed || self.failed.contains(&instance.name.value) {
-                Arc::make_mut(instance).broken = true;
+                Instance::hold(instance);
             }
         }
         lint::check(&mut self.model, self.around, &mut self.diagnostics);

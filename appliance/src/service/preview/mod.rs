@@ -121,7 +121,7 @@ impl Service {
         &mut self,
         client: ClientId,
         id: u64,
-        new: &Configuration,
+        new: &Rc<Configuration>,
     ) -> Result<(), (ErrorCode, String)> {
         let (moves, unknown) = self.moves_to(new);
         let mut forecasts = if moves.is_empty() { Vec::new() } else { self.play(&moves).await? };
@@ -131,11 +131,11 @@ impl Service {
     }
 
     /// What a configuration would have the engine do, and of which instances that is not known.
-    pub(super) fn moves_to(&mut self, new: &Configuration) -> (Moves, Vec<Forecast>) {
+    pub(super) fn moves_to(&mut self, new: &Rc<Configuration>) -> (Moves, Vec<Forecast>) {
         let old = Rc::clone(&self.configuration);
         let differences = compare::compare(old.model(), new.model());
         // Configurations of routers are made from what is in effect.
-        self.configuration = Rc::new(new.clone());
+        self.configuration = Rc::clone(new);
         let (mut moves, mut unknown) = (Vec::new(), Vec::new());
         for Difference { name, kind, .. } in differences {
             let configured = new.model().instance(&name);
