@@ -15,6 +15,7 @@
 //! - `netlink`: what is said to the kernel, and what it says.
 //! - `packet_filter`: the words that packet filters are made of.
 //! - `readiness`: waiting for descriptors that tokio has no type for.
+//! - `task`: tasks of the thread of the service.
 //! - `clock`: the only place that reads one; `exit`: what the process ends with.
 
 mod cli;
@@ -39,6 +40,7 @@ mod seconds;
 mod service;
 mod simulate;
 mod supervision;
+mod task;
 mod track;
 
 pub use cli::main;

@@ -18,9 +18,10 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::{geteuid, mkfifo};
 use tokio::net::unix::pipe;
-use tokio::task::{AbortHandle, spawn_local};
+use tokio::task::AbortHandle;
 
 use crate::script::{Account, AccountError, Command, Customs, Run, check};
+use crate::task;
 
 /// Lines that wait here for a reader that is behind. Then the oldest goes.
 const LINES_MAX: usize = 1_024;
@@ -123,7 +124,7 @@ impl Fifo {
         let lines = Rc::new(Lines { file, pipe, waiting: RefCell::default() });
         let script = configured.script.as_ref().map(|script| {
             let command = Command::new(&script.value, customs).argument(path.as_os_str());
-            spawn_local(keep_running(command, customs.clone())).abort_handle()
+            task::spawn(keep_running(command, customs.clone())).abort_handle()
         });
         Ok(Some(Self { path, is_made_by_us, lines, script }))
     }
@@ -151,7 +152,7 @@ impl Fifo {
         waiting.lines.push_back(line.to_owned());
         if !waiting.is_written {
             waiting.is_written = true;
-            spawn_local(write_waiting(Rc::clone(&self.lines), self.path.clone()));
+            task::spawn(write_waiting(Rc::clone(&self.lines), self.path.clone()));
         }
     }
 

@@ -10,11 +10,11 @@ use locum_config::model;
 use locum_control::{NotifyStatus, RunStatus};
 use locum_core::time::Instant;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::spawn_local;
 
 use super::told::{Notice, Subject, Word};
 use crate::clock;
 use crate::script::{Command, Customs, End, Run, check};
+use crate::task;
 
 /// Notification scripts that run at once, of all instances together: a storm must not fill the memory of a small box.
 const AT_ONCE_MAX: usize = 32;
@@ -241,7 +241,7 @@ impl Queue {
         if !inner.is_running {
             inner.is_running = true;
             shared.active.set(shared.active.get() + 1);
-            spawn_local(work(Rc::clone(&self.0), Rc::clone(shared)));
+            task::spawn(work(Rc::clone(&self.0), Rc::clone(shared)));
         }
     }
 

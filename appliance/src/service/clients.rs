@@ -19,11 +19,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, mpsc};
-use tokio::task::{AbortHandle, spawn_local};
+use tokio::task::AbortHandle;
 
 use super::who::{Who, role_of};
 use crate::clock;
 use crate::doctor::Facts;
+use crate::task;
 
 /// Connections at a time. A new one takes the place of the one that has been silent longest and watches nothing, so that
 /// idle connections lock nobody out. Where all watch, a few more are let in for those who may change things.
@@ -142,7 +143,7 @@ impl Clients {
             let refusal = Refusal { code: ErrorCode::Failed, message };
             outbox.push(&Line::Answer { id: None, answer: Answer::Error(refusal) });
             outbox.finish();
-            spawn_local(write(writer, outbox, None));
+            task::spawn(write(writer, outbox, None));
             return;
         }
         let id = self.next;
@@ -157,8 +158,8 @@ impl Clients {
             now_unix_ms: clock::unix_ms(),
         };
         outbox.push(&Line::Hello(hello));
-        spawn_local(write(writer, Rc::clone(&outbox), Some((id, self.incoming.clone()))));
-        let reader = spawn_local(read(reader, id, Rc::clone(&outbox), self.incoming.clone())).abort_handle();
+        task::spawn(write(writer, Rc::clone(&outbox), Some((id, self.incoming.clone()))));
+        let reader = task::spawn(read(reader, id, Rc::clone(&outbox), self.incoming.clone())).abort_handle();
         let last_heard = clock::now();
         self.by_id.insert(id, Client { role, who, watch: None, outbox, reader, last_heard, seq: 0, missed: 0 });
     }

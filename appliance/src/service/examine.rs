@@ -2,11 +2,11 @@
 //! with what the service knows then.
 
 use locum_control::{Answer, ErrorCode, Item};
-use tokio::task::{spawn_blocking, spawn_local};
+use tokio::task::spawn_blocking;
 
 use super::Service;
 use super::clients::{ClientId, Incoming};
-use crate::doctor;
+use crate::{doctor, task};
 
 /// More do not wait for one examination.
 const WAITING_MAX: usize = 32;
@@ -32,7 +32,7 @@ impl Service {
         wanted.run_directory = self.options.run_directory.clone();
         wanted.is_service = true;
         let incoming = self.clients.incoming();
-        spawn_local(async move {
+        task::spawn(async move {
             let facts = spawn_blocking(move || Box::new(doctor::gather(&wanted))).await.ok();
             let _ = incoming.send(Incoming::Examined(facts)).await; // the service ends
         });

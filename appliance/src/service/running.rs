@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use locum_config::Model;
 use locum_config::model;
-use locum_control::TransitionRecord;
+use locum_control::{SortedMap, TransitionRecord};
 use locum_core::router::Config;
 use locum_core::set::RouterId;
 use locum_core::vocabulary::{Cause, State};
@@ -119,7 +119,7 @@ impl Service {
     /// Puts the instances into the order of the configuration; those that are ending come last.
     pub(super) fn sort_instances(&mut self) {
         let configuration = std::rc::Rc::clone(&self.configuration);
-        let places: std::collections::HashMap<&str, usize> = configuration
+        let places: SortedMap<&str, usize> = configuration
             .model()
             .instances
             .iter()

@@ -1,9 +1,9 @@
 //! Interfaces that go down and up: `interface_up_down_delays`, and `track_interface`.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use locum_config::model::UpDownDelay;
+use locum_control::SortedMap;
 use tokio::time::Instant;
 
 use super::judge::{Hold, until};
@@ -11,7 +11,7 @@ use super::judge::{Hold, until};
 /// Lets the links of interfaces settle. The service asks it before it believes the kernel.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
-    holds: HashMap<String, (UpDownDelay, Hold)>,
+    holds: SortedMap<String, (UpDownDelay, Hold)>,
 }
 
 impl Links {

@@ -17,11 +17,11 @@ mod process;
 mod script;
 mod watch;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
 use locum_config::model::{Model, Probe, TrackFile, TrackProcess, TrackedBy, Tracks, VrrpScript, Weight};
+use locum_control::SortedMap;
 use locum_core::priority::TrackerId;
 use tokio::task::JoinHandle;
 
@@ -29,6 +29,7 @@ use self::board::{Board, Pen};
 pub(crate) use self::board::{Report, Reports, TrackerStatus};
 pub(crate) use self::link::Links;
 use crate::script::Customs;
+use crate::task;
 
 /// What can be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,7 +78,7 @@ impl Kind {
 #[derive(Debug, Default)]
 pub(crate) struct Trackers {
     board: Rc<Board>,
-    running: HashMap<(Kind, String), Running>,
+    running: SortedMap<(Kind, String), Running>,
     /// What holds for the scripts that run.
     customs: Option<Customs>,
     /// One task for all files.
@@ -99,10 +100,10 @@ struct Running {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum What {
     Interface,
-    Script(VrrpScript),
-    File(TrackFile),
-    Process(TrackProcess),
-    Probe(Probe),
+    Script(Box<VrrpScript>),
+    File(Box<TrackFile>),
+    Process(Box<TrackProcess>),
+    Probe(Box<Probe>),
 }
 
 impl Trackers {
@@ -128,10 +129,10 @@ impl Trackers {
             }
             stays
         });
-        let mut new: Vec<_> = wanted.into_iter().filter(|(key, _)| !self.running.contains_key(key)).collect();
-        // In an order of its own, so that numbers do not depend on chance.
-        new.sort_by(|(one, _), (other, _)| one.cmp(other));
-        for (key, what) in new {
+        for (key, what) in wanted {
+            if self.running.contains_key(&key) {
+                continue;
+            }
             changed.push(key.0);
             let Some(pen) = self.board.insert(key.0, &key.1) else {
                 log::error!("{} {} is not followed: there are too many trackers", key.0, key.1);
@@ -197,7 +198,7 @@ impl Trackers {
         }
         let files: Vec<_> = self.running.values_mut().filter_map(Running::file).collect();
         if !files.is_empty() {
-            self.files = Some(tokio::task::spawn_local(file::follow(files)));
+            self.files = Some(task::spawn(file::follow(files)));
         }
     }
 
@@ -207,7 +208,7 @@ impl Trackers {
         }
         let processes: Vec<_> = self.running.values().filter_map(Running::process).collect();
         if !processes.is_empty() {
-            self.processes = Some(tokio::task::spawn_local(process::follow(processes)));
+            self.processes = Some(task::spawn(process::follow(processes)));
         }
     }
 }
@@ -222,13 +223,14 @@ impl Drop for Trackers {
 impl Running {
     fn start(pen: Pen, what: What, customs: &Customs) -> Self {
         let own = pen.clone();
-        let task = match &what {
-            What::Script(script) => script::Script::new(script, customs)
-                .map(|(check, plan)| tokio::task::spawn_local(watch::watch(check, plan, own))),
-            What::Probe(probe) => probe::Asked::new(probe, own.tracker())
-                .map(|(check, plan)| tokio::task::spawn_local(watch::watch(check, plan, own))),
-            What::Interface | What::File(_) | What::Process(_) => None,
-        };
+        let task =
+            match &what {
+                What::Script(script) => script::Script::new(script, customs)
+                    .map(|(check, plan)| task::spawn(watch::watch(check, plan, own))),
+                What::Probe(probe) => probe::Asked::new(probe, own.tracker())
+                    .map(|(check, plan)| task::spawn(watch::watch(check, plan, own))),
+                What::Interface | What::File(_) | What::Process(_) => None,
+            };
         if let What::File(file) = &what {
             file::write_initial(file);
         }
@@ -258,15 +260,19 @@ impl Drop for Running {
 }
 
 /// What a configuration follows. What is broken in it, or not there, is not: the instances that follow it are broken, too.
-fn wanted(model: &Model) -> HashMap<(Kind, String), What> {
+fn wanted(model: &Model) -> SortedMap<(Kind, String), What> {
     let instances = model.instances.iter().filter(|instance| !instance.broken).map(|instance| &instance.tracks);
     let groups = model.sync_groups.iter().filter(|group| !group.broken).map(|group| &group.tracks);
-    let mut wanted = HashMap::new();
+    let mut wanted = SortedMap::new();
     for tracks in instances.chain(groups) {
         for kind in Kind::ALL {
             for tracked in kind.followed(tracks) {
+                let key = (kind, tracked.name.value.clone());
+                if wanted.contains_key(&key) {
+                    continue;
+                }
                 if let Some(what) = what(model, kind, &tracked.name) {
-                    wanted.entry((kind, tracked.name.value.clone())).or_insert(what);
+                    wanted.insert(key, what);
                 }
             }
         }
@@ -281,19 +287,19 @@ fn what(model: &Model, kind: Kind, name: &str) -> Option<What> {
         Kind::Interface => Some(What::Interface),
         Kind::Script => {
             let found = model.scripts.iter().find(|script| *script.name == name && !script.broken)?;
-            Some(What::Script(VrrpScript { weight, ..found.clone() }))
+            Some(What::Script(Box::new(VrrpScript { weight, ..found.clone() })))
         }
         Kind::File => {
             let found = model.track_files.iter().find(|file| *file.name == name && !file.broken)?;
-            Some(What::File(TrackFile { weight, ..found.clone() }))
+            Some(What::File(Box::new(TrackFile { weight, ..found.clone() })))
         }
         Kind::Process => {
             let found = model.track_processes.iter().find(|process| *process.name == name && !process.broken)?;
-            Some(What::Process(TrackProcess { weight, ..found.clone() }))
+            Some(What::Process(Box::new(TrackProcess { weight, ..found.clone() })))
         }
         Kind::Probe => {
             let found = model.probes.iter().find(|probe| *probe.name == name && !probe.broken)?;
-            Some(What::Probe(Probe { weight, ..found.clone() }))
+            Some(What::Probe(Box::new(Probe { weight, ..found.clone() })))
         }
     }
 }

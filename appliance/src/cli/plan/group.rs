@@ -1,7 +1,6 @@
 //! Which instances of several nodes are one virtual router, and from where each of them sends.
 
 use locum_control::{SortedMap, SortedSet};
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use locum_config::Configuration;
@@ -127,7 +126,7 @@ fn shares_vip(one: &Instance, other: &Instance) -> bool {
 }
 
 fn merge(groups: &mut Vec<Group<'_>>) {
-    let mut by_vip: HashMap<IpAddr, usize> = HashMap::new();
+    let mut by_vip: SortedMap<IpAddr, usize> = SortedMap::new();
     let mut merged: Vec<Group<'_>> = Vec::new();
     for group in groups.drain(..) {
         let vips: Vec<IpAddr> =
@@ -145,7 +144,7 @@ fn merge(groups: &mut Vec<Group<'_>>) {
             }
         };
         for vip in vips {
-            by_vip.entry(vip).or_insert(index);
+            by_vip.get_or_insert_with(vip, || index);
         }
     }
     *groups = merged;

@@ -22,14 +22,14 @@ use std::time::Duration;
 
 use locum_config::model::{self, Global};
 use locum_control::MailStatus;
-use tokio::task::{JoinHandle, spawn_local};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use self::message::Sender;
 use self::relay::Relay;
 use self::spool::Spool;
 use super::told::{Notice, Word};
-use crate::{clock, machine};
+use crate::{clock, machine, task};
 
 /// So many mails within `smtp_digest` are mails of their own; what follows comes in one.
 const SINGLE_MAILS_MAX: usize = 5;
@@ -115,7 +115,7 @@ impl Mailer {
         };
         let inner = Rc::new(RefCell::new(inner));
         let wake = Rc::new(tokio::sync::Notify::new());
-        let task = spawn_local(work(Rc::clone(&inner), Rc::clone(&wake)));
+        let task = task::spawn(work(Rc::clone(&inner), Rc::clone(&wake)));
         Self { inner, wake, task }
     }
 

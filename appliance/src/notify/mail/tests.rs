@@ -28,12 +28,12 @@ async fn relay(plays: Vec<Play>) -> (SocketAddr, Taken) {
     let address = listener.local_addr().unwrap();
     let taken = Taken::default();
     let kept = Rc::clone(&taken);
-    spawn_local(async move {
+    tokio::task::spawn_local(async move {
         let mut plays = plays.into_iter();
         loop {
             let Ok((stream, _)) = listener.accept().await else { return };
             let play = plays.next().unwrap_or(Play::Take);
-            spawn_local(converse(stream, play, Rc::clone(&kept)));
+            tokio::task::spawn_local(converse(stream, play, Rc::clone(&kept)));
         }
     });
     (address, taken)

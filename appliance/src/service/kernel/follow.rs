@@ -1,7 +1,6 @@
 //! The service and the kernel: what is missing is put there, what somebody takes away is put back, and what the kernel
 //! refuses keeps an instance from taking part.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 
 use locum_config::model::TrackGroup;
@@ -140,11 +139,13 @@ impl Service {
 
     /// Has the engine put back what masters have lost.
     fn put_back_what_is_missing(&mut self) {
-        let present: HashSet<(&str, IpAddr, u8)> =
+        let mut present: Vec<(&str, IpAddr, u8)> =
             self.network.addresses().map(|(_, name, known)| (name, known.address, known.prefix_len)).collect();
+        present.sort_unstable();
         let lacks = |part: &Part<'_>| match part {
             Part::Address(address, device) => {
-                !present.contains(&(*device, address.address, plan::items::installed_prefix_len(address)))
+                let wanted = (*device, address.address, plan::items::installed_prefix_len(address));
+                present.binary_search(&wanted).is_err()
             }
             // The kernel is not asked to tell of it; to ask for it once more does no harm.
             Part::Interface(_) | Part::Route(_) | Part::Rule(_) => true,

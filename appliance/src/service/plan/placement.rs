@@ -11,7 +11,6 @@
 //! in on it.
 
 use locum_control::{SortedMap, SortedSet};
-use std::collections::HashSet;
 use std::net::IpAddr;
 
 use locum_config::Model;
@@ -161,7 +160,7 @@ pub(crate) struct Placements {
 impl Placements {
     /// Those of a configuration.
     pub(crate) fn of(model: &Model) -> Self {
-        let mut names = HashSet::new();
+        let mut names = SortedSet::new();
         // Names that were chosen by somebody are not given to others.
         for instance in &model.instances {
             names.extend(written_name(instance).map(str::to_owned));
@@ -197,7 +196,7 @@ impl Placements {
     }
 }
 
-fn placement(instance: &Instance, global: &Global, names: &mut HashSet<String>) -> Placement {
+fn placement(instance: &Instance, global: &Global, names: &mut SortedSet<String>) -> Placement {
     let mut placement = Placement::default();
     let own = instance.interface.as_ref().map_or("", |name| name.value.as_str());
     let wish = match (&instance.virtual_mac, &instance.ipvlan) {
@@ -238,7 +237,7 @@ fn placement(instance: &Instance, global: &Global, names: &mut HashSet<String>) 
 }
 
 /// A name that nobody has yet, made of the virtual router's number.
-fn free_name(prefix: &str, vrid: u8, family: Family, names: &mut HashSet<String>) -> String {
+fn free_name(prefix: &str, vrid: u8, family: Family, names: &mut SortedSet<String>) -> String {
     let six = match family {
         Family::V4 => "",
         Family::V6 => "6",

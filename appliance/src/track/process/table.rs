@@ -1,11 +1,11 @@
 //! Which processes run that somebody looks for.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
 use locum_config::model::TrackProcess;
+use locum_control::SortedMap;
 
 use super::connector::Event;
 
@@ -97,7 +97,7 @@ pub(super) struct Table {
     matchers: Vec<Matcher>,
     counts: Vec<u32>,
     /// The places in `matchers` that a process matches; those that match none are not in it.
-    processes: HashMap<u32, Vec<usize>>,
+    processes: SortedMap<u32, Vec<usize>>,
     names_wanted: bool,
     command_bytes: usize,
 }
@@ -106,7 +106,7 @@ impl Table {
     pub(super) fn new(matchers: Vec<Matcher>) -> Self {
         Self {
             counts: vec![0; matchers.len()],
-            processes: HashMap::new(),
+            processes: SortedMap::new(),
             names_wanted: matchers.iter().any(|matcher| matches!(matcher, Matcher::Name(_))),
             command_bytes: matchers.iter().map(Matcher::command_bytes).max().unwrap_or(0),
             matchers,
