@@ -31,6 +31,7 @@ mod statistics;
 mod status;
 #[cfg(test)]
 mod tests;
+pub mod time;
 mod writing;
 
 pub use change::{ChangeRecord, ChangeStanding, Edit, Forecast, Lasts, List, Setting};

@@ -3,9 +3,10 @@
 #[cfg(feature = "console")]
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use super::arguments::{Misused, Opt, Said};
-use super::values::number;
+use super::values::{number, seconds};
 use super::{Exit, complain};
 use crate::demo::{self, DURATION_DEFAULT, Ending, Mode};
 
@@ -38,7 +39,7 @@ pub(super) fn demo(said: &Said) -> Result<ExitCode, Misused> {
 }
 
 fn mode(said: &Said) -> Result<Mode, Misused> {
-    let duration = said.read("duration", |text| humantime::parse_duration(text).map_err(|error| error.to_string()))?;
+    let duration = said.read("duration", seconds)?.map(Duration::from_secs);
     #[cfg(feature = "console")]
     if !said.has("headless") && io::stdout().is_terminal() {
         return Ok(Mode::Console(Box::new(super::console::options(std::path::Path::new(""), said)?)));

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use locum_control::client::ClientError;
-use locum_control::{Duration, Event, MarkKind, Notice, SCHEMA, Verb, to_json_line};
+use locum_control::{Duration, Event, MarkKind, Notice, SCHEMA, Verb, time, to_json_line};
 use serde::Serialize;
 
-use super::{Exit, complain, complain_about, connect, words};
+use super::{Exit, complain, complain_about, connect};
 
 /// What `watch --json` prints, a line each.
 #[derive(Serialize)]
@@ -43,7 +43,7 @@ pub(super) fn watch(socket: &Path, instance: Option<String>, adverts: bool, json
 
 /// A notice in words: one line, or one for each advert.
 fn lines(notice: &Notice) -> String {
-    let time = words::time_of_day(notice.at_unix_ms);
+    let time = time::time_of_day_ms(notice.at_unix_ms);
     let span = |us: u64| Duration::from_us(us);
     let text = match &notice.event {
         Event::Transition(record) => {
@@ -53,7 +53,7 @@ fn lines(notice: &Notice) -> String {
             let mut text = String::new();
             for mark in marks {
                 let earlier_ms = notice.at_us.saturating_sub(mark.at_us) / 1_000;
-                let time = words::time_of_day(notice.at_unix_ms.saturating_sub(earlier_ms));
+                let time = time::time_of_day_ms(notice.at_unix_ms.saturating_sub(earlier_ms));
                 let what = match mark.kind {
                     MarkKind::Received => format!("heard from {}", mark.source),
                     MarkKind::Sent => format!("sent from {}", mark.source),

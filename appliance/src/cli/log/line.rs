@@ -1,9 +1,8 @@
 //! What a line of the log looks like.
 
 use std::borrow::Cow;
-use std::time::SystemTime;
 
-use locum_control::to_json;
+use locum_control::{time, to_json};
 use log::Level;
 use serde::Serialize;
 
@@ -44,7 +43,7 @@ pub(super) enum Shape {
 /// A line.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
-    pub(super) at: SystemTime,
+    pub(super) at_unix_ms: u64,
     pub(super) level: Level,
     /// Text that may hold anything: parts of it come from the network and from scripts.
     pub(super) text: String,
@@ -88,7 +87,7 @@ impl Line {
     }
 
     fn time(&self) -> String {
-        humantime::format_rfc3339_millis(self.at).to_string()
+        format!("{}T{}Z", time::date(self.at_unix_ms), time::time_of_day_ms(self.at_unix_ms))
     }
 }
 
@@ -137,7 +136,7 @@ mod tests {
     use super::*;
 
     fn records(text: &str, format: LogFormat, shape: Shape) -> Vec<String> {
-        let line = Line { at: SystemTime::UNIX_EPOCH, level: Level::Warn, text: text.into() };
+        let line = Line { at_unix_ms: 0, level: Level::Warn, text: text.into() };
         line.records(format, shape).map(|record| String::from_utf8(record).unwrap()).collect()
     }
 

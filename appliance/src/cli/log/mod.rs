@@ -12,7 +12,6 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::SystemTime;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
@@ -20,6 +19,7 @@ pub(crate) use self::line::LogFormat;
 use self::line::{Line, Shape};
 pub(crate) use self::sink::Facility;
 use self::sink::{Sink, StandardError, Syslog, Taken};
+use crate::clock;
 
 /// Lines that a target that takes none may let wait.
 const WAITING_MAX: usize = 256;
@@ -96,7 +96,7 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let line = Line { at: SystemTime::now(), level: record.level(), text: record.args().to_string() };
+        let line = Line { at_unix_ms: clock::unix_ms(), level: record.level(), text: record.args().to_string() };
         let Ok(mut outputs) = self.outputs.lock() else { return };
         outputs.iter_mut().for_each(|output| output.put(&line));
     }
@@ -139,7 +139,7 @@ impl Output {
         }
         if self.lost > 0 {
             let text = format!("{} lines of the log are lost: they were not taken in time", self.lost);
-            let line = Line { at: SystemTime::now(), level: Level::Warn, text };
+            let line = Line { at_unix_ms: clock::unix_ms(), level: Level::Warn, text };
             let all_taken = line.records(self.format, self.shape).all(|record| self.sink.take(&record) == Taken::Now);
             if all_taken {
                 self.lost = 0;
@@ -176,7 +176,7 @@ mod tests {
         let mut output =
             Output { format: LogFormat::Plain, shape: Shape::Journal, sink, waiting: VecDeque::new(), lost: 0 };
         let say = |output: &mut Output, text: &str| {
-            output.put(&Line { at: SystemTime::UNIX_EPOCH, level: Level::Info, text: text.into() });
+            output.put(&Line { at_unix_ms: 0, level: Level::Info, text: text.into() });
         };
         for number in 0..WAITING_MAX + 3 {
             say(&mut output, &number.to_string());

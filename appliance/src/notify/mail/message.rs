@@ -2,9 +2,9 @@
 //!
 //! Read RFC 5322 and, for what is not ASCII, RFC 2047 and RFC 2045 before changing it.
 
-use locum_control::SortedMap;
 use std::fmt::Write;
-use std::time::{Duration, UNIX_EPOCH};
+
+use locum_control::{SortedMap, time};
 
 use super::super::told::{Notice, Subject, Word};
 use super::base64;
@@ -168,19 +168,17 @@ fn header(text: &str) -> String {
 }
 
 fn moment(unix_ms: u64) -> String {
-    let time = UNIX_EPOCH.checked_add(Duration::from_millis(unix_ms)).unwrap_or(UNIX_EPOCH);
-    humantime::format_rfc3339_seconds(time).to_string().replace('T', " ").replace('Z', " UTC")
+    format!("{} {} UTC", time::date(unix_ms), time::time_of_day(unix_ms))
 }
 
 /// As RFC 5322 §3.3 writes it.
 fn date(unix_ms: u64) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let iso = moment(unix_ms);
     let weekday = usize::try_from(unix_ms / 86_400_000 % 7).ok().and_then(|day| DAYS.get(day)).unwrap_or(&"Thu");
-    let part = |range: std::ops::Range<usize>| iso.get(range).unwrap_or_default();
-    let month = part(5..7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.checked_sub(1)?)).unwrap_or(&"Jan");
-    format!("{weekday}, {} {month} {} {} +0000", part(8..10), part(0..4), part(11..19))
+    let (year, month, day) = time::year_month_day(unix_ms);
+    let month = usize::try_from(month).ok().and_then(|month| MONTHS.get(month.checked_sub(1)?)).unwrap_or(&"Jan");
+    format!("{weekday}, {day:02} {month} {year} {} +0000", time::time_of_day(unix_ms))
 }
 
 #[cfg(test)]
