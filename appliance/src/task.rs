@@ -1,7 +1,9 @@
-//! Tasks of the service's thread, and what waits for all of them.
+//! Tasks of the thread of the service, and threads beside it.
 
 use std::pin::Pin;
+use std::{io, thread};
 
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Starts a task. In a box: for each kind of future tokio would have code of its own, two to three kilobytes of a router's
@@ -9,4 +11,30 @@ use tokio::task::JoinHandle;
 pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
     let task: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task);
     tokio::task::spawn_local(task)
+}
+
+/// Has a thread of its own do what waits without letting others go on, and gives what comes of it; an error where it panicks.
+///
+/// # Errors
+/// When the kernel gives no thread.
+pub(crate) fn in_thread<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<oneshot::Receiver<T>> {
+    let (result, done) = oneshot::channel();
+    start_thread(
+        name,
+        Box::new(move || {
+            let _ = result.send(work()); // nobody waits for it any more
+        }),
+    )?;
+    Ok(done)
+}
+
+/// Starts a thread, which is left to itself.
+///
+/// # Errors
+/// When the kernel gives none.
+pub(crate) fn start_thread(name: &str, work: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+    thread::Builder::new().name(name.into()).spawn(work).map(drop)
 }

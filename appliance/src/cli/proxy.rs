@@ -6,13 +6,13 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use locum_control::Session;
 use locum_control::client::ClientError;
 
 use super::{Exit, complain, complain_about};
+use crate::task;
 
 /// How long the service may take for its last words when nobody asks it any more.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -45,7 +45,7 @@ struct Ended {
     answering: Option<io::Result<()>>,
 }
 
-fn run(mut to_service: UnixStream, from_service: UnixStream) -> io::Result<()> {
+fn run(mut to_service: UnixStream, mut from_service: UnixStream) -> io::Result<()> {
     if let Some(session) = Session::of_this_process() {
         to_service.write_all(&session.line())?;
     }
@@ -54,16 +54,18 @@ fn run(mut to_service: UnixStream, from_service: UnixStream) -> io::Result<()> {
     let asking = Arc::new((Mutex::new(Ended::default()), Condvar::new()));
     let (answering, both) = (Arc::clone(&asking), Arc::clone(&asking));
     // A thread that still waits when the process ends, ends with it.
-    thread::Builder::new().name("asking".into()).spawn(move || {
-        let result = copy(io::stdin().lock(), to_service);
+    let ask = move || {
+        let result = copy(&mut io::stdin().lock(), &mut to_service);
         locked(&asking.0).asking = Some(result);
         asking.1.notify_one();
-    })?;
-    thread::Builder::new().name("answering".into()).spawn(move || {
-        let result = copy(from_service, io::stdout().lock());
+    };
+    let answer = move || {
+        let result = copy(&mut from_service, &mut io::stdout().lock());
         locked(&answering.0).answering = Some(result);
         answering.1.notify_one();
-    })?;
+    };
+    task::start_thread("asking", Box::new(ask))?;
+    task::start_thread("answering", Box::new(answer))?;
     wait(&both.0, &both.1, &closing)
 }
 
@@ -86,7 +88,7 @@ fn locked(ended: &Mutex<Ended>) -> MutexGuard<'_, Ended> {
 }
 
 /// As [`io::copy`], but what was read is passed on at once.
-fn copy(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
+fn copy(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<()> {
     let mut chunk = [0; CHUNK_BYTES];
     loop {
         let count = match from.read(&mut chunk) {

@@ -2,7 +2,6 @@
 //! with what the service knows then.
 
 use locum_control::{Answer, ErrorCode, Item};
-use tokio::task::spawn_blocking;
 
 use super::Service;
 use super::clients::{ClientId, Incoming};
@@ -33,7 +32,13 @@ impl Service {
         wanted.is_service = true;
         let incoming = self.clients.incoming();
         task::spawn(async move {
-            let facts = spawn_blocking(move || Box::new(doctor::gather(&wanted))).await.ok();
+            let facts = match task::in_thread("examiner", move || Box::new(doctor::gather(&wanted))) {
+                Ok(facts) => facts.await.ok(),
+                Err(error) => {
+                    log::error!("doctor: {error}");
+                    None
+                }
+            };
             let _ = incoming.send(Incoming::Examined(facts)).await; // the service ends
         });
         Ok(())

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use locum_config::model::{self, MailSecurity};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::smtp::{Password, Session, SmtpError, Stream};
 #[cfg(feature = "mail-tls")]
 use super::tls;
+use crate::task;
 
 /// Bytes of a password at most.
 const PASSWORD_BYTES_MAX: u64 = 1_024;
@@ -176,17 +176,16 @@ impl Relay {
             return Err(failed("the resolver does not answer"));
         }
         // The C library's resolver waits; a thread of its own waits for it, and is left behind where it takes too long.
-        let (answer, answered) = oneshot::channel();
         let (host, port) = (self.host.clone(), self.port);
-        let asked = std::thread::Builder::new().name("resolver".into()).spawn(move || {
+        let asked = task::in_thread("resolver", move || {
             let found = (host.as_str(), port).to_socket_addrs().map(|found| found.take(8).collect::<Vec<_>>());
             RESOLVING.fetch_sub(1, Ordering::Relaxed);
-            let _ = answer.send(found); // nobody waits for it any more
+            found
         });
-        if let Err(error) = asked {
+        let answered = asked.map_err(|error| {
             RESOLVING.fetch_sub(1, Ordering::Relaxed);
-            return Err(failed(&error.to_string()));
-        }
+            failed(&error.to_string())
+        })?;
         match timeout(self.limit, answered).await {
             Ok(Ok(found)) => found.map_err(|error| failed(&error.to_string())),
             Ok(Err(_)) | Err(_) => Err(failed("the resolver does not answer")),
