@@ -95,22 +95,22 @@ struct Instances<'a> {
 
 impl Instances<'_> {
     /// One sample for each instance.
-    fn each(&mut self, kind: Kind, name: &str, help: &str, number: impl Fn(&InstanceStatus) -> Number) {
-        let samples = self.instances.iter().map(|status| (labels(status, []), number(status)));
+    fn each(&mut self, kind: Kind, name: &str, help: &str, number: fn(&InstanceStatus) -> Number) {
+        let samples = self.instances.iter().map(|status| (labels(status, vec![]), number(status)));
         self.text.family(kind, name, help, samples);
     }
 
     /// Any number of samples for each instance.
-    fn some<I: IntoIterator<Item = (&'static str, String, Number)>>(
+    fn some(
         &mut self,
         kind: Kind,
         name: &str,
         help: &str,
-        samples: impl Fn(&InstanceStatus) -> I,
+        samples: fn(&InstanceStatus) -> Vec<(&'static str, String, Number)>,
     ) {
         let all = self.instances.iter().flat_map(|status| {
             let of_one = samples(status).into_iter();
-            of_one.map(|(label, value, number)| (labels(status, [(label, value)]), number)).collect::<Vec<_>>()
+            of_one.map(move |(label, value, number)| (labels(status, vec![(label, value)]), number))
         });
         self.text.family(kind, name, help, all);
     }
@@ -119,7 +119,7 @@ impl Instances<'_> {
 fn of_instances(mut of: Instances<'_>) {
     let (gauge, counter) = (Kind::Gauge, Kind::Counter);
     let infos = of.instances.iter().map(|status| {
-        let more = [
+        let more = vec![
             ("interface", status.interface.clone()),
             ("vrid", status.vrid.to_string()),
             ("family", word(&status.family)),
@@ -131,13 +131,13 @@ fn of_instances(mut of: Instances<'_>) {
     of.text.family(Kind::Info, "locum_instance", "What the instance is.", infos);
     of.some(Kind::StateSet, "locum_instance_state", "1 for the state that it is in.", |status| {
         let is_in = status.state;
-        STATES.map(|state| ("locum_instance_state", state.to_string(), (state == is_in).into()))
+        STATES.iter().map(|state| ("locum_instance_state", state.to_string(), (*state == is_in).into())).collect()
     });
     of.each(gauge, "locum_instance_state_since_timestamp_seconds", "When it came to be in that state.", |status| {
         Number::Millis(status.since_unix_ms)
     });
     of.some(gauge, "locum_instance_blocked", "1 for each thing that keeps it in FAULT.", |status| {
-        status.blocks.iter().map(|block| ("block", word(&block.block), Number::Count(1))).collect::<Vec<_>>()
+        status.blocks.iter().map(|block| ("block", word(&block.block), Number::Count(1))).collect()
     });
     of.each(gauge, "locum_instance_priority", "The configured priority.", |status| {
         Number::Count(status.priority.into())
@@ -173,7 +173,7 @@ fn of_instances(mut of: Instances<'_>) {
     });
     let ends = of.instances.iter().filter_map(|status| {
         let until_unix_ms = status.standing_back.as_ref()?.until_unix_ms?;
-        Some((labels(status, []), Number::Millis(until_unix_ms)))
+        Some((labels(status, vec![]), Number::Millis(until_unix_ms)))
     });
     let name = "locum_instance_standing_back_ends_timestamp_seconds";
     of.text.family(gauge, name, "When that ends by itself.", ends);
@@ -212,12 +212,12 @@ fn of_instances(mut of: Instances<'_>) {
     );
     of.some(counter, "locum_instance_transitions", "Changes of state, by the kind of their cause.", |status| {
         let counted = status.counters.transitions.iter();
-        counted.map(|(cause, count)| ("cause", cause.clone(), (*count).into())).collect::<Vec<_>>()
+        counted.map(|(cause, count)| ("cause", cause.clone(), (*count).into())).collect()
     });
     // All reasons, also those that did not occur: a counter that appears with its first event hides that event.
     of.some(counter, "locum_instance_packets_discarded", "Packets discarded, by reason.", |status| {
         let count = |reason| status.counters.rejected.get(&reason).copied().unwrap_or(0);
-        Reject::ALL.map(|reason| ("reason", word(&reason), count(reason).into()))
+        Reject::ALL.iter().map(|reason| ("reason", word(reason), count(*reason).into())).collect()
     });
 }
 
@@ -225,7 +225,7 @@ fn of_senders(text: &mut Text, instances: &[InstanceStatus]) {
     let mut each = |kind, name: &str, help: &str, number: fn(&SenderStatus) -> Number| {
         let samples = instances.iter().flat_map(|status| {
             let of_one = status.senders.iter();
-            of_one.map(move |sender| (labels(status, [("sender", sender.address.to_string())]), number(sender)))
+            of_one.map(move |sender| (labels(status, vec![("sender", sender.address.to_string())]), number(sender)))
         });
         text.family(kind, name, help, samples);
     };
@@ -258,7 +258,7 @@ fn of_trackers(text: &mut Text, instances: &[InstanceStatus]) {
                 !before.into_iter().any(|other| other.name == track.name && other.kind == track.kind)
             };
             status.trackers.iter().enumerate().filter(is_first).filter_map(move |(_, track)| {
-                let more = [("tracker", track.name.clone()), ("kind", track.kind.clone())];
+                let more = vec![("tracker", track.name.clone()), ("kind", track.kind.clone())];
                 Some((labels(status, more), number(track)?))
             })
         });
@@ -290,8 +290,10 @@ fn of_trackers(text: &mut Text, instances: &[InstanceStatus]) {
 }
 
 /// The labels of a sample of an instance. Not `instance`, which is the name that Prometheus gives to what it scrapes.
-fn labels<const N: usize>(status: &InstanceStatus, more: [(&'static str, String); N]) -> Labels<'static> {
-    [("vrrp_instance", status.name.clone())].into_iter().chain(more).collect()
+fn labels(status: &InstanceStatus, more: Labels<'static>) -> Labels<'static> {
+    let mut labels = vec![("vrrp_instance", status.name.clone())];
+    labels.extend(more);
+    labels
 }
 
 fn count(what: impl Iterator) -> u64 {

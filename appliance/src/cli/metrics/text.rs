@@ -94,7 +94,18 @@ impl Text {
         help: &str,
         samples: impl IntoIterator<Item = (Labels<'a>, Number)>,
     ) {
-        let mut samples = samples.into_iter().peekable();
+        self.family_of(kind, name, help, &mut samples.into_iter());
+    }
+
+    /// The same, written once for all kinds of iterators.
+    fn family_of(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        help: &str,
+        samples: &mut dyn Iterator<Item = (Labels<'_>, Number)>,
+    ) {
+        let mut samples = samples.peekable();
         if samples.peek().is_none() {
             return;
         }

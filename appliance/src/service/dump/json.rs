@@ -2,56 +2,55 @@
 
 use locum_config::model::{Authentication, Broadcast, Lifetime, Script, Version, VirtualAddress};
 use locum_control::{Reject, State};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Subject;
 use crate::service::plan;
 
 /// An instance: its data and its statistics.
 pub(super) fn instance(subject: &Subject<'_>) -> Value {
-    json!({ "data": data(subject), "stats": statistics(subject) })
+    object(vec![("data", data(subject)), ("stats", statistics(subject))]).into()
 }
 
 fn data(subject: &Subject<'_>) -> Value {
     let Subject { configured, placement, status, .. } = subject;
     let garp = &configured.garp;
-    let flag = |holds: bool| u8::from(holds);
+    let flag = |holds: bool| Value::from(u8::from(holds));
     let interval = seconds(u64::from(status.advert_interval_cs) * 10_000);
     let master_priority = status.master.as_ref().filter(|master| !master.is_self).map_or(0, |master| master.priority);
-    let data = json!({
-        "iname": status.name,
-        "dont_track_primary": flag(*configured.ignore_own_link),
-        "skip_check_adv_addr": flag(*configured.skip_check_advert_addresses),
-        "strict_mode": flag(*configured.strict),
-        "vmac_ifname": placement.own().map_or("", |made| &made.name),
-        "ifp_ifname": subject.interface(),
-        "master_priority": master_priority,
-        "last_transition": last_transition(subject),
-        "garp_delay": *garp.master_delay_s,
-        "garp_refresh": *garp.refresh_s,
-        "garp_rep": *garp.master_repeat,
-        "garp_refresh_rep": *garp.refresh_repeat,
-        "garp_lower_prio_delay": *garp.lower_priority_delay_s,
-        "garp_lower_prio_rep": *garp.lower_priority_repeat,
-        "lower_prio_no_advert": flag(*configured.lower_priority_no_advert),
-        "higher_prio_send_advert": flag(*configured.higher_priority_send_advert),
-        "vrid": status.vrid,
-        "base_priority": status.priority,
-        "effective_priority": status.effective_priority,
-        "vipset": subject.vips.iter().any(|vip| vip.installed),
-        "promote_secondaries": *configured.promote_secondaries,
-        "adver_int": interval,
-        "master_adver_int": interval,
-        "accept": flag(*configured.accept),
-        "nopreempt": !*configured.preempt,
-        "preempt_delay": seconds(status.preempt_delay_us),
-        "state": state_number(status.state),
-        "wantstate": state_number(status.state),
-        "version": if *configured.version == Version::V3 { 3 } else { 2 },
-        "smtp_alert": *configured.smtp_alert,
-        "notify_deleted": configured.notify.deleted.is_some(),
-    });
-    let Value::Object(mut data) = data else { return data };
+    let mut data = object(vec![
+        ("iname", status.name.as_str().into()),
+        ("dont_track_primary", flag(*configured.ignore_own_link)),
+        ("skip_check_adv_addr", flag(*configured.skip_check_advert_addresses)),
+        ("strict_mode", flag(*configured.strict)),
+        ("vmac_ifname", placement.own().map_or("", |made| made.name.as_str()).into()),
+        ("ifp_ifname", subject.interface().into()),
+        ("master_priority", master_priority.into()),
+        ("last_transition", last_transition(subject).into()),
+        ("garp_delay", (*garp.master_delay_s).into()),
+        ("garp_refresh", (*garp.refresh_s).into()),
+        ("garp_rep", (*garp.master_repeat).into()),
+        ("garp_refresh_rep", (*garp.refresh_repeat).into()),
+        ("garp_lower_prio_delay", (*garp.lower_priority_delay_s).into()),
+        ("garp_lower_prio_rep", (*garp.lower_priority_repeat).into()),
+        ("lower_prio_no_advert", flag(*configured.lower_priority_no_advert)),
+        ("higher_prio_send_advert", flag(*configured.higher_priority_send_advert)),
+        ("vrid", status.vrid.into()),
+        ("base_priority", status.priority.into()),
+        ("effective_priority", status.effective_priority.into()),
+        ("vipset", subject.vips.iter().any(|vip| vip.installed).into()),
+        ("promote_secondaries", (*configured.promote_secondaries).into()),
+        ("adver_int", interval.clone()),
+        ("master_adver_int", interval),
+        ("accept", flag(*configured.accept)),
+        ("nopreempt", (!*configured.preempt).into()),
+        ("preempt_delay", seconds(status.preempt_delay_us)),
+        ("state", state_number(status.state).into()),
+        ("wantstate", state_number(status.state).into()),
+        ("version", if *configured.version == Version::V3 { 3.into() } else { 2.into() }),
+        ("smtp_alert", (*configured.smtp_alert).into()),
+        ("notify_deleted", configured.notify.deleted.is_some().into()),
+    ]);
     add_scripts(&mut data, subject);
     add_lists(&mut data, subject);
     match &configured.authentication {
@@ -148,23 +147,24 @@ fn line(address: &VirtualAddress, device: &str, subject: &Subject<'_>, is_instal
 fn statistics(subject: &Subject<'_>) -> Value {
     let counters = &subject.status.counters;
     let of = |reason| discarded(subject, reason);
-    json!({
-        "advert_rcvd": counters.adverts_received,
-        "advert_sent": counters.adverts_sent,
-        "become_master": counters.became_master,
-        "release_master": subject.left_master,
-        "packet_len_err": of(Reject::Length).saturating_add(of(Reject::Malformed)),
-        "advert_interval_err": of(Reject::Interval),
-        "ip_ttl_err": of(Reject::Ttl),
-        "invalid_type_rcvd": of(Reject::PacketType),
-        "addr_list_err": of(Reject::Addresses),
+    let statistics = object(vec![
+        ("advert_rcvd", counters.adverts_received.into()),
+        ("advert_sent", counters.adverts_sent.into()),
+        ("become_master", counters.became_master.into()),
+        ("release_master", subject.left_master.into()),
+        ("packet_len_err", of(Reject::Length).saturating_add(of(Reject::Malformed)).into()),
+        ("advert_interval_err", of(Reject::Interval).into()),
+        ("ip_ttl_err", of(Reject::Ttl).into()),
+        ("invalid_type_rcvd", of(Reject::PacketType).into()),
+        ("addr_list_err", of(Reject::Addresses).into()),
         // An authentication type that nobody knows is one that differs, for locum.
-        "invalid_authtype": 0,
-        "authtype_mismatch": of(Reject::AuthenticationType),
-        "auth_failure": of(Reject::Password),
-        "pri_zero_rcvd": counters.priority_zero_received,
-        "pri_zero_sent": counters.priority_zero_sent,
-    })
+        ("invalid_authtype", 0.into()),
+        ("authtype_mismatch", of(Reject::AuthenticationType).into()),
+        ("auth_failure", of(Reject::Password).into()),
+        ("pri_zero_rcvd", counters.priority_zero_received.into()),
+        ("pri_zero_sent", counters.priority_zero_sent.into()),
+    ]);
+    statistics.into()
 }
 
 /// Takes entries off the lists of an instance until each list has no more than its share of so many bytes.
@@ -185,6 +185,11 @@ pub(super) fn shorten(instance: &mut Value, bytes_max: usize) {
 /// Packets discarded for this reason.
 pub(super) fn discarded(subject: &Subject<'_>, reason: Reject) -> u32 {
     subject.status.counters.rejected.get(&reason).copied().unwrap_or(0)
+}
+
+/// Not by way of `json!`, which writes the same code once more for each field.
+fn object(fields: Vec<(&str, Value)>) -> Map<String, Value> {
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Seconds since 1970.
