@@ -1,9 +1,9 @@
 //! Names that iproute2's files give to numbers: routing tables, protocols, scopes and the like.
 
-use std::collections::HashMap;
+use locum_sorted::SortedMap;
 
 /// What a name of iproute2 stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NameKind {
     /// A routing table (`rt_tables`).
     Table,
@@ -68,7 +68,7 @@ impl NameKind {
 /// The names of one machine. The kernel's own are always known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteNames {
-    numbers: HashMap<(NameKind, Box<str>), u32>,
+    numbers: SortedMap<(NameKind, Box<str>), u32>,
 }
 
 impl RouteNames {

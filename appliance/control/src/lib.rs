@@ -26,7 +26,6 @@ mod notification;
 mod outlook;
 mod reading;
 mod session;
-mod sorted;
 mod statistics;
 mod status;
 #[cfg(test)]
@@ -43,6 +42,7 @@ pub use histogram::{Bucket, Histogram};
 pub use locum_core::reject::Reject;
 pub use locum_core::time::Duration;
 pub use locum_core::vocabulary::{Block, Cause, Family, State};
+pub use locum_sorted::{SortedMap, SortedSet};
 pub use mac::{Mac, mac_words, sender_mac_words};
 pub use message::{Answer, Difference, DifferenceKind, ErrorCode, Hello, Item, Line, Refusal, Request, Role, Verb};
 pub use notification::{FifoStatus, MailStatus, NotifyStatus};
@@ -50,7 +50,6 @@ pub use outlook::{headline, outlook, priority_sum};
 pub use reading::{FromJson, JsonError, Reader, from_json, from_value, word};
 pub use serde_json::Value;
 pub use session::{Said, Session};
-pub use sorted::{SortedMap, SortedSet};
 pub use statistics::rfc8347;
 pub use status::{
     BlockStatus, Counters, InstanceStatus, InterfaceStatus, MasterStatus, Mode, NoAcceptStatus, PartKind, PartStatus,

@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Block, Cause, Family, Reject, State, to_json};
+use crate::{Block, Cause, Family, Reject, SortedMap, State, to_json};
 
 /// Reads a type from a JSON text.
 ///
@@ -270,6 +270,18 @@ impl<T: FromJson> FromJson for Vec<T> {
 impl<T: FromJson> FromJson for VecDeque<T> {
     fn read(value: &Value, reader: &mut Reader) -> Self {
         Vec::read(value, reader).into()
+    }
+}
+
+impl<K: FromJson + Ord, V: FromJson> FromJson for SortedMap<K, V> {
+    fn read(value: &Value, reader: &mut Reader) -> Self {
+        let Some(object) = value.as_object() else {
+            reader.expected("an object");
+            return Self::new();
+        };
+        // A key is a value that is written as text.
+        let entry = |(key, value): (&String, _)| (K::read(&Value::String(key.clone()), reader), V::read(value, reader));
+        object.iter().map(entry).collect()
     }
 }
 

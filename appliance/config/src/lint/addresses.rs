@@ -1,7 +1,8 @@
 //! VIPs against each other and against the addresses of routers.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+
+use locum_sorted::SortedMap;
 
 use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
@@ -10,7 +11,7 @@ use crate::source::Span;
 
 /// VIPs that stand twice, collide, or look as if something was forgotten.
 pub(super) fn check(model: &Model, found: &mut Diagnostics) {
-    let mut seen: HashMap<(IpAddr, Option<&str>), (&Instance, Span)> = HashMap::new();
+    let mut seen: SortedMap<(IpAddr, Option<&str>), (&Instance, Span)> = SortedMap::new();
     for instance in &model.instances {
         let all = || instance.addresses.iter().chain(&instance.excluded_addresses);
         let with_prefix = all().find(|address| {

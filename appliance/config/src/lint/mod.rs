@@ -4,7 +4,7 @@ mod addresses;
 mod telling;
 mod trackers;
 
-use std::collections::{HashMap, HashSet};
+use locum_sorted::{SortedMap, SortedSet};
 
 use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
@@ -49,9 +49,9 @@ fn net_namespace(model: &Model, around: &Surroundings<'_>, found: &mut Diagnosti
 
 /// Members of sync groups.
 fn groups(model: &mut Model, found: &mut Diagnostics) {
-    let mut home: HashMap<String, (String, Span)> = HashMap::new();
-    let names: HashSet<String> = model.instances.iter().map(|instance| instance.name.value.clone()).collect();
-    let mut broken: HashSet<String> = HashSet::new();
+    let mut home: SortedMap<String, (String, Span)> = SortedMap::new();
+    let names: SortedSet<String> = model.instances.iter().map(|instance| instance.name.value.clone()).collect();
+    let mut broken: SortedSet<String> = SortedSet::new();
     for group in &mut model.sync_groups {
         let name = group.name.value.clone();
         let at = group.name.at.unwrap_or(Span::new(FileId::MAIN, 0, 0));
@@ -108,7 +108,8 @@ fn unequal_members(model: &Model, found: &mut Diagnostics) {
     if model.sync_groups.is_empty() {
         return;
     }
-    let by_name: HashMap<&str, &Instance> = model.instances.iter().map(|it| (it.name.value.as_str(), &**it)).collect();
+    let by_name: SortedMap<&str, &Instance> =
+        model.instances.iter().map(|it| (it.name.value.as_str(), &**it)).collect();
     for group in &model.sync_groups {
         let mut members = group.members.iter().filter_map(|name| by_name.get(name.value.as_str()));
         let Some(first) = members.next() else { continue };
@@ -143,7 +144,7 @@ fn unequal_members(model: &Model, found: &mut Diagnostics) {
 
 /// Two macvlans or ipvlans of one name.
 fn macvlan_names(model: &mut Model, found: &mut Diagnostics) {
-    let mut seen: HashMap<String, Span> = HashMap::new();
+    let mut seen: SortedMap<String, Span> = SortedMap::new();
     let mut broken = Vec::new();
     for (index, instance) in model.instances.iter().enumerate() {
         let vmac = instance.virtual_mac.as_ref().and_then(|vmac| vmac.name.as_ref());
@@ -182,16 +183,16 @@ fn hold(model: &mut Model, instances: Vec<usize>) {
 
 /// An interface carries macvlans or ipvlans: the kernel refuses the second kind, whichever comes first.
 fn macvlans_beside_ipvlans(model: &mut Model, found: &mut Diagnostics) {
-    let mut macvlans: HashMap<&str, Span> = HashMap::new();
+    let mut macvlans: SortedMap<&str, Span> = SortedMap::new();
     for instance in &model.instances {
         let own = instance.interface.as_ref().map(|name| name.value.as_str());
         if let (Some(own), Some(vmac)) = (own, &instance.virtual_mac) {
-            macvlans.entry(own).or_insert(vmac.at.0);
+            macvlans.get_or_insert_with(own, || vmac.at.0);
         }
         let addresses = instance.addresses.iter().chain(&instance.excluded_addresses);
         for address in addresses.filter(|address| address.virtual_mac) {
             if let Some(base) = address.interface.as_ref().map(|name| name.value.as_str()).or(own) {
-                macvlans.entry(base).or_insert(address.at.0);
+                macvlans.get_or_insert_with(base, || address.at.0);
             }
         }
     }
@@ -218,8 +219,8 @@ fn macvlans_beside_ipvlans(model: &mut Model, found: &mut Diagnostics) {
 
 /// Track groups of static addresses, routes and rules.
 fn static_groups(model: &Model, found: &mut Diagnostics) {
-    let instances: HashSet<&str> = model.instances.iter().map(|instance| instance.name.value.as_str()).collect();
-    let groups: HashSet<&str> = model.track_groups.iter().map(|group| group.name.value.as_str()).collect();
+    let instances: SortedSet<&str> = model.instances.iter().map(|instance| instance.name.value.as_str()).collect();
+    let groups: SortedSet<&str> = model.track_groups.iter().map(|group| group.name.value.as_str()).collect();
     let members = model.track_groups.iter().flat_map(|group| &group.members);
     let undefined_members = members.filter(|member| !instances.contains(member.value.as_str()));
     let used = model.static_addresses.iter().filter_map(|address| address.track_group.as_ref());
@@ -242,11 +243,11 @@ fn static_groups(model: &Model, found: &mut Diagnostics) {
 
 /// Two instances that would take each other's adverts for their own.
 fn shared_vrids(model: &mut Model, found: &mut Diagnostics) {
-    let mut seen: HashMap<(String, Family, u8), Vec<usize>> = HashMap::new();
+    let mut seen: SortedMap<(String, Family, u8), Vec<usize>> = SortedMap::new();
     let mut broken = Vec::new();
     for (index, instance) in model.instances.iter().enumerate() {
         let Some(interface) = instance.interface.as_ref().filter(|_| instance.vrid.value != 0) else { continue };
-        let same = seen.entry((interface.value.clone(), instance.family, instance.vrid.value)).or_default();
+        let same = seen.get_or_default((interface.value.clone(), instance.family, instance.vrid.value));
         let clash = same
             .iter()
             .filter_map(|other| Some((*other, model.instances.get(*other)?)))

@@ -1,7 +1,8 @@
 //! Trackers: names that lead nowhere, weights that do nothing, scripts that cannot run.
 
-use std::collections::HashMap;
 use std::path::Path;
+
+use locum_sorted::SortedMap;
 
 use crate::around::{ScriptFile, Surroundings};
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
@@ -9,7 +10,7 @@ use crate::model::{Instance, Model, Notify, Script, Setting, SyncGroup, TrackedB
 
 /// Names in `track_…` lists that lead nowhere, or to a block with an error.
 pub(super) fn references(model: &mut Model, found: &mut Diagnostics) {
-    let kinds: [(&str, &str, HashMap<String, bool>); 4] = [
+    let kinds: [(&str, &str, SortedMap<String, bool>); 4] = [
         ("track_script", "vrrp_script", model.scripts.iter().map(|it| (it.name.value.clone(), it.broken)).collect()),
         ("track_file", "track_file", model.track_files.iter().map(|it| (it.name.value.clone(), it.broken)).collect()),
         (
@@ -53,7 +54,7 @@ pub(super) fn references(model: &mut Model, found: &mut Diagnostics) {
 fn reference(
     list: &str,
     block: &str,
-    known: &HashMap<String, bool>,
+    known: &SortedMap<String, bool>,
     entry: &TrackedBy,
     found: &Diagnostics,
 ) -> Option<Diagnostic> {
@@ -80,7 +81,7 @@ fn reference(
 
 /// Weights that cannot do what they are for.
 pub(super) fn weights(model: &Model, found: &mut Diagnostics) {
-    let groups: HashMap<&str, &SyncGroup> = model
+    let groups: SortedMap<&str, &SyncGroup> = model
         .sync_groups
         .iter()
         .flat_map(|group| group.members.iter().map(move |member| (member.value.as_str(), group)))
@@ -144,9 +145,9 @@ fn bound(priority: i32, weight: Weight) -> Option<String> {
 
 /// The weights that trackers have themselves.
 struct OwnWeights<'m> {
-    scripts: HashMap<&'m str, Weight>,
-    processes: HashMap<&'m str, Weight>,
-    probes: HashMap<&'m str, Weight>,
+    scripts: SortedMap<&'m str, Weight>,
+    processes: SortedMap<&'m str, Weight>,
+    probes: SortedMap<&'m str, Weight>,
 }
 
 impl<'m> OwnWeights<'m> {
@@ -160,7 +161,7 @@ impl<'m> OwnWeights<'m> {
 
     /// The entries that change the priority, with the weight that holds for them.
     fn weighted<'t>(&self, tracks: &'t Tracks) -> Vec<(&'t TrackedBy, Weight)> {
-        let own = |known: &HashMap<&str, Weight>, entry: &TrackedBy| {
+        let own = |known: &SortedMap<&str, Weight>, entry: &TrackedBy| {
             entry.weight.or_else(|| known.get(entry.name.value.as_str()).copied())
         };
         // The weight of a file is multiplied by what the file says, which nobody knows here.
@@ -224,11 +225,11 @@ pub(super) fn scripts(model: &Model, around: &Surroundings<'_>, found: &mut Diag
 }
 
 /// Names of instances by the scripts that they follow.
-fn followers(model: &Model) -> HashMap<&str, Vec<String>> {
-    let mut followers: HashMap<&str, Vec<String>> = HashMap::new();
+fn followers(model: &Model) -> SortedMap<&str, Vec<String>> {
+    let mut followers: SortedMap<&str, Vec<String>> = SortedMap::new();
     for instance in &model.instances {
         for entry in &instance.tracks.scripts {
-            followers.entry(entry.name.value.as_str()).or_default().push(instance.name.value.clone());
+            followers.get_or_default(entry.name.value.as_str()).push(instance.name.value.clone());
         }
     }
     followers

@@ -150,7 +150,7 @@ impl fmt::Display for Version {
 }
 
 /// The address family of a virtual router. It is part of its identity beside VRID and interface.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// IPv4
     #[default]

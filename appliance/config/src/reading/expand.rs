@@ -4,7 +4,8 @@
 //! Everything here is a loop over a stack of its own, and what it may write is bounded by [`crate::source::limits`].
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+
+use locum_sorted::SortedMap;
 
 use super::statement::{Builder, Outcome, Statement, Word};
 use crate::around::Environment;
@@ -13,7 +14,7 @@ use crate::lex::{self, Lexer, TokenKind};
 use crate::source::{FileId, SUBSTITUTE, Sources, Span, offset};
 
 /// What stands in place of each `include` line, by the file and the offset of the line's first word.
-pub(crate) type Includes = HashMap<(FileId, u32), Included>;
+pub(crate) type Includes = SortedMap<(FileId, u32), Included>;
 
 /// The files of an `include` line, or what is wrong with it.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +42,7 @@ pub(crate) fn run<'s>(
         sources,
         setting,
         builder: Builder::new(recover, sink),
-        definitions: HashMap::new(),
+        definitions: SortedMap::new(),
         diagnostics: Diagnostics::default(),
         expanded_bytes: 0,
         expanded_lines: 0,
@@ -57,7 +58,7 @@ pub(super) struct Expander<'s, 'a, 'k> {
     pub(super) sources: &'s Sources,
     pub(super) setting: &'a Setting<'a>,
     pub(super) builder: Builder<'s, 'k>,
-    pub(super) definitions: HashMap<String, Definition>,
+    pub(super) definitions: SortedMap<String, Definition>,
     pub(super) diagnostics: Diagnostics,
     pub(super) expanded_bytes: usize,
     pub(super) expanded_lines: usize,

@@ -19,7 +19,7 @@ mod tracker;
 mod values;
 mod virtual_mac;
 
-use std::collections::{HashMap, HashSet};
+use locum_sorted::{SortedMap, SortedSet};
 
 use self::expand::Setting as ExpandSetting;
 pub(crate) use self::expand::{Included, Includes, is_include};
@@ -166,7 +166,7 @@ struct Reader<'a> {
     model: Model,
     drafts: Vec<Draft>,
     /// Instances with an error that was found outside their own lines.
-    failed: HashSet<String>,
+    failed: SortedSet<String>,
     all_failed: bool,
     /// Where secrets stand.
     secrets: Vec<Span>,
@@ -175,7 +175,7 @@ struct Reader<'a> {
     /// The preferences of the next rules without one: IPv4 and IPv6.
     next_preferences: [u32; 2],
     /// Names of blocks, by keyword.
-    names: HashMap<(&'static str, String), Span>,
+    names: SortedMap<(&'static str, String), Span>,
 }
 
 impl<'a> Reader<'a> {
@@ -186,12 +186,12 @@ impl<'a> Reader<'a> {
             diagnostics,
             model: Model::default(),
             drafts: Vec::new(),
-            failed: HashSet::new(),
+            failed: SortedSet::new(),
             all_failed: false,
             secrets: Vec::new(),
             blocks: Vec::new(),
             next_preferences: [rule::FIRST_PREFERENCE; 2],
-            names: HashMap::new(),
+            names: SortedMap::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `vrrp_sync_group`, `vrrp_script`, `track_file`, `vrrp_track_process`, `interface_up_down_delays` and the
 //! `track_…` lists of instances and groups.
 
-use std::collections::HashMap;
+use locum_sorted::SortedMap;
 
 use super::global::{integer, micros, millis};
 use super::statement::Statement;
@@ -60,7 +60,7 @@ impl Reader<'_> {
     /// A `track_…` list.
     pub(super) fn tracks(&mut self, tracks: &mut Tracks, keyword: &'static Keyword, line: &Statement<'_>) {
         let Some(place) = keyword.block else { return };
-        let mut seen: HashMap<String, Span> = HashMap::new();
+        let mut seen: SortedMap<String, Span> = SortedMap::new();
         for entry in line.statements() {
             let Some((Value::Text(name), options)) = self.entry(place, entry) else { continue };
             let name = Setting::written(name.to_owned(), entry.at());
