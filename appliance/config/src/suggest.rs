@@ -14,12 +14,12 @@ fn closest_of<'c>(text: &str, candidates: &[&'c str]) -> Option<&'c str> {
     if text.len() > 64 || candidates.len() > MOST_CANDIDATES {
         return None;
     }
-    let lower = text.to_lowercase();
+    let lower = text.to_ascii_lowercase();
     let close_enough = 1 + lower.chars().count() / 4;
     candidates
         .iter()
         .filter(|candidate| candidate.len().abs_diff(text.len()) <= close_enough)
-        .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), *candidate))
+        .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_ascii_lowercase()), *candidate))
         .filter(|(distance, _)| *distance <= close_enough)
         .min()
         .map(|(_, candidate)| candidate)

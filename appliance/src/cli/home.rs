@@ -81,7 +81,7 @@ pub(super) fn other_sockets() -> Vec<PathBuf> {
     };
     let sockets = entries.flatten().filter(is_other).map(|entry| entry.path().join(super::SOCKET));
     let mut sockets: Vec<_> = sockets.filter(|socket| socket.exists()).collect();
-    sockets.sort();
+    sockets.sort_unstable();
     sockets
 }
 

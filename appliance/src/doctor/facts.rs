@@ -246,7 +246,7 @@ fn daemons() -> Vec<(String, u32)> {
             found.push((name.trim_end().to_owned(), pid));
         }
     }
-    found.sort();
+    found.sort_unstable();
     // One program often is several processes.
     found.dedup_by(|next, first| next.0 == first.0);
     found

@@ -292,7 +292,7 @@ fn say(advert: &Advert, fate: Fate, checks: &mut Checks) {
         let is_old = place.starts_with("ip");
         let program = if advert.is_ipv6 { "ip6tables" } else { "iptables" };
         if is_old {
-            format!("let protocol 112 pass before that: {program} -I {} -p 112 -j ACCEPT", hook.to_uppercase())
+            format!("let protocol 112 pass before that: {program} -I {} -p 112 -j ACCEPT", hook.to_ascii_uppercase())
         } else {
             "let protocol 112 pass before that, as `meta l4proto 112 accept`; `nft -a list ruleset` shows the rule, `nft \
              insert rule …` puts one before others"

@@ -81,7 +81,7 @@ impl<'a> Subject<'a> {
         let statuses = self.service.map_or(&[][..], |service| service.instances);
         let heard = statuses.iter().filter(|status| status.name == instance.name.value).flat_map(|it| &it.senders);
         others.extend(heard.filter(|sender| sender.received > 0).map(|sender| sender.address));
-        others.sort();
+        others.sort_unstable();
         others.dedup();
         others
     }

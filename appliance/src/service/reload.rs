@@ -200,7 +200,7 @@ impl Service {
         self.order(Order::Grow(Sizes { routers, interfaces, trackers }));
         let mut entries = start::journal_entries(after, &self.network);
         entries.extend(plan::items::journal_entries(before));
-        entries.sort();
+        entries.sort_unstable();
         entries.dedup();
         self.journalled_addresses = entries;
         let both = before.instances.iter().chain(&after.instances);

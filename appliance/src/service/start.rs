@@ -278,7 +278,7 @@ pub(super) fn journal_entries(model: &Model, network: &Network) -> Vec<Entry> {
     };
     let all = plan::items::journal_entries(model);
     let mut entries: Vec<_> = all.into_iter().filter(|entry| marks || !is_there(entry)).collect();
-    entries.sort();
+    entries.sort_unstable();
     entries.dedup();
     entries
 }

@@ -381,9 +381,11 @@ fn looks_like_argument(word: &str) -> bool {
 
 /// A clause of the schema as a sentence.
 pub(super) fn sentence(clause: &str) -> String {
-    let mut chars = clause.chars();
-    let first = chars.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
+    let mut sentence = format!("{clause}.");
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    sentence
 }
 
 /// A word of the file for a message: not more of it than helps.

@@ -64,7 +64,7 @@ impl Line {
             LogFormat::Plain => self.plain(shape),
             LogFormat::Logfmt => {
                 let text = self.text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-                let level = self.level.as_str().to_lowercase();
+                let level = self.level.as_str().to_ascii_lowercase();
                 format!("time={} level={level} msg=\"{}\"", self.time(), printable(&text))
             }
             LogFormat::Json => {

@@ -194,7 +194,7 @@ fn object(fields: Vec<(&str, Value)>) -> Map<String, Value> {
 
 /// Seconds since 1970.
 #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit in 52 bits for some thousand years")]
-pub(super) fn last_transition(subject: &Subject<'_>) -> f64 {
+fn last_transition(subject: &Subject<'_>) -> f64 {
     subject.status.since_unix_ms as f64 / 1_000.0
 }
 

@@ -7,7 +7,7 @@ use locum_config::model::Version;
 use locum_control::Reject;
 
 use super::Subject;
-use super::json::{addresses, command, discarded, last_transition};
+use super::json::{addresses, command, discarded};
 
 /// `keepalived.data`.
 pub(super) fn data(subjects: &[Subject<'_>], model: &Model, is_good: impl Fn(&str) -> Option<bool>) -> String {
@@ -59,7 +59,9 @@ impl fmt::Display for Data<'_> {
             writeln!(f, "   Sync group = {group}")?;
         }
         writeln!(f, "   State = {}\n   Wantstate = {0}", status.state)?;
-        writeln!(f, "   Last transition = {:.6}", last_transition(subject))?;
+        // In microseconds, as keepalived has it. Without floating point, of which a router's flash has nothing else to print.
+        let since_ms = status.since_unix_ms;
+        writeln!(f, "   Last transition = {}.{:03}000", since_ms / 1_000, since_ms % 1_000)?;
         writeln!(f, "   Master down timer = {} usecs", status.master_down_interval_us)?;
         writeln!(f, "   Interface = {}", subject.interface())?;
         if let Some(source) = status.source {

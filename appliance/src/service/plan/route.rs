@@ -104,7 +104,7 @@ pub(crate) fn interfaces(route: &Route) -> impl Iterator<Item = &str> {
 pub(crate) fn route_name(route: &Route) -> String {
     let mut words = String::new();
     if route.kind != RouteKind::Unicast {
-        words = format!("{:?} ", route.kind).to_lowercase();
+        words = format!("{:?} ", route.kind).to_ascii_lowercase();
     }
     words.push_str(&prefix_name(route.destination));
     if let Some(gateway) = route.gateway {
@@ -280,7 +280,7 @@ pub(crate) fn rule_name(rule: &Rule) -> String {
         | RuleAction::Blackhole
         | RuleAction::Unreachable
         | RuleAction::Prohibit => {
-            words.push_str(&format!(" {:?}", rule.action).to_lowercase());
+            words.push_str(&format!(" {:?}", rule.action).to_ascii_lowercase());
         }
     }
     words
