@@ -39,7 +39,8 @@ const REPORTS: usize = 2048;
 /// Places that the stream of adverts leaves free for what is news.
 const PLACES_FOR_NEWS: usize = REPORTS / 4;
 
-/// Places that news leave free for answers. There are never more of these under way than orders.
+/// Places that news leave free for answers. There are never more of these under way than orders, for of these there are no
+/// more while the ring is half full.
 const PLACES_FOR_ANSWERS: usize = 256;
 
 /// Orders that can wait.
@@ -416,11 +417,14 @@ pub(crate) enum OrderError {
 }
 
 impl ServiceEnd {
-    /// Gives an order.
+    /// Gives an order, unless so much is to be heard first that the answers to all orders might not find a place.
     ///
     /// # Errors
     /// [`OrderError`]
     pub(crate) fn order(&self, order: Order) -> Result<(), OrderError> {
+        if self.reports.len() > REPORTS / 2 {
+            return Err(OrderError::Full(order));
+        }
         self.orders.try_send(order).map_err(|error| match error {
             TrySendError::Full(order) => OrderError::Full(order),
             TrySendError::Disconnected(_) => OrderError::Gone,

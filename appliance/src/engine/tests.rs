@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration as StdDuration, Instant as StdInstant};
 
-use locum_core::router::{AnnounceConfig, Config, Peer, Transport};
+use locum_core::router::{AnnounceConfig, Command, Config, Peer, Transport};
 use locum_core::set::Link;
 use locum_core::vocabulary::State;
 use locum_core::wire::ipv4;
@@ -275,6 +275,38 @@ fn what_finds_no_room_is_told_when_there_is_some() {
         item(&mut engine, 0);
         assert_eq!(told(&mut engine, &mut service), ["Installed"]);
         assert!(!engine.end.wanted_room());
+    });
+}
+
+/// A thousand instances begin before the service has taken a single report.
+#[test]
+fn every_order_is_answered_however_long_nobody_listens() {
+    in_namespace("every_order_is_answered", || {
+        let (mut engine, mut service) = engine(&[(1, 100)]);
+        let router = engine.set.routers().next().unwrap().0;
+        let mut given = Vec::new();
+        for ticket in 0..5_000 {
+            let command = Order::Command { router, command: Command::ClearCounters, ticket };
+            if service.order(command).is_ok() {
+                given.push(ticket);
+            }
+            if ticket % 8 == 0 {
+                let _ = engine.turn();
+            }
+        }
+        engine.end.wake_again();
+        for _ in 0..10 {
+            let _ = engine.turn();
+        }
+        let mut answered = Vec::new();
+        while let Some(report) = service.report() {
+            if let Report::Obeyed { ticket, .. } = report {
+                answered.push(ticket);
+            }
+        }
+        assert_eq!(answered, given);
+        let again = Order::Command { router, command: Command::ClearCounters, ticket: 0 };
+        assert!(service.order(again).is_ok(), "there is room again");
     });
 }
 

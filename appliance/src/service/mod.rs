@@ -118,6 +118,9 @@ const ADVERTS_EVERY: Duration = Duration::from_millis(100);
 /// How often what the kernel refused is looked at.
 const KERNEL_EVERY: locum_core::time::Duration = locum_core::time::Duration::from_s(1);
 
+/// Room that is kept for orders that wait. A start needs more for a moment, an order for each instance.
+const WAITING_ORDERS_KEPT: usize = 64;
+
 /// How long the engine may take to answer. It answers within a millisecond; if it does not within this, something is
 /// badly wrong, and whoever asked is told so.
 const ENGINE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -427,6 +430,9 @@ impl Service {
                 Err(OrderError::Gone) => return self.engine_failed(),
             }
         }
+        if self.waiting_orders.capacity() > WAITING_ORDERS_KEPT {
+            self.waiting_orders = std::collections::VecDeque::new();
+        }
     }
 
     /// Brings every instance's view up to date.
@@ -499,6 +505,9 @@ impl Service {
         let has_ended = self.engine.shared.has_ended();
         while let Some(report) = self.engine.report() {
             self.handle_report(report);
+            // Orders do not wait until all has been written down that is told meanwhile: of a thousand instances that
+            // begin, the last would be half a second behind the first.
+            self.send_waiting_orders();
         }
         self.engine.shared.has_made_room();
         if has_ended && !self.stopped {

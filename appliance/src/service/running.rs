@@ -91,7 +91,7 @@ impl Service {
     pub(super) fn note_router(&mut self, key: InstanceKey, router: RouterId) -> Option<usize> {
         let index = self.instances.iter().position(|instance| instance.key == key)?;
         self.instances.get_mut(index)?.router = Some(router);
-        self.index_routers();
+        self.index_router(router, index);
         Some(index)
     }
 
@@ -132,14 +132,19 @@ impl Service {
 
     fn index_routers(&mut self) {
         self.by_router.clear();
-        for (index, instance) in self.instances.iter().enumerate() {
-            let Some(router) = instance.router else { continue };
-            if self.by_router.len() <= router.index() {
-                self.by_router.resize(router.index() + 1, None);
+        for index in 0..self.instances.len() {
+            if let Some(router) = self.instances.get(index).and_then(|instance| instance.router) {
+                self.index_router(router, index);
             }
-            if let Some(slot) = self.by_router.get_mut(router.index()) {
-                *slot = Some(index);
-            }
+        }
+    }
+
+    fn index_router(&mut self, router: RouterId, index: usize) {
+        if self.by_router.len() <= router.index() {
+            self.by_router.resize(router.index() + 1, None);
+        }
+        if let Some(slot) = self.by_router.get_mut(router.index()) {
+            *slot = Some(index);
         }
     }
 }
