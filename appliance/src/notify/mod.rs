@@ -267,7 +267,7 @@ impl Notifier {
         let mut follow = |subject: Subject, priority, notify: &model::Notify, mails: bool, particulars: Particulars| {
             let hooks = Hooks::new(notify, &customs);
             let mut target = match before.remove(&subject) {
-                Some(target) => {
+                Some(mut target) => {
                     target.queue.set_hooks(hooks);
                     target
                 }

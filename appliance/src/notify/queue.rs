@@ -191,15 +191,16 @@ impl Inner {
     }
 }
 
-/// The queue of an instance or a group.
+/// The queue of an instance or a group. `None` where nothing was ever to be called, as of most instances of a large
+/// configuration.
 #[derive(Debug, Default)]
-pub(super) struct Queue(Rc<RefCell<Inner>>);
+pub(super) struct Queue(Option<Rc<RefCell<Inner>>>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// `None` where nothing is to be called, as most instances of a large configuration are.
+    /// `None` where nothing is to be called any more.
     hooks: Option<Rc<Hooks>>,
-    /// The newest state that is not told yet. Rarely there is one, so it is boxed.
+    /// The newest state that is not told yet.
     state: Option<Box<Notice>>,
     /// A lower priority was heard after that.
     heard_lower: Option<Box<Notice>>,
@@ -214,17 +215,25 @@ struct Inner {
 
 impl Queue {
     pub(super) fn new(hooks: Hooks) -> Self {
-        Self(Rc::new(RefCell::new(Inner { hooks: hooks.kept(), ..Inner::default() })))
+        let mut queue = Self::default();
+        queue.set_hooks(hooks);
+        queue
     }
 
     /// Other scripts from the next run on.
-    pub(super) fn set_hooks(&self, hooks: Hooks) {
-        self.0.borrow_mut().hooks = hooks.kept();
+    pub(super) fn set_hooks(&mut self, hooks: Hooks) {
+        let hooks = hooks.kept();
+        match &self.0 {
+            Some(inner) => inner.borrow_mut().hooks = hooks,
+            None if hooks.is_some() => self.0 = Some(Rc::new(RefCell::new(Inner { hooks, ..Inner::default() }))),
+            None => {}
+        }
     }
 
     /// Tells the scripts, as soon as those that run have ended. Never waits.
     pub(super) fn push(&self, notice: Notice, shared: &Rc<Shared>) {
-        let mut inner = self.0.borrow_mut();
+        let Some(queue) = &self.0 else { return };
+        let mut inner = queue.borrow_mut();
         if inner.runs(&notice).is_empty() {
             return;
         }
@@ -241,18 +250,18 @@ impl Queue {
         if !inner.is_running {
             inner.is_running = true;
             shared.active.set(shared.active.get() + 1);
-            task::spawn(work(Rc::clone(&self.0), Rc::clone(shared)));
+            task::spawn(work(Rc::clone(queue), Rc::clone(shared)));
         }
     }
 
     /// The last runs, the oldest first.
     pub(super) fn results(&self) -> Vec<RunResult> {
-        self.0.borrow().results.iter().cloned().collect()
+        self.0.as_ref().map(|inner| inner.borrow().results.iter().cloned().collect()).unwrap_or_default()
     }
 
     /// States that were never told, because scripts took so long.
     pub(super) fn skipped(&self) -> u32 {
-        self.0.borrow().skipped
+        self.0.as_ref().map_or(0, |inner| inner.borrow().skipped)
     }
 }
 

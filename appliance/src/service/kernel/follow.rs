@@ -28,7 +28,7 @@ const RETRY_MAX: Duration = Duration::from_s(300);
 #[derive(Debug, Default)]
 pub(in super::super) struct Dealings {
     /// What the kernel said last when it refused something that the instance cannot do without.
-    refused: Option<Refused>,
+    refused: Option<Box<Refused>>,
     /// Why it was last ordered not to take part.
     pub(in super::super) block: Option<String>,
     /// When to announce again what adverts do not keep alive.
@@ -52,7 +52,8 @@ impl Dealings {
     }
 
     fn refuse_for(&mut self, now: Instant, words: String, wait: Duration) {
-        self.refused = Some(Refused { words, until: now + wait, next: wait.times(2).min(RETRY_MAX), is_over: false });
+        let next = wait.times(2).min(RETRY_MAX);
+        self.refused = Some(Box::new(Refused { words, until: now + wait, next, is_over: false }));
     }
 
     fn refusal(&self) -> Option<&str> {
