@@ -236,7 +236,8 @@ impl Source {
         start..start + text.trim_end_matches(['\n', '\r']).len()
     }
 
-    fn line_index(&self, at: u32) -> usize {
+    /// How many lines stand before the one that `at` stands in.
+    pub(crate) fn line_index(&self, at: u32) -> usize {
         self.line_starts.partition_point(|start| *start <= at).saturating_sub(1)
     }
 }

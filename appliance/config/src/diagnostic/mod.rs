@@ -2,6 +2,7 @@
 
 pub(crate) mod code;
 pub(crate) mod render;
+pub(crate) mod snippet;
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
