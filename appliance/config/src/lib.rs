@@ -191,7 +191,7 @@ impl Configuration {
     fn render<'a>(&'a self, style: Style, diagnostics: impl Iterator<Item = &'a Diagnostic>) -> String {
         let mut text = String::new();
         for found in diagnostics {
-            text.push_str(&diagnostic::snippet::text(&self.sources, &self.secrets, found, style));
+            text.push_str(&diagnostic::render::text(&self.sources, &self.secrets, found, style));
             text.push_str("\n\n");
         }
         text

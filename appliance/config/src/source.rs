@@ -236,8 +236,7 @@ impl Source {
         start..start + text.trim_end_matches(['\n', '\r']).len()
     }
 
-    /// How many lines stand before the one that `at` stands in.
-    pub(crate) fn line_index(&self, at: u32) -> usize {
+    fn line_index(&self, at: u32) -> usize {
         self.line_starts.partition_point(|start| *start <= at).saturating_sub(1)
     }
 }

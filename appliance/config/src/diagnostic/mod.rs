@@ -2,7 +2,6 @@
 
 pub(crate) mod code;
 pub(crate) mod render;
-pub(crate) mod snippet;
 
 use std::borrow::Cow;
 use std::cmp::Reverse;

@@ -1,8 +1,11 @@
-//! Diagnostics as values for programs, and what of a file may be shown.
+//! Diagnostics as text for people and as values for programs.
 
 use std::ops::Range;
 
-use super::{Diagnostic, Severity};
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use super::{Diagnostic, Related, Severity};
 use crate::source::{Source, Sources, Span};
 
 /// How text is laid out.
@@ -130,6 +133,83 @@ pub(crate) fn report<'a>(sources: &'a Sources, diagnostics: &'a [Diagnostic]) ->
         refuses_start: diagnostics.iter().any(|d| d.refuses_start),
         diagnostics: diagnostics.iter().map(|d| ReportEntry::new(sources, d)).collect(),
     }
+}
+
+/// One diagnostic with its lines. What `secrets` covers is shown as asterisks.
+pub(crate) fn text(sources: &Sources, secrets: &[Span], diagnostic: &Diagnostic, style: Style) -> String {
+    let level = match diagnostic.severity() {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Lint => Level::INFO.with_name("lint"),
+    };
+    let (near, far): (Vec<_>, Vec<_>) =
+        diagnostic.related.iter().partition(|related| is_near(related.at, diagnostic.at));
+    let mut group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.id).element(snippet(
+        sources,
+        secrets,
+        Some((diagnostic.at, &diagnostic.label)),
+        &near,
+    ));
+    for related in far {
+        group = group.element(snippet(sources, secrets, None, &[related]));
+    }
+    group = messages(group, diagnostic);
+    let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
+    renderer.term_width(style.width.max(40)).decor_style(DecorStyle::Ascii).render(&[group])
+}
+
+fn messages<'a>(mut group: Group<'a>, diagnostic: &'a Diagnostic) -> Group<'a> {
+    if !diagnostic.why.is_empty() {
+        group = group.element(Level::NOTE.message(diagnostic.why.as_ref()));
+    }
+    if !diagnostic.fix.is_empty() {
+        group = group.element(Level::HELP.message(diagnostic.fix.as_ref()));
+    }
+    group
+}
+
+/// Whether two places are shown in one piece of the file. What is between them is gone through, so it must not be long.
+fn is_near(a: Span, b: Span) -> bool {
+    a.file == b.file && a.start.abs_diff(b.start) < 8 * 1024
+}
+
+/// The lines of places that stand near each other in one file.
+fn snippet<'a>(
+    sources: &'a Sources,
+    secrets: &[Span],
+    primary: Option<(Span, &'a str)>,
+    related: &[&'a Related],
+) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let spans = || primary.iter().map(|(at, _)| *at).chain(related.iter().map(|related| related.at));
+    let Some((at, source)) = spans().next().and_then(|at| Some((at, sources.file(at.file)?))) else {
+        return Snippet::source("");
+    };
+    let first = source.line_range(spans().map(|span| span.start).min().unwrap_or_default());
+    let last = source.line_range(spans().map(|span| span.start).max().unwrap_or_default());
+    let window = first.start..last.end.max(first.start);
+    let mut snippet = Snippet::source(masked(source, window.clone(), secrets, at))
+        .line_start(source.position(crate::source::offset(window.start)).line as usize)
+        .path(source.name());
+    if let Some((at, label)) = primary {
+        snippet = snippet.annotation(AnnotationKind::Primary.span(within(source, &window, at)).label(some(label)));
+    }
+    for related in related {
+        snippet = snippet
+            .annotation(AnnotationKind::Context.span(within(source, &window, related.at)).label(some(&related.label)));
+    }
+    snippet
+}
+
+fn some(label: &str) -> Option<&str> {
+    (!label.is_empty()).then_some(label)
+}
+
+/// A span relative to the window, on character boundaries and within one line.
+fn within(source: &Source, window: &Range<usize>, span: Span) -> Range<usize> {
+    let line = source.line_range(span.start);
+    let start = (span.start as usize).clamp(line.start, line.end.max(line.start));
+    let end = (span.end as usize).clamp(start, line.end.max(start));
+    start.saturating_sub(window.start)..end.saturating_sub(window.start)
 }
 
 /// The text of the window with secrets, tabs and control characters replaced byte for byte, so that columns hold and no
