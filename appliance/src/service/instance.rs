@@ -55,8 +55,8 @@ pub(crate) struct Instance {
     pub(crate) dealings: Dealings,
     /// It was MASTER when the service crashed, and goes on if it begins before this.
     pub(super) goes_on_until: Option<Instant>,
-    /// What somebody took away from it.
-    pub(super) losses: Losses,
+    /// What somebody took away from it; `None` where nobody ever has.
+    pub(super) losses: Option<Box<Losses>>,
     /// Who was heard with its VRID, and the MAC addresses.
     pub(super) stations: Stations,
     /// The last adverts.
@@ -102,7 +102,7 @@ impl Instance {
             outcomes,
             dealings: Dealings::default(),
             goes_on_until: None,
-            losses: Losses::default(),
+            losses: None,
             stations: Stations::default(),
             marks: VecDeque::new(),
             marks_max,

@@ -125,7 +125,10 @@ impl Losses {
 impl Service {
     /// Whether what this instance lacks is to be put back now.
     pub(super) fn may_put_back(&mut self, index: usize, now: Instant) -> bool {
-        self.instances.get_mut(index).is_some_and(|instance| instance.losses.may_put_back(now))
+        self.instances.get_mut(index).is_some_and(|instance| {
+            let losses = instance.losses.as_mut();
+            losses.is_none_or(|losses| losses.may_put_back(now))
+        })
     }
 
     /// Something had been taken away from an instance, and is there again.
@@ -133,12 +136,13 @@ impl Service {
         let now = clock::now();
         let Some(instance) = self.instances.get_mut(index) else { return };
         log::debug!("{}: {part_name} put back", instance.name());
-        part_name.clone_into(&mut instance.losses.last);
+        let losses = instance.losses.get_or_insert_default();
+        part_name.clone_into(&mut losses.last);
         let policy = *instance.configured.on_vip_lost;
-        match instance.losses.note(now, part, policy) {
+        match losses.note(now, part, policy) {
             Verdict::PutBack => self.tell_losses(index),
             Verdict::GiveWay(lease) => {
-                instance.losses.told_at = None;
+                losses.told_at = None;
                 self.tell_losses(index);
                 let verb = if policy == OnVipLost::Restore { "keeps removing" } else { "has removed" };
                 let words = format!("somebody {verb} {part_name}");
@@ -154,8 +158,9 @@ impl Service {
     fn tell_losses(&mut self, index: usize) {
         let now = clock::now();
         let Some(instance) = self.instances.get_mut(index) else { return };
-        let Some(count) = instance.losses.take_untold(now) else { return };
-        let (instance, part) = (instance.name().to_owned(), instance.losses.last.clone());
+        let Some(losses) = &mut instance.losses else { return };
+        let Some(count) = losses.take_untold(now) else { return };
+        let (part, instance) = (losses.last.clone(), instance.name().to_owned());
         match count {
             1 => log::warn!("{instance}: somebody had removed {part}; it is put back"),
             _ => log::warn!("{instance}: {count} times somebody had removed what is ours, last {part}; it is put back"),
@@ -176,7 +181,7 @@ impl Service {
         self.tell_operator("locum", format!("{words}: {} stands back for {lease}", names.join(", ")));
         for index in chosen {
             let Some(instance) = self.instances.get_mut(index) else { continue };
-            instance.losses.reason = Some(format!("{words}; stands back for {lease}"));
+            instance.losses.get_or_insert_default().reason = Some(format!("{words}; stands back for {lease}"));
             if let Some(router) = instance.router {
                 self.order(Order::Command { router, command: Command::GiveWay, ticket: NOBODY_ASKS });
             }
@@ -185,7 +190,7 @@ impl Service {
 
     /// Why an instance stands back that the operator has not told to.
     pub(super) fn reason_to_stand_back(&self, index: usize) -> Option<&str> {
-        self.instances.get(index)?.losses.reason.as_deref()
+        self.instances.get(index)?.losses.as_ref()?.reason.as_deref()
     }
 
     /// What a change of state means for it.
@@ -193,8 +198,10 @@ impl Service {
         if let Some(instance) = self.instances.get_mut(index)
             && (to == State::Master || matches!(cause, Cause::Yielded | Cause::VipLost))
         {
-            instance.losses.reason = None;
             instance.goes_on_until = None;
+            if let Some(losses) = &mut instance.losses {
+                losses.reason = None;
+            }
         }
     }
 
@@ -204,7 +211,8 @@ impl Service {
         for index in 0..self.instances.len() {
             self.tell_losses(index);
             let Some(instance) = self.instances.get_mut(index) else { continue };
-            if std::mem::take(&mut instance.losses.waits) && instance.state == State::Master {
+            let losses = instance.losses.as_mut();
+            if losses.is_some_and(|losses| std::mem::take(&mut losses.waits)) && instance.state == State::Master {
                 orders.extend(instance.router.map(|router| Order::Refresh { router }));
             }
         }

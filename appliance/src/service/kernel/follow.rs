@@ -171,7 +171,7 @@ impl Service {
         let is_under_way = |outcome: &Option<ItemOutcome>| matches!(outcome, None | Some(ItemOutcome::Removed));
         for instance in self.instances.iter_mut().filter(|instance| instance.state == State::Master) {
             if instance.outcomes.iter().any(is_under_way) {
-                instance.losses.look_again();
+                instance.losses.get_or_insert_default().look_again();
             }
         }
         let now = clock::now();
