@@ -12,9 +12,14 @@ pub(crate) fn allocations(work: impl FnOnce()) -> u64 {
 
 /// What `work` makes, and how many bytes of the heap this thread has taken for it and not given back.
 pub(crate) fn bytes_kept<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    let before = BYTES.get();
+    let before = bytes_held();
     let made = work();
-    (made, usize::try_from(BYTES.get() - before).unwrap())
+    (made, usize::try_from(bytes_held() - before).unwrap())
+}
+
+/// How many bytes of the heap this thread has taken and not given back; less than none where it has freed those of others.
+pub(crate) fn bytes_held() -> isize {
+    BYTES.get()
 }
 
 /// Counts, and passes everything on.
