@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::{io, thread};
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -11,6 +12,12 @@ use tokio::task::JoinHandle;
 pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
     let task: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task);
     tokio::task::spawn_local(task)
+}
+
+/// The same for what may outlive who started it, and without a [`tokio::task::LocalSet`].
+pub(crate) fn spawn_on(runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+    let task: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(task);
+    runtime.spawn(task);
 }
 
 /// Has a thread of its own do what waits without letting others go on, and gives what comes of it; an error where it panicks.

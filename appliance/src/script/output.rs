@@ -5,7 +5,10 @@ use std::io;
 use std::time::Duration;
 
 use tokio::net::unix::pipe;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+
+use crate::task;
 
 /// Bytes that are kept of what a script prints.
 const KEPT_BYTES: usize = 2_048;
@@ -88,7 +91,7 @@ impl Output {
             }
         }
         if let (Some(pipe), Ok(permit)) = (self.pipe.take(), STRAGGLERS.try_acquire()) {
-            tokio::spawn(async move {
+            task::spawn_on(&Handle::current(), async move {
                 throw_away(&pipe).await;
                 drop(permit);
             });

@@ -21,6 +21,7 @@ use super::output::Output;
 use super::{Command, NOT_PASSED_ON};
 use crate::engine::scheduling::start_ordinary;
 use crate::seconds::Seconds;
+use crate::task;
 
 /// Between SIGTERM and SIGKILL for a script that must end.
 const KILL_AFTER: Duration = Duration::from_secs(2);
@@ -229,7 +230,9 @@ impl Drop for Run {
                     started: self.started,
                     is_stopping: true,
                 };
-                runtime.spawn(async move { left.stop(Duration::ZERO).await });
+                task::spawn_on(&runtime, async move {
+                    left.stop(Duration::ZERO).await;
+                });
             }
             // The service ends: no time is left for courtesy.
             _ => self.kill(Signal::SIGKILL),
