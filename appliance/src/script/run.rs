@@ -19,7 +19,6 @@ use tokio::time::{Instant, timeout};
 use super::account::{Account, AccountError};
 use super::output::Output;
 use super::{Command, NOT_PASSED_ON};
-use crate::engine::scheduling::start_ordinary;
 use crate::seconds::Seconds;
 use crate::task;
 
@@ -279,7 +278,7 @@ fn spawn(command: &Command, account: &Account, interpreter: Option<&Path>) -> io
     if !account.is_ours() {
         become_account(&mut process, account);
     }
-    let child = start_ordinary(|| tokio::process::Command::from(process).spawn())?;
+    let child = tokio::process::Command::from(process).spawn()?;
     Ok((child, output))
 }
 

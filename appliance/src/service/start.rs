@@ -27,7 +27,6 @@ use super::plan::Placements;
 use super::repeated::Repeated;
 use super::yields::Yields;
 use super::{Options, Reply, Service, foreign, plan, running};
-use crate::engine::scheduling::stand_behind_engine;
 use crate::engine::{self, Sizes};
 use crate::namespace::EnterError;
 use crate::notify::Notifier;
@@ -231,8 +230,6 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
     privileges::restrict_service(service.heart.scripts);
     service.sandbox = super::sandbox::Sandbox::close(&service.options, &configuration);
     service.tell_manager_that_all_runs();
-    // The engine has its thread already.
-    stand_behind_engine();
     log::info!(
         "locum {} started with {} instances from {}",
         env!("CARGO_PKG_VERSION"),
