@@ -86,6 +86,18 @@ pub fn locum_binary() -> PathBuf {
     path
 }
 
+/// Puts a copy of a program where `to` says, in place of what is there.
+///
+/// By a process of its own: what this one has open for writing is open for a moment in whatever another test starts meanwhile,
+/// and a program that somebody has open for writing is not executed ("Text file busy").
+///
+/// # Panics
+/// When it cannot be copied.
+pub fn copy_program(from: impl AsRef<OsStr>, to: &Path) {
+    let status = Command::new("install").args(["-m", "755"]).arg(from).arg(to).status().expect("install is there");
+    assert!(status.success(), "{} is not copied: {status}", to.display());
+}
+
 /// The folder of the profile that this test was built into, as `target/debug`.
 pub(crate) fn target_dir() -> PathBuf {
     let test = env::current_exe().expect("the test's own path");

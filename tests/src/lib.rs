@@ -47,7 +47,7 @@ mod tap;
 mod timeline;
 
 pub use addresses::AddressEntry;
-pub use command::{Outcome, find_program, locum, locum_binary, tool};
+pub use command::{Outcome, copy_program, find_program, locum, locum_binary, tool};
 pub use decode::{Advert, Arp, ArpKind, Checksum, Echo, Frame, checksum, decode};
 pub use injector::{Injector, VrrpPacket};
 pub use lab::{Lab, lab_lacks, skip, with_broken_lab, with_lab};

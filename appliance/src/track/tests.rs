@@ -290,7 +290,9 @@ fn processes_are_counted_as_they_come_and_go() {
     let directory = Directory::new("process");
     let name = format!("lct{}", std::process::id());
     let program = directory.path(&name);
-    fs::copy("/bin/sleep", &program).unwrap();
+    // Another process copies it: what this one has open for writing is open for a moment in what other tests start, and then it
+    // cannot be executed.
+    assert!(Command::new("cp").args(["/bin/sleep", &program]).status().unwrap().success());
     on_runtime(async {
         let text = format!(
             "vrrp_track_process P {{\n process {name}\n quorum 2\n quorum_max 2\n}}

@@ -7,7 +7,7 @@ use std::process::Command;
 use locum_control::{Item, State};
 use locum_tests::Daemon::Locum;
 use locum_tests::Node::A;
-use locum_tests::{Group, Lab, locum_binary, scenario, skip, wait_for, with_lab};
+use locum_tests::{Group, Lab, copy_program, locum_binary, scenario, skip, wait_for, with_lab};
 
 use crate::{Running, TAKEOVER_MAX};
 
@@ -97,7 +97,7 @@ fn two_capabilities_are_enough_for_an_ordinary_user() {
     }
     with_lab(&[Locum], |lab| {
         let binary = lab.file("locum", "");
-        fs::copy(locum_binary(), &binary).expect("copy the binary");
+        copy_program(locum_binary(), &binary);
         let configuration = lab.file("locum.conf", &scenario("alone"));
         let run_dir = lab.router(A).run_dir();
         std::os::unix::fs::chown(&run_dir, Some(65534), Some(65534)).unwrap();

@@ -1,6 +1,5 @@
 //! A dead, slow or hostile client of the socket costs the others nothing.
 
-use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 use locum_control::{Event, LINE_BYTES_MAX, Verb};
 use locum_tests::Daemon::Locum;
 use locum_tests::Node::{A, B};
-use locum_tests::{Group, Lab, Moment, Outcome, locum_binary, scenario, skip, with_lab};
+use locum_tests::{Group, Lab, Moment, Outcome, copy_program, locum_binary, scenario, skip, with_lab};
 
 use crate::TAKEOVER_MAX;
 
@@ -118,7 +117,7 @@ fn whoever_is_on_the_machine_may_look_and_not_change() {
         lab.wait_master(GROUP, A, TAKEOVER_MAX);
         // The folder that it was built in may be closed to others.
         let binary = lab.file("locum", "");
-        fs::copy(locum_binary(), &binary).expect("copy the binary");
+        copy_program(locum_binary(), &binary);
         let socket = lab.router(A).socket();
         let as_nobody = |arguments: &[&str]| {
             let mut command = Command::new("setpriv");

@@ -11,7 +11,7 @@ use std::time::Duration;
 use locum_control::{Block, Cause, State};
 use locum_tests::Daemon::Locum;
 use locum_tests::Node::{A, B, C};
-use locum_tests::{Group, Lab, Moment, scenario, with_lab};
+use locum_tests::{Group, Lab, Moment, copy_program, scenario, with_lab};
 
 use crate::TAKEOVER_MAX;
 
@@ -161,7 +161,7 @@ impl Drop for Watched {
 fn a_process_that_ends_is_missed() {
     with_lab(&[Locum, Locum], |lab| {
         let program = dir(lab).join("lab-proxy");
-        fs::copy("/bin/sleep", &program).unwrap();
+        copy_program("/bin/sleep", &program);
         let trackers = format!("vrrp_track_process P {{\n process {} 1000\n}}", program.display());
         let mut watched = Watched(program, None);
         watched.start();
