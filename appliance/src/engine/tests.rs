@@ -113,7 +113,6 @@ fn engine(routers: &[(u8, u8)]) -> (Engine, ServiceEnd) {
     (engine, service)
 }
 
-/// MASTER of one virtual router and BACKUP of another, each at a hundred adverts a second.
 #[test]
 fn a_long_wait_ends_in_time_however_late_the_kernel_may_end_a_part_of_it() {
     for wait_us in [1, 99_999, 100_000, 100_001, 609_375, 1_000_000, 3_609_369, 40_950_000, 3_600_000_000_u64] {
@@ -132,6 +131,7 @@ fn a_long_wait_ends_in_time_however_late_the_kernel_may_end_a_part_of_it() {
     }
 }
 
+/// MASTER of one virtual router and BACKUP of another, each at a hundred adverts a second.
 #[test]
 fn adverts_are_sent_and_received_without_allocating() {
     in_namespace("adverts_are_sent_and_received_without_allocating", || {
