@@ -4,12 +4,13 @@
 const MOST_CANDIDATES: usize = 2000;
 
 /// The candidate that differs least from `text`, if it is close enough to be meant.
-pub fn closest<'c>(text: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    closest_of(text, &candidates.take(MOST_CANDIDATES + 1).collect::<Vec<_>>())
+pub fn closest<'c>(text: &str, mut candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+    closest_of(text, &mut || candidates.next())
 }
 
-/// The same from a list: one function for all kinds of candidates.
-fn closest_of<'c>(text: &str, candidates: &[&'c str]) -> Option<&'c str> {
+/// One function for all kinds of candidates.
+fn closest_of<'c>(text: &str, next: &mut dyn FnMut() -> Option<&'c str>) -> Option<&'c str> {
+    let candidates: Vec<&str> = std::iter::from_fn(next).take(MOST_CANDIDATES + 1).collect();
     // Edit distance is quadratic; nobody mistypes a keyword by this much.
     if text.len() > 64 || candidates.len() > MOST_CANDIDATES {
         return None;

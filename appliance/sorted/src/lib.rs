@@ -2,6 +2,7 @@
 //! kilobytes of a router's flash, a hash table one and a half, and this one half to one.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::iter;
 use std::ops::Index;
@@ -86,7 +87,7 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.0.binary_search_by(|(known, _)| known.borrow().cmp(key))
+        search(self.len(), &|at| self.0.get(at).map(|(known, _)| known.borrow().cmp(key)))
     }
 
     /// Whether it has the key.
@@ -283,17 +284,25 @@ impl<T> SortedSet<T> {
 }
 
 impl<T: Ord> SortedSet<T> {
+    /// Where the value is, or would be.
+    fn place<Q: Ord + ?Sized>(&self, value: &Q) -> Result<usize, usize>
+    where
+        T: Borrow<Q>,
+    {
+        search(self.len(), &|at| self.0.get(at).map(|known| known.borrow().cmp(value)))
+    }
+
     /// Whether it has the value.
     pub fn contains<Q: Ord + ?Sized>(&self, value: &Q) -> bool
     where
         T: Borrow<Q>,
     {
-        self.0.binary_search_by(|known| known.borrow().cmp(value)).is_ok()
+        self.place(value).is_ok()
     }
 
     /// Adds a value; returns whether it was not there.
     pub fn insert(&mut self, value: T) -> bool {
-        let place = self.0.binary_search(&value);
+        let place = self.place(&value);
         if let Err(at) = place {
             self.0.insert(at, value);
         }
@@ -305,7 +314,7 @@ impl<T: Ord> SortedSet<T> {
     where
         T: Borrow<Q>,
     {
-        let place = self.0.binary_search_by(|known| known.borrow().cmp(value));
+        let place = self.place(value);
         if let Ok(at) = place {
             self.0.remove(at);
         }
@@ -314,7 +323,7 @@ impl<T: Ord> SortedSet<T> {
 
     /// Those that `other` does not have.
     pub fn difference<'set>(&'set self, other: &'set Self) -> impl Iterator<Item = &'set T> + Clone {
-        self.0.iter().filter(|value| other.0.binary_search(value).is_err())
+        self.0.iter().filter(|value| !other.contains(*value))
     }
 }
 
@@ -368,6 +377,21 @@ impl<T> IntoIterator for SortedSet<T> {
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
+}
+
+/// Where something is in a sorted list of this length, or would be; `compare` says how the entry at a place compares with it.
+/// One function for all types of entries.
+fn search(len: usize, compare: &dyn Fn(usize) -> Option<Ordering>) -> Result<usize, usize> {
+    let (mut start, mut end) = (0, len);
+    while start < end {
+        let middle = start.midpoint(end);
+        match compare(middle) {
+            Some(Ordering::Less) => start = middle + 1,
+            Some(Ordering::Equal) => return Ok(middle),
+            Some(Ordering::Greater) | None => end = middle,
+        }
+    }
+    Err(start)
 }
 
 #[cfg(test)]
