@@ -36,9 +36,12 @@ pub fn from_value<T: FromJson>(value: &Value) -> Result<T, JsonError> {
 
 /// The word that JSON has for a value without particulars: "link_down".
 pub fn word(value: &impl Serialize) -> String {
-    let mut text = to_json(value);
-    text.retain(|char| char != '"');
-    text
+    without_quotes(to_json(value))
+}
+
+fn without_quotes(mut json: String) -> String {
+    json.retain(|char| char != '"');
+    json
 }
 
 /// What can be read from JSON.
@@ -109,6 +112,15 @@ impl Reader {
         object.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// Which of some words a value is: the first if it is none of them, which is noted.
+    pub(crate) fn word_of(&mut self, value: &Value, words: &dyn Fn(usize) -> Option<String>) -> usize {
+        let text = value.as_str().unwrap_or_default();
+        (0..).map_while(words).position(|word| word == text).unwrap_or_else(|| {
+            self.expected("one of the words that this version knows");
+            0
+        })
+    }
+
     /// Notes that what is being read is no such thing.
     pub fn expected(&mut self, expected: &'static str) {
         self.wrong.get_or_insert(JsonError::Field { name: self.name, expected });
@@ -158,11 +170,8 @@ macro_rules! readable_words {
                 const ALL: &[$type] = &[$type::$first $(, $type::$variant)*];
                 // None is forgotten.
                 const _: fn(&$type) = |one| match one { $type::$first $(| $type::$variant)* => () };
-                let text = value.as_str().unwrap_or_default();
-                ALL.iter().find(|one| $crate::word(one) == text).copied().unwrap_or_else(|| {
-                    reader.expected("one of the words that this version knows");
-                    $type::$first
-                })
+                let at = reader.word_of(value, &|at| ALL.get(at).map($crate::word));
+                ALL.get(at).copied().unwrap_or($type::$first)
             }
         }
     )* };
