@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use nix::sys::inotify::Inotify;
+use nix::sys::timerfd::TimerFd;
 use socket2::Socket;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -13,6 +14,7 @@ pub(crate) trait Owner: AsFd {}
 
 impl Owner for Inotify {}
 impl Owner for Socket {}
+impl Owner for TimerFd {}
 impl Owner for netlink_sys::Socket {}
 
 /// What tokio takes.

@@ -115,6 +115,11 @@ impl Heart {
         self.next
     }
 
+    /// Half of the time between two beats, or less.
+    pub(super) const fn half_beat(&self) -> Duration {
+        Duration::from_us(self.every.us() / 2)
+    }
+
     fn stamp(&mut self, moved: Instant) -> io::Result<()> {
         let stamp = Stamp { identity: self.identity, began: self.began, moved };
         let file = match &mut self.file {

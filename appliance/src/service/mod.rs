@@ -21,6 +21,7 @@
 //! - [`examine`]: it looks for what is wrong with itself.
 //! - [`facts`]: what the kernel's changes mean for interfaces and instances; [`foreign`]: which addresses are not ours.
 
+mod alarm;
 mod answers;
 mod changes;
 mod cleanup;
@@ -76,6 +77,7 @@ use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
+use self::alarm::Alarm;
 use self::changes::Changes;
 pub(crate) use self::cleanup::cleanup;
 use self::clients::{Clients, Incoming};
@@ -115,7 +117,7 @@ use crate::track::{Links, Reports, Trackers};
 /// How often adverts are passed on to those who watch them.
 const ADVERTS_EVERY: Duration = Duration::from_millis(100);
 
-/// How often what the kernel refused is looked at.
+/// How often what the kernel refused is looked at, with the beat of the heart that is nearest.
 const KERNEL_EVERY: locum_core::time::Duration = locum_core::time::Duration::from_s(1);
 
 /// Room that is kept for orders that wait. A start needs more for a moment, an order for each instance.
@@ -199,6 +201,8 @@ struct Service {
     kernel: Kernel,
     /// When what the kernel refused of it is tried again.
     kernel_retry_at: Option<Instant>,
+    /// When it is looked at next.
+    kernel_due: Instant,
     /// Which interfaces the addresses of each instance go on.
     placements: Placements,
     clients: Clients,
@@ -244,6 +248,7 @@ pub(crate) fn run(options: Options) -> Result<(), StartError> {
             hang_up: signal(SignalKind::hangup())?,
             dumps: DumpSignals::open()?,
             monitor: network::monitor()?,
+            alarm: Alarm::new()?,
             incoming,
         };
         presence::appear(&options)?;
@@ -263,6 +268,7 @@ struct Sources {
     hang_up: Signal,
     dumps: DumpSignals,
     monitor: Monitor,
+    alarm: Alarm,
     incoming: mpsc::Receiver<Incoming>,
 }
 
@@ -272,14 +278,12 @@ impl Service {
         let mut script_runs = self.script_runs.take().unwrap_or_else(|| mpsc::channel(1).1);
         let mut adverts = tokio::time::interval(ADVERTS_EVERY);
         adverts.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut kernel_tick = tokio::time::interval(Duration::from_micros(KERNEL_EVERY.us()));
-        kernel_tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.stopped {
             let watched = self.clients.any_watches_adverts();
             let waiting = !self.waiting_orders.is_empty();
             let tracker_reports = self.tracker_reports.clone();
             let links_due = self.links.wake();
-            let own_deadline = self.own_deadline();
+            let due = self.due();
             tokio::select! {
                 biased;
                 ready = reports.readable() => {
@@ -291,8 +295,10 @@ impl Service {
                     self.links.expire();
                     self.network_changed();
                 }
-                () = sleep_until(Some(self.heart.due())) => self.beat(),
-                () = sleep_until(own_deadline), if own_deadline.is_some() => self.time_has_passed().await,
+                rung = sources.alarm.rings(due) => {
+                    rung?;
+                    self.time_has_passed().await;
+                }
                 ready = sources.monitor.readable() => {
                     ready?;
                     // Everything that is there, then one look at what follows from it.
@@ -332,27 +338,37 @@ impl Service {
                     self.take_reports();
                     self.tell_adverts();
                 }
-                () = sleep_until(self.listening.due()), if self.listening.due().is_some() => self.listen(),
-                _ = kernel_tick.tick() => {
-                    // Whoever was heard first may be in there.
-                    self.take_reports();
-                    self.tick_kernel();
-                }
                 () = tokio::time::sleep(Duration::from_millis(2)), if waiting => self.send_waiting_orders(),
             }
         }
         self.end().await
     }
 
-    /// When something ends by itself: a yield, a change, the wait for handovers.
-    fn own_deadline(&self) -> Option<Instant> {
-        [self.yields.next_end(), self.changes.next_end(), self.handovers_due()].into_iter().flatten().min()
+    /// When there is something to do even if nothing happens.
+    fn due(&self) -> Instant {
+        // What ends by itself: a yield, a change, the wait for handovers.
+        let ends = [self.yields.next_end(), self.changes.next_end(), self.handovers_due(), self.listening.due()];
+        ends.into_iter().flatten().fold(self.heart.due(), Instant::min)
     }
 
     async fn time_has_passed(&mut self) {
+        let now = clock::now();
+        if self.heart.due() <= now {
+            self.beat();
+            // In the same wake-up, on a schedule of its own to the nearest beat.
+            if self.kernel_due <= now + self.heart.half_beat() {
+                self.kernel_due = (self.kernel_due + KERNEL_EVERY).max(now);
+                // Whoever was heard first may be in there.
+                self.take_reports();
+                self.tick_kernel();
+            }
+        }
         self.end_yields().await;
         self.end_changes().await;
         self.answer_handovers(clock::now());
+        if self.listening.due().is_some_and(|due| due <= now) {
+            self.listen();
+        }
     }
 
     async fn handle_incoming(&mut self, incoming: Incoming) {
@@ -521,13 +537,5 @@ impl Service {
         }
         self.stopped = true;
         self.failed = true;
-    }
-}
-
-/// Sleeps until a time on the boot-time clock; for ever without one.
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep(Duration::from_micros(at.since(clock::now()).us())).await,
-        None => std::future::pending().await,
     }
 }

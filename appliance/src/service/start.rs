@@ -192,6 +192,7 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
         plans: 0,
         kernel,
         kernel_retry_at: None,
+        kernel_due: clock::now(),
         placements,
         clients,
         repeated: Repeated::default(),

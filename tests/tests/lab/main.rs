@@ -43,6 +43,7 @@ mod overload;
 mod preempt_delay;
 mod preview;
 mod privileges;
+mod quiet;
 mod random;
 mod record;
 mod reload;
