@@ -38,8 +38,6 @@ pub struct Global {
     pub no_swap: Setting<bool>,
     /// `vrrp_cpu_affinity`: the CPUs that the engine may use. Empty: all.
     pub cpu_affinity: Vec<u16>,
-    /// `vrrp_rlimit_rttime`: how long the engine may compute in real time without a pause.
-    pub rlimit_rttime_us: Option<Setting<u64>>,
     /// `vmac_prefix`: what names of macvlans start with.
     pub vmac_prefix: Setting<String>,
     /// `vmac_addr_prefix`: the same for macvlans on other interfaces than the instance's; `vmac_prefix` when not written.
@@ -92,7 +90,6 @@ impl Default for Global {
             nice: None,
             no_swap: Setting::default(),
             cpu_affinity: Vec::new(),
-            rlimit_rttime_us: None,
             vmac_prefix: Setting::implied("vrrp".to_owned()),
             vmac_address_prefix: Setting::implied("vrrp".to_owned()),
             disable_local_igmp: Setting::default(),

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::Reader;
+use super::slot::{Places, Slot, Slots, slot};
 use super::statement::Statement;
 use super::values::Value;
 use crate::diagnostic::{Diagnostic, code};
@@ -33,7 +34,9 @@ impl Reader<'_> {
                 }
                 _ => {
                     let Some(values) = self.values(keyword, line) else { continue };
-                    if let Err(refused) = self.model.global.apply(keyword, &values, line.whole()) {
+                    if let Some(slot) = slot(PLAIN, &mut self.model.global, keyword) {
+                        slot.put(&values, &Places::line(line));
+                    } else if let Err(refused) = self.model.global.apply(keyword, &values, line.whole()) {
                         let at = line.args().first().map_or(line.whole(), |word| word.at);
                         self.diagnostics.push(
                             Diagnostic::new(
@@ -50,20 +53,63 @@ impl Reader<'_> {
     }
 }
 
+/// The settings of plain keywords. What is not acted on by any version of the model is left aside.
+#[rustfmt::skip] // a row a keyword
+pub(super) const PLAIN: &Slots<Global> = &[
+    ("router_id", |global| Slot::OptText(&mut global.router_id)),
+    ("default_interface", |global| Slot::OptText(&mut global.default_interface)),
+    ("vrrp_strict", |global| Slot::Switch(&mut global.strict)),
+    ("vrrp_check_unicast_src", |global| Slot::Switch(&mut global.check_unicast_source)),
+    ("vrrp_startup_delay", |global| Slot::Millis(&mut global.startup_delay_ms)),
+    ("vrrp_delay_after_boot", |global| Slot::Millis(&mut global.delay_after_boot_ms)),
+    ("vrrp_garp_interval", |global| Slot::Micros(&mut global.garp_interval_us)),
+    ("vrrp_gna_interval", |global| Slot::Micros(&mut global.gna_interval_us)),
+    ("vrrp_rt_priority", |global| Slot::OptU8(&mut global.realtime_priority)),
+    ("vrrp_priority", |global| Slot::OptI8(&mut global.nice)),
+    ("vrrp_no_swap", |global| Slot::Switch(&mut global.no_swap)),
+    ("enable_script_security", |global| Slot::Switch(&mut global.script_security)),
+    ("notification_email_from", |global| Slot::OptText(&mut global.mail.from)),
+    ("smtp_user", |global| Slot::OptText(&mut global.mail.user)),
+    ("smtp_password_file", |global| Slot::OptText(&mut global.mail.password_file)),
+    ("smtp_ca_file", |global| Slot::OptText(&mut global.mail.ca_file)),
+    ("smtp_digest", |global| Slot::U32(&mut global.mail.digest_s)),
+    ("smtp_helo_name", |global| Slot::OptText(&mut global.mail.helo_name)),
+    ("smtp_connect_timeout", |global| Slot::Millis(&mut global.mail.connect_timeout_ms)),
+    ("no_email_faults", |global| Slot::Switch(&mut global.mail.no_faults)),
+    ("vrrp_notify_priority_changes", |global| Slot::OptSwitch(&mut global.instance_defaults.notify_priority_changes)),
+    ("fifo_write_vrrp_states_on_reload", |global| Slot::Switch(&mut global.fifo_states_on_reload)),
+    ("notify_timeout", |global| Slot::Millis(&mut global.notify_timeout_ms)),
+    ("startup_script_timeout", |global| Slot::U32(&mut global.startup.timeout_s)),
+    ("shutdown_script_timeout", |global| Slot::U32(&mut global.shutdown.timeout_s)),
+    ("set_supplementary_groups", |global| Slot::Switch(&mut global.supplementary_groups)),
+    ("vmac_prefix", |global| Slot::Text(&mut global.vmac_prefix)),
+    ("vmac_addr_prefix", |global| Slot::Text(&mut global.vmac_address_prefix)),
+    ("disable_local_igmp", |global| Slot::Switch(&mut global.disable_local_igmp)),
+    ("nftables_priority", |global| Slot::I32(&mut global.firewall.nftables_priority)),
+    ("nftables_counters", |global| Slot::Switch(&mut global.firewall.nftables_counters)),
+    ("nftables_ifindex", |global| Slot::Switch(&mut global.firewall.nftables_ifindex)),
+    ("vrrp_garp_master_repeat", |global| Slot::OptU32(&mut global.instance_defaults.garp_master_repeat)),
+    ("vrrp_garp_master_delay", |global| Slot::OptU32(&mut global.instance_defaults.garp_master_delay_s)),
+    ("vrrp_garp_master_refresh", |global| Slot::OptU32(&mut global.instance_defaults.garp_refresh_s)),
+    ("vrrp_garp_master_refresh_repeat", |global| Slot::OptU32(&mut global.instance_defaults.garp_refresh_repeat)),
+    ("vrrp_garp_lower_prio_repeat", |global| Slot::OptU32(&mut global.instance_defaults.garp_lower_priority_repeat)),
+    ("vrrp_garp_lower_prio_delay", |global| Slot::OptU32(&mut global.instance_defaults.garp_lower_priority_delay_s)),
+    ("use_symlink_paths", |global| Slot::Switch(&mut global.symlink_paths)),
+    ("vrrp_down_timer_adverts", |global| Slot::OptU8(&mut global.instance_defaults.down_timer_adverts)),
+    ("vrrp_lower_prio_no_advert", |global| Slot::OptSwitch(&mut global.instance_defaults.lower_priority_no_advert)),
+    ("vrrp_higher_prio_send_advert", |global| Slot::OptSwitch(&mut global.instance_defaults.higher_priority_send_advert)),
+    ("vrrp_owner_ignore_adverts", |global| Slot::OptSwitch(&mut global.instance_defaults.owner_ignore_adverts)),
+    ("vrrp_skip_check_adv_addr", |global| Slot::OptSwitch(&mut global.instance_defaults.skip_check_advert_addresses)),
+    ("v3_checksum_as_v2", |global| Slot::OptSwitch(&mut global.instance_defaults.v3_checksum_as_v2)),
+    ("smtp_alert", |global| Slot::OptSwitch(&mut global.instance_defaults.smtp_alert)),
+    ("smtp_alert_vrrp", |global| Slot::OptSwitch(&mut global.instance_defaults.smtp_alert_vrrp)),
+];
+
 impl Global {
-    /// Takes a value over. What is not acted on by any version of the model is left aside.
+    /// Takes over the value of a keyword that is not among the plain ones.
     fn apply(&mut self, keyword: &Keyword, values: &[Value<'_>], at: Span) -> Result<(), &'static str> {
-        let defaults = &mut self.instance_defaults;
-        let text = || match values.first() {
-            Some(Value::Text(text)) => Some(Setting::written((*text).to_owned(), at)),
-            _ => None,
-        };
-        let switch = || match values.first() {
-            Some(Value::Switch(on)) => Setting::written(*on, at),
-            _ => Setting::written(true, at),
-        };
+        let text = |at: usize| values.get(at).and_then(Value::text).map(str::to_owned);
         match keyword.name {
-            "router_id" => self.router_id = text(),
             "vrrp_version" => self.version = version(values, at),
             "vrrp_mcast_group4" => match values.first() {
                 Some(Value::Address(IpAddr::V4(group))) if group.is_multicast() => {
@@ -77,39 +123,14 @@ impl Global {
                 }
                 _ => return Err("expected an IPv6 link-local multicast address, ff02::…"),
             },
-            "default_interface" => self.default_interface = text(),
-            "vrrp_strict" => self.strict = switch(),
-            "vrrp_check_unicast_src" => self.check_unicast_source = switch(),
-            "vrrp_startup_delay" => self.startup_delay_ms = millis(values, at),
-            "vrrp_delay_after_boot" => self.delay_after_boot_ms = millis(values, at),
-            "vrrp_garp_interval" => self.garp_interval_us = micros(values, at),
-            "vrrp_gna_interval" => self.gna_interval_us = micros(values, at),
-            "vrrp_rt_priority" => self.realtime_priority = integer(values, at),
-            "vrrp_priority" => self.nice = integer(values, at),
-            "vrrp_no_swap" => self.no_swap = switch(),
-            "script_user" => {
-                self.script_user = match values {
-                    [Value::Text(user), rest @ ..] => {
-                        let group = match rest.first() {
-                            Some(Value::Text(group)) => Some((*group).to_owned()),
-                            _ => None,
-                        };
-                        Some(Setting::written(((*user).to_owned(), group), at))
-                    }
-                    _ => None,
-                }
-            }
-            "enable_script_security" => self.script_security = switch(),
-            "notification_email_from" => self.mail.from = text(),
+            "script_user" => self.script_user = text(0).map(|user| Setting::written((user, text(1)), at)),
             "smtp_server" => {
                 let port = match values.get(1) {
                     Some(Value::Integer(port)) => u16::try_from(*port).unwrap_or(0),
                     _ => 0, // Settled when smtp_security is known.
                 };
-                self.mail.server = text().map(|host| Setting { value: (host.value, port), at: host.at });
+                self.mail.server = text(0).map(|host| Setting::written((host, port), at));
             }
-            "smtp_user" => self.mail.user = text(),
-            "smtp_password_file" => self.mail.password_file = text(),
             "smtp_security" => {
                 let security = match values.first() {
                     Some(Value::Choice("starttls")) => MailSecurity::StartTls,
@@ -118,33 +139,15 @@ impl Global {
                 };
                 self.mail.security = Setting::written(security, at);
             }
-            "smtp_ca_file" => self.mail.ca_file = text(),
-            "smtp_digest" => take(&mut self.mail.digest_s, integer(values, at)),
-            "smtp_helo_name" => self.mail.helo_name = text(),
-            "smtp_connect_timeout" => self.mail.connect_timeout_ms = millis(values, at),
-            "no_email_faults" => self.mail.no_faults = switch(),
             "notify_fifo" => self.notify_fifo.fifo = fifo(values, at),
             "vrrp_notify_fifo" => self.vrrp_notify_fifo.fifo = fifo(values, at),
-            "vrrp_notify_priority_changes" => defaults.notify_priority_changes = Some(switch()),
-            "fifo_write_vrrp_states_on_reload" => self.fifo_states_on_reload = switch(),
-            "notify_timeout" => self.notify_timeout_ms = millis(values, at),
-            "startup_script_timeout" => take(&mut self.startup.timeout_s, integer(values, at)),
-            "shutdown_script_timeout" => take(&mut self.shutdown.timeout_s, integer(values, at)),
-            "set_supplementary_groups" => self.supplementary_groups = switch(),
-            "vmac_prefix" => take(&mut self.vmac_prefix, text()),
-            "vmac_addr_prefix" => take(&mut self.vmac_address_prefix, text()),
-            "disable_local_igmp" => self.disable_local_igmp = switch(),
             "nftables" => {
-                let table = text().unwrap_or_else(|| Setting::written("locum".to_owned(), at));
-                self.firewall.nftables = Some(table);
+                let table = text(0).unwrap_or_else(|| "locum".to_owned());
+                self.firewall.nftables = Some(Setting::written(table, at));
             }
-            "nftables_priority" => take(&mut self.firewall.nftables_priority, integer(values, at)),
-            "nftables_counters" => self.firewall.nftables_counters = switch(),
-            "nftables_ifindex" => self.firewall.nftables_ifindex = switch(),
             "vrrp_iptables" => {
-                let chain = |at: usize| values.get(at).and_then(Value::text).map(str::to_owned);
-                let chains = match chain(0) {
-                    Some(input) => (input, chain(1)),
+                let chains = match text(0) {
+                    Some(input) => (input, text(1)),
                     None => ("INPUT".to_owned(), Some("OUTPUT".to_owned())),
                 };
                 self.firewall.iptables = Some(Setting::written(chains, at));
@@ -153,40 +156,20 @@ impl Global {
                 let names = values.iter().filter_map(Value::text);
                 self.firewall.ipsets = names.map(|name| Setting::written(name.to_owned(), at)).collect();
             }
-            "vrrp_garp_master_repeat" => defaults.garp_master_repeat = integer(values, at),
-            "vrrp_garp_master_delay" => defaults.garp_master_delay_s = integer(values, at),
-            "vrrp_garp_master_refresh" => defaults.garp_refresh_s = integer(values, at),
-            "vrrp_garp_master_refresh_repeat" => defaults.garp_refresh_repeat = integer(values, at),
-            "vrrp_garp_lower_prio_repeat" => defaults.garp_lower_priority_repeat = integer(values, at),
-            "vrrp_garp_lower_prio_delay" => defaults.garp_lower_priority_delay_s = integer(values, at),
-            "vrrp_min_garp" if switch().value => {
+            "vrrp_min_garp" if values.first() != Some(&Value::Switch(false)) => {
+                let defaults = &mut self.instance_defaults;
                 defaults.garp_master_repeat = Some(Setting::written(1, at));
                 defaults.garp_master_delay_s = Some(Setting::written(0, at));
                 defaults.garp_lower_priority_repeat = Some(Setting::written(1, at));
                 defaults.garp_lower_priority_delay_s = Some(Setting::written(0, at));
             }
-            "vrrp_garp_extra_if" => defaults.extra_interfaces = Some(extra_interfaces(values, at)),
+            "vrrp_garp_extra_if" => {
+                self.instance_defaults.extra_interfaces = Some(extra_interfaces(values, at));
+            }
             "vrrp_cpu_affinity" => self.cpu_affinity = values.iter().filter_map(cpu).collect(),
-            "vrrp_rlimit_rttime" => self.rlimit_rttime_us = integer(values, at),
-            "use_symlink_paths" => self.symlink_paths = switch(),
-            "vrrp_down_timer_adverts" => defaults.down_timer_adverts = integer(values, at),
-            "vrrp_lower_prio_no_advert" => defaults.lower_priority_no_advert = Some(switch()),
-            "vrrp_higher_prio_send_advert" => defaults.higher_priority_send_advert = Some(switch()),
-            "vrrp_owner_ignore_adverts" => defaults.owner_ignore_adverts = Some(switch()),
-            "vrrp_skip_check_adv_addr" => defaults.skip_check_advert_addresses = Some(switch()),
-            "v3_checksum_as_v2" => defaults.v3_checksum_as_v2 = Some(switch()),
-            "smtp_alert" => defaults.smtp_alert = Some(switch()),
-            "smtp_alert_vrrp" => defaults.smtp_alert_vrrp = Some(switch()),
             _ => {}
         }
         Ok(())
-    }
-}
-
-/// Takes a value over, if there is one.
-fn take<T>(slot: &mut Setting<T>, value: Option<Setting<T>>) {
-    if let Some(value) = value {
-        *slot = value;
     }
 }
 
@@ -219,30 +202,5 @@ pub(super) fn version(values: &[Value<'_>], at: Span) -> Option<Setting<Version>
         Some(Value::Integer(3)) => Some(Setting::written(Version::V3, at)),
         Some(Value::Integer(_)) => Some(Setting::written(Version::V2, at)),
         _ => None,
-    }
-}
-
-/// The first value as a number that the schema's range makes fit.
-pub(super) fn integer<T: TryFrom<i64>>(values: &[Value<'_>], at: Span) -> Option<Setting<T>> {
-    match values.first() {
-        Some(Value::Integer(value)) => T::try_from(*value).ok().map(|value| Setting::written(value, at)),
-        _ => None,
-    }
-}
-
-/// The first value, in seconds with decimals, as whole milliseconds.
-pub(super) fn millis(values: &[Value<'_>], at: Span) -> Setting<u32> {
-    scaled(values, 1_000, at)
-}
-
-/// The same as microseconds.
-pub(super) fn micros(values: &[Value<'_>], at: Span) -> Setting<u32> {
-    scaled(values, 1, at)
-}
-
-fn scaled(values: &[Value<'_>], divisor: i64, at: Span) -> Setting<u32> {
-    match values.first() {
-        Some(Value::Millionths(value)) => Setting::written(u32::try_from(value / divisor).unwrap_or(u32::MAX), at),
-        _ => Setting::written(0, at),
     }
 }

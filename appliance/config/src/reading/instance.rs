@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::global::{extra_interfaces, integer, is_link_local_multicast, millis, version};
+use super::global::{extra_interfaces, is_link_local_multicast, version};
+use super::slot::{Places, Slot, Slots, slot};
 use super::statement::Statement;
 use super::values::Value;
 use super::{Reader, shorten};
@@ -188,7 +189,7 @@ impl Reader<'_> {
 }
 
 impl Draft {
-    fn new(name: Setting<String>, at: Span) -> Self {
+    pub(super) fn new(name: Setting<String>, at: Span) -> Self {
         let implied = Setting::implied;
         Self {
             instance: Instance {
@@ -270,18 +271,17 @@ impl Draft {
         before
     }
 
-    /// Takes over the value of a plain keyword.
+    /// Takes over the value of a keyword.
     fn apply(&mut self, keyword: &Keyword, values: &[Value<'_>], line: &Statement<'_>) -> Result<(), &'static str> {
-        let at = line.args().first().map_or(line.whole(), |word| word.at);
-        let flag = Setting::written(true, line.at());
-        let switch = match values.first() {
-            Some(Value::Switch(on)) => Setting::written(*on, line.whole()),
-            _ => flag,
-        };
-        let text = || match values.first() {
-            Some(Value::Text(text)) => Some(Setting::written((*text).to_owned(), at)),
-            _ => None,
-        };
+        let places = Places::of(line);
+        if matches!(keyword.name, "unicast_src_ip" | "check_unicast_src" | "unicast_ttl") {
+            self.unicast_setting.get_or_insert(places.keyword);
+        }
+        if let Some(slot) = slot(PLAIN, self, keyword) {
+            slot.put(values, &places);
+            return Ok(());
+        }
+        let Places { keyword: keyword_at, value: at, whole } = places;
         let address = || match values.first() {
             Some(Value::Address(address)) => Some(Setting::written(*address, at)),
             _ => None,
@@ -290,56 +290,21 @@ impl Draft {
         match keyword.name {
             "state" => {
                 let master = values.first() == Some(&Value::Choice("MASTER"));
-                instance.start_state =
-                    Setting::written(if master { StartState::Master } else { StartState::Backup }, line.whole());
+                let state = if master { StartState::Master } else { StartState::Backup };
+                instance.start_state = Setting::written(state, whole);
             }
-            "interface" => instance.interface = text(),
-            "vrf" => instance.vrf = text(),
-            "virtual_router_id" => set(&mut instance.vrid, integer(values, at)),
-            "priority" => set(&mut instance.priority, integer(values, at)),
-            "version" => set(&mut instance.version, version(values, at)),
-            "native_ipv6" => self.native_ipv6 = Some(line.at()),
-            "advert_int" => self.advert_interval_us = super::global::micros(values, at),
-            "down_timer_adverts" => set(&mut instance.down_timer_adverts, integer(values, at)),
-            "preempt" => instance.preempt = flag,
-            "nopreempt" => instance.preempt = Setting { value: false, ..flag },
-            "preempt_delay" => instance.preempt_delay_ms = millis(values, at),
-            "skip_check_adv_addr" => instance.skip_check_advert_addresses = switch,
-            "strict_mode" => instance.strict = switch,
-            "lower_prio_no_advert" => instance.lower_priority_no_advert = switch,
-            "higher_prio_send_advert" => instance.higher_priority_send_advert = switch,
-            "owner_ignore_adverts" => instance.owner_ignore_adverts = switch,
-            "unicast_src_ip" => {
-                self.unicast_setting.get_or_insert(line.at());
-                instance.source_address = Some(source(address())?);
-            }
-            "mcast_src_ip" => instance.source_address = Some(source(address())?),
+            "version" => instance.version = version(values, at).unwrap_or(instance.version),
+            "native_ipv6" => self.native_ipv6 = Some(keyword_at),
+            "unicast_src_ip" | "mcast_src_ip" => instance.source_address = Some(source(address())?),
             "mcast_dst_ip" => instance.multicast_group = multicast(address())?,
-            "check_unicast_src" => {
-                self.unicast_setting.get_or_insert(line.at());
-                instance.check_unicast_source = flag;
-            }
-            "unicast_ttl" => {
-                self.unicast_setting.get_or_insert(line.at());
-                set(&mut instance.unicast_ttl, integer(values, at));
-            }
-            "unicast_fault_no_peer" => instance.fault_without_peer = flag,
-            "track_src_ip" => instance.track_source_address = flag,
-            "v3_checksum_as_v2" => instance.v3_checksum_as_v2 = switch,
             "no_virtual_ipaddress" => self.no_addresses_meant = true,
-            "promote_secondaries" => instance.promote_secondaries = flag,
-            "accept" => instance.accept = flag,
-            "no_accept" => instance.accept = Setting { value: false, ..flag },
-            "garp_master_delay" => set(&mut instance.garp.master_delay_s, integer(values, at)),
-            "garp_master_repeat" => set(&mut instance.garp.master_repeat, integer(values, at)),
-            "garp_master_refresh" => set(&mut instance.garp.refresh_s, integer(values, at)),
-            "garp_master_refresh_repeat" => set(&mut instance.garp.refresh_repeat, integer(values, at)),
-            "garp_lower_prio_delay" => set(&mut instance.garp.lower_priority_delay_s, integer(values, at)),
-            "garp_lower_prio_repeat" => set(&mut instance.garp.lower_priority_repeat, integer(values, at)),
             "garp_extra_if" => instance.garp.extra_interfaces = extra_interfaces(values, at),
             "timer_expired_backup" => {
-                let priority = integer(values, at).map(|priority| priority.value);
-                instance.timer_expired_backup = Some(Setting::written(priority, line.whole()));
+                let priority = match values.first() {
+                    Some(Value::Integer(priority)) => u8::try_from(*priority).ok(),
+                    _ => None,
+                };
+                instance.timer_expired_backup = Some(Setting::written(priority, whole));
             }
             "on_vip_lost" => {
                 let choice = match values.first() {
@@ -347,22 +312,55 @@ impl Draft {
                     Some(Value::Choice("fault")) => OnVipLost::Fault,
                     _ => OnVipLost::Restore,
                 };
-                instance.on_vip_lost = Setting::written(choice, line.whole());
+                instance.on_vip_lost = Setting::written(choice, whole);
             }
             "old_unicast_checksum" => {
                 let which = if values.is_empty() { OldChecksum::Always } else { OldChecksum::Never };
-                instance.old_unicast_checksum = Setting::written(which, line.whole());
+                instance.old_unicast_checksum = Setting::written(which, whole);
             }
-            "use_vmac_addr" => instance.virtual_mac_for_addresses = flag,
-            "vmac_xmit_base" => instance.transmit_on_base = flag,
-            "dont_track_primary" => instance.ignore_own_link = flag,
-            "notify_priority_changes" => instance.notify.priority_changes = switch,
-            "smtp_alert" => instance.smtp_alert = switch,
             _ => {}
         }
         Ok(())
     }
 }
+
+/// The settings of plain keywords.
+#[rustfmt::skip] // a row a keyword
+pub(super) const PLAIN: &Slots<Draft> = &[
+    ("interface", |draft| Slot::OptText(&mut draft.instance.interface)),
+    ("vrf", |draft| Slot::OptText(&mut draft.instance.vrf)),
+    ("virtual_router_id", |draft| Slot::U8(&mut draft.instance.vrid)),
+    ("priority", |draft| Slot::U8(&mut draft.instance.priority)),
+    ("advert_int", |draft| Slot::Micros(&mut draft.advert_interval_us)),
+    ("down_timer_adverts", |draft| Slot::U8(&mut draft.instance.down_timer_adverts)),
+    ("preempt", |draft| Slot::Flag(&mut draft.instance.preempt)),
+    ("nopreempt", |draft| Slot::NoFlag(&mut draft.instance.preempt)),
+    ("preempt_delay", |draft| Slot::Millis(&mut draft.instance.preempt_delay_ms)),
+    ("skip_check_adv_addr", |draft| Slot::Switch(&mut draft.instance.skip_check_advert_addresses)),
+    ("strict_mode", |draft| Slot::Switch(&mut draft.instance.strict)),
+    ("lower_prio_no_advert", |draft| Slot::Switch(&mut draft.instance.lower_priority_no_advert)),
+    ("higher_prio_send_advert", |draft| Slot::Switch(&mut draft.instance.higher_priority_send_advert)),
+    ("owner_ignore_adverts", |draft| Slot::Switch(&mut draft.instance.owner_ignore_adverts)),
+    ("check_unicast_src", |draft| Slot::Flag(&mut draft.instance.check_unicast_source)),
+    ("unicast_ttl", |draft| Slot::U8(&mut draft.instance.unicast_ttl)),
+    ("unicast_fault_no_peer", |draft| Slot::Flag(&mut draft.instance.fault_without_peer)),
+    ("track_src_ip", |draft| Slot::Flag(&mut draft.instance.track_source_address)),
+    ("v3_checksum_as_v2", |draft| Slot::Switch(&mut draft.instance.v3_checksum_as_v2)),
+    ("promote_secondaries", |draft| Slot::Flag(&mut draft.instance.promote_secondaries)),
+    ("accept", |draft| Slot::Flag(&mut draft.instance.accept)),
+    ("no_accept", |draft| Slot::NoFlag(&mut draft.instance.accept)),
+    ("garp_master_delay", |draft| Slot::U32(&mut draft.instance.garp.master_delay_s)),
+    ("garp_master_repeat", |draft| Slot::U32(&mut draft.instance.garp.master_repeat)),
+    ("garp_master_refresh", |draft| Slot::U32(&mut draft.instance.garp.refresh_s)),
+    ("garp_master_refresh_repeat", |draft| Slot::U32(&mut draft.instance.garp.refresh_repeat)),
+    ("garp_lower_prio_delay", |draft| Slot::U32(&mut draft.instance.garp.lower_priority_delay_s)),
+    ("garp_lower_prio_repeat", |draft| Slot::U32(&mut draft.instance.garp.lower_priority_repeat)),
+    ("use_vmac_addr", |draft| Slot::Flag(&mut draft.instance.virtual_mac_for_addresses)),
+    ("vmac_xmit_base", |draft| Slot::Flag(&mut draft.instance.transmit_on_base)),
+    ("dont_track_primary", |draft| Slot::Flag(&mut draft.instance.ignore_own_link)),
+    ("notify_priority_changes", |draft| Slot::Switch(&mut draft.instance.notify.priority_changes)),
+    ("smtp_alert", |draft| Slot::Switch(&mut draft.instance.smtp_alert)),
+];
 
 /// An error without a reason of its own says what follows from it.
 pub(super) fn concern(diagnostic: &mut Diagnostic, instance: &str) {
@@ -371,12 +369,6 @@ pub(super) fn concern(diagnostic: &mut Diagnostic, instance: &str) {
     }
     if !diagnostic.instances.iter().any(|known| known == instance) {
         diagnostic.instances.push(instance.to_owned());
-    }
-}
-
-fn set<T>(slot: &mut Setting<T>, value: Option<Setting<T>>) {
-    if let Some(value) = value {
-        *slot = value;
     }
 }
 

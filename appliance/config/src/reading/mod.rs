@@ -13,6 +13,7 @@ mod route;
 mod rule;
 mod sequence;
 mod settle;
+mod slot;
 mod statement;
 mod substitute;
 mod tracker;

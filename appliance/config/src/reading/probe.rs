@@ -2,9 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::global::{integer, millis};
+use super::slot::{Places, Slot, Slots, slot};
 use super::statement::Statement;
-use super::tracker::weight;
 use super::values::Value;
 use super::{Reader, shorten};
 use crate::diagnostic::{Diagnostic, code};
@@ -19,45 +18,18 @@ impl Reader<'_> {
     pub(super) fn probe(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
         let mark = self.diagnostics.mark();
         let Some(name) = self.name(keyword, statement) else { return };
-        let mut probe = Probe {
-            name,
-            broken: false,
-            target: None,
-            interface: None,
-            source: None,
-            interval_ms: Setting::implied(1_000),
-            timeout_ms: Setting::implied(0),
-            rise: Setting::implied(1),
-            fall: Setting::implied(3),
-            fail_hold_ms: Setting::implied(0),
-            recover_hold_ms: Setting::implied(0),
-            weight: Weight::default(),
-            starts_failed: Setting::implied(false),
-        };
-        self.lines(&PROBE, statement, |reader, keyword, line| {
+        let mut probe = new_probe(name);
+        self.lines(&PROBE, statement, &mut |reader, keyword, line| {
             let Some(values) = reader.values(keyword, line) else { return };
             let at = line.whole();
-            match (keyword.name, values.as_slice()) {
-                ("icmp" | "neighbour" | "tcp" | "route", values) => {
-                    if let Some(first) = &probe.target {
-                        let first = first.at.unwrap_or(at);
-                        reader.second_target(line, first);
-                    } else if let Some(target) = reader.target(keyword, values, line) {
-                        probe.target = Some(Setting::written(target, at));
-                    }
-                }
-                ("interface", [Value::Text(name), ..]) => {
-                    probe.interface = Some(Setting::written((*name).to_owned(), at));
-                }
-                ("source", [Value::Address(source), ..]) => probe.source = Some(Setting::written(*source, at)),
-                ("interval", values) => probe.interval_ms = millis(values, at),
-                ("timeout", values) => probe.timeout_ms = millis(values, at),
-                ("rise", values) => probe.rise = integer(values, at).unwrap_or(probe.rise),
-                ("fall", values) => probe.fall = integer(values, at).unwrap_or(probe.fall),
-                ("fail_hold", values) => probe.fail_hold_ms = millis(values, at),
-                ("recover_hold", values) => probe.recover_hold_ms = millis(values, at),
-                ("weight", values) => probe.weight = weight(values),
-                _ => probe.starts_failed = Setting::written(true, at),
+            if let Some(slot) = slot(PLAIN, &mut probe, keyword) {
+                slot.put(&values, &Places::line(line));
+            } else if let ("source", Some(Value::Address(source))) = (keyword.name, values.first()) {
+                probe.source = Some(Setting::written(*source, at));
+            } else if let Some(first) = &probe.target {
+                reader.second_target(line, first.at.unwrap_or(at));
+            } else if let Some(target) = reader.target(keyword, &values, line) {
+                probe.target = Some(Setting::written(target, at));
             }
         });
         if !probe.timeout_ms.is_written() {
@@ -193,3 +165,35 @@ impl Reader<'_> {
         good
     }
 }
+
+pub(super) fn new_probe(name: Setting<String>) -> Probe {
+    Probe {
+        name,
+        broken: false,
+        target: None,
+        interface: None,
+        source: None,
+        interval_ms: Setting::implied(1_000),
+        timeout_ms: Setting::implied(0),
+        rise: Setting::implied(1),
+        fall: Setting::implied(3),
+        fail_hold_ms: Setting::implied(0),
+        recover_hold_ms: Setting::implied(0),
+        weight: Weight::default(),
+        starts_failed: Setting::implied(false),
+    }
+}
+
+/// The settings of plain keywords.
+#[rustfmt::skip] // a row a keyword
+pub(super) const PLAIN: &Slots<Probe> = &[
+    ("interface", |probe| Slot::OptText(&mut probe.interface)),
+    ("interval", |probe| Slot::Millis(&mut probe.interval_ms)),
+    ("timeout", |probe| Slot::Millis(&mut probe.timeout_ms)),
+    ("rise", |probe| Slot::U32(&mut probe.rise)),
+    ("fall", |probe| Slot::U32(&mut probe.fall)),
+    ("fail_hold", |probe| Slot::Millis(&mut probe.fail_hold_ms)),
+    ("recover_hold", |probe| Slot::Millis(&mut probe.recover_hold_ms)),
+    ("weight", |probe| Slot::Weight(&mut probe.weight)),
+    ("init_fail", |probe| Slot::Flag(&mut probe.starts_failed)),
+];

@@ -310,7 +310,7 @@ impl Reader<'_> {
     pub(super) fn track_group(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
         let Some(name) = self.name(keyword, statement) else { return };
         let mut group = TrackGroup { name, members: Vec::new() };
-        self.lines(&TRACK_GROUP, statement, |_, _, line| {
+        self.lines(&TRACK_GROUP, statement, &mut |_, _, line| {
             let members = line.statements().iter().flat_map(|line| &line.words);
             group.members.extend(members.map(|word| Setting::written(word.text.clone().into_owned(), word.at)));
         });

@@ -3,7 +3,7 @@
 
 use locum_sorted::SortedMap;
 
-use super::global::{integer, micros, millis};
+use super::slot::{Places, Slot, Slots, slot};
 use super::statement::Statement;
 use super::values::{self, Value};
 use super::{Reader, shorten};
@@ -95,35 +95,18 @@ impl Reader<'_> {
     pub(super) fn script(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
         let mark = self.diagnostics.mark();
         let Some(name) = self.name(keyword, statement) else { return };
-        let mut script = VrrpScript {
-            name,
-            broken: false,
-            command: None,
-            interval_ms: Setting::implied(1_000),
-            timeout_ms: Setting::implied(0),
-            weight: Weight::default(),
-            rise: Setting::implied(1),
-            fall: Setting::implied(1),
-            starts_failed: Setting::implied(false),
-        };
+        let mut script = new_script(name);
         let mut user = None;
-        self.lines(&SCRIPT, statement, |reader, keyword, line| {
+        self.lines(&SCRIPT, statement, &mut |reader, keyword, line| {
             if keyword.name == "script" {
                 script.command = reader.command(keyword, line);
                 return;
             }
             let Some(values) = reader.values(keyword, line) else { return };
-            let at = line.whole();
-            match keyword.name {
-                "interval" => script.interval_ms = millis(&values, at),
-                "timeout" => script.timeout_ms = millis(&values, at),
-                "weight" => script.weight = weight(&values),
-                "rise" => script.rise = integer(&values, at).unwrap_or(script.rise),
-                "fall" => script.fall = integer(&values, at).unwrap_or(script.fall),
-                "user" => {
-                    user = Some(line.args().iter().map(|word| word.text.clone().into_owned()).collect::<Vec<_>>());
-                }
-                _ => script.starts_failed = Setting::written(true, at),
+            if let Some(slot) = slot(PLAIN_OF_SCRIPTS, &mut script, keyword) {
+                slot.put(&values, &Places::line(line));
+            } else {
+                user = Some(line.args().iter().map(|word| word.text.clone().into_owned()).collect::<Vec<_>>());
             }
         });
         if !script.timeout_ms.is_written() {
@@ -154,15 +137,12 @@ impl Reader<'_> {
         let Some(name) = self.name(keyword, statement) else { return };
         let mut file =
             TrackFile { name, broken: false, path: None, weight: Weight { value: 1, reverse: false }, initial: None };
-        self.lines(&TRACK_FILE, statement, |reader, keyword, line| {
+        self.lines(&TRACK_FILE, statement, &mut |reader, keyword, line| {
             let Some(values) = reader.values(keyword, line) else { return };
-            match (keyword.name, values.as_slice()) {
-                ("file", [Value::Text(path), ..]) => {
-                    file.path = Some(Setting::written((*path).to_owned(), line.whole()));
-                }
-                ("weight", values) => file.weight = weight(values),
-                ("init_file", values) => file.initial = reader.initial_value(values, line),
-                _ => {}
+            match keyword.name {
+                "file" => Slot::OptText(&mut file.path).put(&values, &Places::line(line)),
+                "weight" => file.weight = weight(&values),
+                _ => file.initial = reader.initial_value(&values, line),
             }
         });
         if file.path.is_none() && !self.diagnostics.failed_since(mark) {
@@ -214,38 +194,25 @@ impl Reader<'_> {
     pub(super) fn track_process(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
         let mark = self.diagnostics.mark();
         let Some(name) = self.name(keyword, statement) else { return };
-        let mut process = TrackProcess {
-            name,
-            broken: false,
-            command: Vec::new(),
-            match_arguments: None,
-            full_command: Setting::implied(false),
-            weight: Weight::default(),
-            quorum: Setting::implied(1),
-            quorum_max: None,
-            fork_delay_ms: Setting::implied(0),
-            terminate_delay_ms: Setting::implied(0),
-        };
-        self.lines(&TRACK_PROCESS, statement, |reader, keyword, line| {
+        let mut process = new_process(name);
+        self.lines(&TRACK_PROCESS, statement, &mut |reader, keyword, line| {
             let Some(values) = reader.values(keyword, line) else { return };
-            let at = line.whole();
+            let places = Places::line(line);
+            if let Some(slot) = slot(PLAIN_OF_PROCESSES, &mut process, keyword) {
+                slot.put(&values, &places);
+                return;
+            }
             match keyword.name {
                 "process" => process.command = line.args().iter().map(|word| word.text.clone().into_owned()).collect(),
                 "param_match" => {
                     if let Some(Value::Choice(how)) = values.first() {
-                        process.match_arguments = Some(Setting::written((*how).to_owned(), at));
+                        process.match_arguments = Some(Setting::written((*how).to_owned(), places.whole));
                     }
                 }
-                "weight" => process.weight = weight(&values),
-                "quorum" => process.quorum = integer(&values, at).unwrap_or(process.quorum),
-                "quorum_max" => process.quorum_max = integer(&values, at),
-                "fork_delay" => process.fork_delay_ms = millis(&values, at),
-                "terminate_delay" => process.terminate_delay_ms = millis(&values, at),
-                "delay" => {
-                    process.fork_delay_ms = millis(&values, at);
+                _ => {
+                    Slot::Millis(&mut process.fork_delay_ms).put(&values, &places);
                     process.terminate_delay_ms = process.fork_delay_ms;
                 }
-                _ => process.full_command = Setting::written(true, at),
             }
         });
         if process.command.is_empty() && !self.diagnostics.failed_since(mark) {
@@ -271,7 +238,7 @@ impl Reader<'_> {
             gna_interval_us: Setting::implied(0),
             at: At(statement.whole()),
         };
-        self.lines(&GARP_GROUP, statement, |reader, keyword, line| match keyword.name {
+        self.lines(&GARP_GROUP, statement, &mut |reader, keyword, line| match keyword.name {
             "interfaces" => {
                 for word in line.statements().iter().flat_map(|line| &line.words) {
                     group.interfaces.extend(reader.interface_name(word));
@@ -279,12 +246,13 @@ impl Reader<'_> {
             }
             name => {
                 let Some(values) = reader.values(keyword, line) else { return };
-                match (name, values.as_slice()) {
-                    ("interface", [Value::Text(name), ..]) => {
-                        group.interfaces.push(Setting::written((*name).to_owned(), line.whole()));
+                let places = Places::line(line);
+                match (name, values.first()) {
+                    ("interface", Some(Value::Text(name))) => {
+                        group.interfaces.push(Setting::written((*name).to_owned(), places.whole));
                     }
-                    ("garp_interval", values) => group.garp_interval_us = micros(values, line.whole()),
-                    (_, values) => group.gna_interval_us = micros(values, line.whole()),
+                    ("garp_interval", _) => Slot::Micros(&mut group.garp_interval_us).put(&values, &places),
+                    _ => Slot::Micros(&mut group.gna_interval_us).put(&values, &places),
                 }
             }
         });
@@ -337,7 +305,7 @@ impl Reader<'_> {
         &mut self,
         place: &'static Place,
         statement: &Statement<'_>,
-        mut act: impl FnMut(&mut Self, &'static Keyword, &Statement<'_>),
+        act: &mut dyn FnMut(&mut Self, &'static Keyword, &Statement<'_>),
     ) {
         let mut seen: Vec<(&'static str, Span)> = Vec::new();
         for line in statement.statements() {
@@ -350,6 +318,57 @@ impl Reader<'_> {
         }
     }
 }
+
+pub(super) fn new_script(name: Setting<String>) -> VrrpScript {
+    VrrpScript {
+        name,
+        broken: false,
+        command: None,
+        interval_ms: Setting::implied(1_000),
+        timeout_ms: Setting::implied(0),
+        weight: Weight::default(),
+        rise: Setting::implied(1),
+        fall: Setting::implied(1),
+        starts_failed: Setting::implied(false),
+    }
+}
+
+/// The settings of plain keywords of `vrrp_script`.
+#[rustfmt::skip] // a row a keyword
+pub(super) const PLAIN_OF_SCRIPTS: &Slots<VrrpScript> = &[
+    ("interval", |script| Slot::Millis(&mut script.interval_ms)),
+    ("timeout", |script| Slot::Millis(&mut script.timeout_ms)),
+    ("weight", |script| Slot::Weight(&mut script.weight)),
+    ("rise", |script| Slot::U32(&mut script.rise)),
+    ("fall", |script| Slot::U32(&mut script.fall)),
+    ("init_fail", |script| Slot::Flag(&mut script.starts_failed)),
+];
+
+pub(super) fn new_process(name: Setting<String>) -> TrackProcess {
+    TrackProcess {
+        name,
+        broken: false,
+        command: Vec::new(),
+        match_arguments: None,
+        full_command: Setting::implied(false),
+        weight: Weight::default(),
+        quorum: Setting::implied(1),
+        quorum_max: None,
+        fork_delay_ms: Setting::implied(0),
+        terminate_delay_ms: Setting::implied(0),
+    }
+}
+
+/// The settings of plain keywords of `vrrp_track_process`.
+#[rustfmt::skip] // a row a keyword
+pub(super) const PLAIN_OF_PROCESSES: &Slots<TrackProcess> = &[
+    ("weight", |process| Slot::Weight(&mut process.weight)),
+    ("quorum", |process| Slot::U32(&mut process.quorum)),
+    ("quorum_max", |process| Slot::OptU32(&mut process.quorum_max)),
+    ("fork_delay", |process| Slot::Millis(&mut process.fork_delay_ms)),
+    ("terminate_delay", |process| Slot::Millis(&mut process.terminate_delay_ms)),
+    ("full_command", |process| Slot::Flag(&mut process.full_command)),
+];
 
 /// `weight N [reverse]`
 pub(super) fn weight(values: &[Value<'_>]) -> Weight {
