@@ -81,8 +81,12 @@ impl Loader {
         let problem = |message: String| Diagnostic::new(&code::E008_INCLUDE, line.at, message);
         if line.argument.is_empty() {
             included.problems.push(
-                Diagnostic::new(&code::E012_MISSING_VALUE, line.at, format!("`{}` needs a file name", line.variant))
-                    .fix(format!("write `{} FILE`", line.variant)),
+                Diagnostic::new(
+                    &code::E012_MISSING_VALUE,
+                    line.at,
+                    format_args!("`{}` needs a file name", line.variant),
+                )
+                .fix(format_args!("write `{} FILE`", line.variant)),
             );
             return included;
         }
@@ -146,7 +150,7 @@ impl Loader {
         while let Some(origin) = around.and_then(|file| self.origin(file)) {
             if origin.canonical == canonical {
                 return Err(Box::new(
-                    Diagnostic::new(&code::E008_INCLUDE, line.at, format!("{} includes itself", path.display()))
+                    Diagnostic::new(&code::E008_INCLUDE, line.at, format_args!("{} includes itself", path.display()))
                         .label("closes the circle")
                         .why("The line is left out.")
                         .fix("take it away"),

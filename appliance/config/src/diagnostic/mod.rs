@@ -93,6 +93,36 @@ impl DerefMut for Diagnostic {
     }
 }
 
+/// A part of what a diagnostic says, as it is given: with `format_args!` it is put together in one place, not in two hundred.
+pub(crate) trait Text {
+    /// The text.
+    fn text(self) -> Cow<'static, str>;
+}
+
+impl Text for &'static str {
+    fn text(self) -> Cow<'static, str> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl Text for String {
+    fn text(self) -> Cow<'static, str> {
+        Cow::Owned(self)
+    }
+}
+
+impl Text for Cow<'static, str> {
+    fn text(self) -> Self {
+        self
+    }
+}
+
+impl Text for fmt::Arguments<'_> {
+    fn text(self) -> Cow<'static, str> {
+        Cow::Owned(fmt::format(self))
+    }
+}
+
 impl Diagnostic {
     /// How bad it is.
     #[must_use]
@@ -100,10 +130,10 @@ impl Diagnostic {
         self.code.severity()
     }
 
-    pub(crate) fn new(code: &'static Code, at: Span, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static Code, at: Span, message: impl Text) -> Self {
         Self(Box::new(Finding {
             code,
-            message: message.into(),
+            message: message.text().into_owned(),
             at,
             label: Cow::Borrowed(""),
             related: Vec::new(),
@@ -115,26 +145,26 @@ impl Diagnostic {
     }
 
     #[must_use]
-    pub(crate) fn label(mut self, label: impl Into<Cow<'static, str>>) -> Self {
-        replace(&mut self.label, label.into());
+    pub(crate) fn label(mut self, label: impl Text) -> Self {
+        replace(&mut self.label, label.text());
         self
     }
 
     #[must_use]
-    pub(crate) fn why(mut self, why: impl Into<Cow<'static, str>>) -> Self {
-        replace(&mut self.why, why.into());
+    pub(crate) fn why(mut self, why: impl Text) -> Self {
+        replace(&mut self.why, why.text());
         self
     }
 
     #[must_use]
-    pub(crate) fn fix(mut self, fix: impl Into<Cow<'static, str>>) -> Self {
-        replace(&mut self.fix, fix.into());
+    pub(crate) fn fix(mut self, fix: impl Text) -> Self {
+        replace(&mut self.fix, fix.text());
         self
     }
 
     #[must_use]
-    pub(crate) fn related(mut self, at: Span, label: impl Into<Cow<'static, str>>) -> Self {
-        self.related.push(Related { at, label: label.into() });
+    pub(crate) fn related(mut self, at: Span, label: impl Text) -> Self {
+        self.related.push(Related { at, label: label.text() });
         self
     }
 
@@ -282,8 +312,9 @@ impl Diagnostics {
             };
             let at = self.kept.last().map_or(Span::new(FileId::MAIN, 0, 0), |last| last.at);
             let message = format!("{} more diagnostics are not shown", self.dropped);
-            self.kept
-                .push(Diagnostic::new(code, at, message).why(format!("At most {} are kept.", limits::DIAGNOSTICS)));
+            self.kept.push(
+                Diagnostic::new(code, at, message).why(format_args!("At most {} are kept.", limits::DIAGNOSTICS)),
+            );
         }
         self.kept
     }

@@ -24,16 +24,16 @@ pub(super) fn check(model: &Model, found: &mut Diagnostics) {
             let key = (address.address, interface.filter(|_| link_local));
             match seen.get(&key) {
                 Some((other, first)) if std::ptr::eq(*other, &**instance) => found.push(
-                    Diagnostic::new(&code::W017_DUPLICATE_ENTRY, address.at.0, format!("VIP {} stands twice in `{}`", address.address, instance.name.value))
+                    Diagnostic::new(&code::W017_DUPLICATE_ENTRY, address.at.0, format_args!("VIP {} stands twice in `{}`", address.address, instance.name.value))
                         .label("again here")
                         .related(*first, "first here")
                         .fix("take one of them away")
                         .instance(&instance.name.value),
                 ),
                 Some((other, first)) => found.push(
-                    Diagnostic::new(&code::W008_SHARED_VIP, address.at.0, format!("VIP {} is also in `{}`", address.address, other.name.value))
-                        .label(format!("in `{}`", instance.name.value))
-                        .related(*first, format!("in `{}`", other.name.value))
+                    Diagnostic::new(&code::W008_SHARED_VIP, address.at.0, format_args!("VIP {} is also in `{}`", address.address, other.name.value))
+                        .label(format_args!("in `{}`", instance.name.value))
+                        .related(*first, format_args!("in `{}`", other.name.value))
                         .why("When one of the two leaves MASTER, it takes the address away from the other; and two routers may answer on it at once.")
                         .fix("leave it in one of them")
                         .instance(&other.name.value)
@@ -52,12 +52,12 @@ pub(super) fn check(model: &Model, found: &mut Diagnostics) {
                     Diagnostic::new(
                         &code::L004_NO_PREFIX,
                         address.at.0,
-                        format!("VIP {} has no prefix length", address.address),
+                        format_args!("VIP {} has no prefix length", address.address),
                     )
-                    .label(format!("read as /{}", address.prefix_len))
-                    .related(other.at.0, format!("this one has /{}", other.prefix_len))
+                    .label(format_args!("read as /{}", address.prefix_len))
+                    .related(other.at.0, format_args!("this one has /{}", other.prefix_len))
                     .why("As a single address it answers, but adds no route to its subnet.")
-                    .fix(format!(
+                    .fix(format_args!(
                         "write `{}/{}` if that is meant, or `{}/{}` to say so",
                         address.address, other.prefix_len, address.address, address.prefix_len
                     ))
@@ -76,7 +76,7 @@ fn router_address(instance: &Instance, vip: IpAddr, at: Span, found: &mut Diagno
         let owner =
             instance.priority.value == 255 && Some(address) == instance.source_address.map(|source| source.value);
         if address == vip && !owner {
-            let diagnostic = Diagnostic::new(&code::W018_VIP_IS_ROUTER, at, format!("VIP {vip} is {what}"))
+            let diagnostic = Diagnostic::new(&code::W018_VIP_IS_ROUTER, at, format_args!("VIP {vip} is {what}"))
                 .label("a VIP here")
                 .why("It would stand on two routers at once, or go away with the role of MASTER and take the router's own address with it.")
                 .fix("choose an address that no router has")
@@ -106,10 +106,10 @@ pub(super) fn already_there(model: &Model, around: &Surroundings<'_>, found: &mu
             let Some(known) = same else { continue };
             let (address, interface) = (vip.address, &known.interface);
             found.push(
-                Diagnostic::new(&code::W037_VIP_IS_THERE, vip.at.0, format!("VIP {address} is an address of {interface} already"))
+                Diagnostic::new(&code::W037_VIP_IS_THERE, vip.at.0, format_args!("VIP {address} is an address of {interface} already"))
                     .label("on this router in every state")
                     .why("locum leaves alone what it has not put there, so as BACKUP this router answers for the VIP beside the MASTER.")
-                    .fix(format!(
+                    .fix(format_args!(
                         "choose an address that no router has; or, if it is meant to be the VIP, take it off the interface: `ip address del {address}/{} dev {interface}`, and where the interface is configured",
                         known.prefix_len
                     ))
@@ -132,10 +132,10 @@ fn label(instance: &Instance, address: &VirtualAddress, found: &mut Diagnostics)
         Diagnostic::new(
             &code::L006_LABEL,
             address.at.0,
-            format!("label `{}` does not start with `{}:`", label.value, interface.value),
+            format_args!("label `{}` does not start with `{}:`", label.value, interface.value),
         )
         .why("ifconfig and the like only show labels that start with the interface's name.")
-        .fix(format!("write `label {}:…`", interface.value))
+        .fix(format_args!("write `label {}:…`", interface.value))
         .instance(&instance.name.value),
     );
 }

@@ -38,7 +38,7 @@ fn net_namespace(model: &Model, around: &Surroundings<'_>, found: &mut Diagnosti
     let at = name.at.unwrap_or(Span::new(FileId::MAIN, 0, 0));
     let near = found.suggest(name, existing.iter().map(String::as_str));
     let diagnostic =
-        Diagnostic::new(&code::W038_NO_NAMESPACE, at, format!("there is no network namespace {}", name.value))
+        Diagnostic::new(&code::W038_NO_NAMESPACE, at, format_args!("there is no network namespace {}", name.value))
             .label("not on this machine")
             .why("The service does not start until there is one; what runs in it could not be checked.");
     found.push(diagnostic.fix(match near {
@@ -63,20 +63,20 @@ fn groups(model: &mut Model, found: &mut Diagnostics) {
                 let mut diagnostic = Diagnostic::new(
                     &code::E025_UNDEFINED,
                     here,
-                    format!("there is no `vrrp_instance {}`", member.value),
+                    format_args!("there is no `vrrp_instance {}`", member.value),
                 )
-                .label(format!("a member of `{name}`"))
+                .label(format_args!("a member of `{name}`"))
                 .why("The other members are held in FAULT: whether they may be MASTER depends on it.");
                 diagnostic.instances = group.members.iter().map(|member| member.value.clone()).collect();
                 found.push(match near {
-                    Some(near) => diagnostic.fix(format!("did you mean `{near}`?")),
+                    Some(near) => diagnostic.fix(format_args!("did you mean `{near}`?")),
                     None => diagnostic.fix("add the instance, or take it out of the group"),
                 });
             } else if let Some((other, first)) = home.insert(member.value.clone(), (name.clone(), here)) {
                 found.push(
-                    Diagnostic::new(&code::W025_GROUP, here, format!("`{}` is in two sync groups", member.value))
-                        .label(format!("in `{name}`"))
-                        .related(first, format!("in `{other}`"))
+                    Diagnostic::new(&code::W025_GROUP, here, format_args!("`{}` is in two sync groups", member.value))
+                        .label(format_args!("in `{name}`"))
+                        .related(first, format_args!("in `{other}`"))
                         .fix("leave it in one of them"),
                 );
             }
@@ -86,7 +86,7 @@ fn groups(model: &mut Model, found: &mut Diagnostics) {
                 Diagnostic::new(
                     &code::W025_GROUP,
                     at,
-                    format!("sync group `{name}` has {} member(s)", group.members.len()),
+                    format_args!("sync group `{name}` has {} member(s)", group.members.len()),
                 )
                 .label("needs two at least to have an effect")
                 .fix("list the instances in `group { … }`, or take the group away"),
@@ -127,7 +127,7 @@ fn unequal_members(model: &Model, found: &mut Diagnostics) {
             let diagnostic = Diagnostic::new(
                 &code::L013_UNEQUAL_MEMBERS,
                 at.unwrap_or(other.at.0),
-                format!(
+                format_args!(
                     "members of `{}` differ in {what}: `{}` {here}, `{}` {there}",
                     group.name.value, other.name.value, first.name.value
                 ),
@@ -159,7 +159,7 @@ fn macvlan_names(model: &mut Model, found: &mut Diagnostics) {
         let diagnostic = Diagnostic::new(
             &code::E019_DUPLICATE_NAME,
             at,
-            format!("two instances want an interface of their own called {}", name.value),
+            format_args!("two instances want an interface of their own called {}", name.value),
         )
         .label("the same name again")
         .related(*first, "first here")
@@ -205,7 +205,7 @@ fn macvlans_beside_ipvlans(model: &mut Model, found: &mut Diagnostics) {
         let diagnostic = Diagnostic::new(
             &code::E033_IPVLAN,
             ipvlan.at.0,
-            format!("{} cannot carry an ipvlan and a macvlan", base.value),
+            format_args!("{} cannot carry an ipvlan and a macvlan", base.value),
         )
         .related(*other, "asks for a macvlan on it")
         .why("The kernel gives an interface one kind or the other.")
@@ -231,12 +231,13 @@ fn static_groups(model: &Model, found: &mut Diagnostics) {
     for (name, block, known) in members.chain(undefined_groups.map(|name| (name, "track_group", &groups))) {
         let Some(at) = name.at else { continue };
         let near = found.suggest(name, known.iter().copied());
-        let diagnostic = Diagnostic::new(&code::E025_UNDEFINED, at, format!("there is no `{block} {}`", name.value))
-            .label("named here")
-            .why("Nobody would notice the loss of what the group is for.");
+        let diagnostic =
+            Diagnostic::new(&code::E025_UNDEFINED, at, format_args!("there is no `{block} {}`", name.value))
+                .label("named here")
+                .why("Nobody would notice the loss of what the group is for.");
         found.push(match near {
-            Some(near) => diagnostic.fix(format!("did you mean `{near}`?")),
-            None => diagnostic.fix(format!("add the {block}, or take the name away")),
+            Some(near) => diagnostic.fix(format_args!("did you mean `{near}`?")),
+            None => diagnostic.fix(format_args!("add the {block}, or take the name away")),
         });
     }
 }
@@ -258,7 +259,7 @@ fn shared_vrids(model: &mut Model, found: &mut Diagnostics) {
                 Diagnostic::new(
                     &code::E022_DUPLICATE_VRID,
                     at,
-                    format!(
+                    format_args!(
                         "`{}` and `{}` both use VRID {} with {} on {}",
                         other.name.value, instance.name.value, instance.vrid.value, instance.family, interface.value
                     ),
@@ -313,10 +314,10 @@ fn interfaces(model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics)
             let diagnostic = Diagnostic::new(
                 &code::W004_NO_SUCH_INTERFACE,
                 name.at.unwrap_or(instance.at.0),
-                format!("there is no interface {}", name.value),
+                format_args!("there is no interface {}", name.value),
             )
             .label("does not exist now")
-            .why(format!("`{}` waits in FAULT until it exists.", instance.name.value))
+            .why(format_args!("`{}` waits in FAULT until it exists.", instance.name.value))
             .instance(&instance.name.value);
             let others: Vec<&str> = existing.iter().map(String::as_str).filter(|name| *name != "lo").take(10).collect();
             found.push(if name.value.ends_with([';', ',']) {
@@ -324,7 +325,7 @@ fn interfaces(model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics)
             } else if others.is_empty() {
                 diagnostic
             } else {
-                diagnostic.fix(format!("there are: {}", others.join(", ")))
+                diagnostic.fix(format_args!("there are: {}", others.join(", ")))
             });
         }
     }

@@ -29,7 +29,7 @@ fn alerts(model: &Model, found: &mut Diagnostics) {
     found.push(
         Diagnostic::new(&code::W035_MAIL, at, "mail is asked for and cannot be sent")
             .label("no mail will come")
-            .fix(format!("write `{lacks}` in global_defs")),
+            .fix(format_args!("write `{lacks}` in global_defs")),
     );
 }
 
@@ -83,9 +83,9 @@ fn is_here(model: &Model) -> bool {
 fn unread(fifo: &NotifyFifo, name: &str, found: &mut Diagnostics) {
     if let (None, Some(at)) = (&fifo.fifo, fifo.script.as_ref().and_then(|script| script.at)) {
         found.push(
-            Diagnostic::new(&code::W036_FIFO, at, format!("`{name}_script` without `{name}`"))
+            Diagnostic::new(&code::W036_FIFO, at, format_args!("`{name}_script` without `{name}`"))
                 .label("never run")
-                .fix(format!("write `{name} PATH`, or take the script away")),
+                .fix(format_args!("write `{name} PATH`, or take the script away")),
         );
     }
 }

@@ -63,17 +63,17 @@ fn reference(
     match known.get(name) {
         Some(false) => None,
         Some(true) => Some(
-            Diagnostic::new(&code::E028_BROKEN_TRACKER, at, format!("`{block} {name}` has an error"))
+            Diagnostic::new(&code::E028_BROKEN_TRACKER, at, format_args!("`{block} {name}` has an error"))
                 .label("followed here")
                 .why("The instance is held in FAULT: without the check it would run on a guess."),
         ),
         None => {
-            let diagnostic = Diagnostic::new(&code::E025_UNDEFINED, at, format!("there is no `{block} {name}`"))
-                .label(format!("`{list}` refers to it"))
+            let diagnostic = Diagnostic::new(&code::E025_UNDEFINED, at, format_args!("there is no `{block} {name}`"))
+                .label(format_args!("`{list}` refers to it"))
                 .why("Without it the instance would run unchecked, so it is held in FAULT instead.");
             Some(match found.suggest(name, known.keys().map(String::as_str)) {
-                Some(near) => diagnostic.fix(format!("did you mean `{near}`?")),
-                None => diagnostic.fix(format!("add `{block} {name} {{ … }}`, or take this line away")),
+                Some(near) => diagnostic.fix(format_args!("did you mean `{near}`?")),
+                None => diagnostic.fix(format_args!("add `{block} {name} {{ … }}`, or take this line away")),
             })
         }
     }
@@ -99,17 +99,17 @@ pub(super) fn weights(model: &Model, found: &mut Diagnostics) {
                 Diagnostic::new(
                     &code::W022_OWNER,
                     at,
-                    format!("`{name}` has weight {shown}, the instance priority 255"),
+                    format_args!("`{name}` has weight {shown}, the instance priority 255"),
                 )
                 .why("The owner of the addresses ignores weights; only weight 0 (FAULT) would count.")
                 .fix("choose a priority of 254 at most, or `weight 0`")
             } else if let Some(group) = ignored {
-                Diagnostic::new(&code::W023_WEIGHT, at, format!("`{name}` has weight {shown}, the instance is in a sync group"))
-                    .label(format!("a member of `{}`", group.name.value))
+                Diagnostic::new(&code::W023_WEIGHT, at, format_args!("`{name}` has weight {shown}, the instance is in a sync group"))
+                    .label(format_args!("a member of `{}`", group.name.value))
                     .why("It changes the priority of this member alone, and a group of unequal members takes over only while none of them hears a better master. keepalived leaves such a weight out.")
                     .fix("track it in the group, where it counts for all members alike, or write `weight 0`")
             } else if !instance.preempt.value {
-                Diagnostic::new(&code::W023_WEIGHT, at, format!("`{name}` has weight {shown}, the instance `nopreempt`"))
+                Diagnostic::new(&code::W023_WEIGHT, at, format_args!("`{name}` has weight {shown}, the instance `nopreempt`"))
                     .label("changes the priority only")
                     .why("With nopreempt on all routers of the group, no router takes over from a master whose priority has dropped.")
                     .fix("write `weight 0`, so that the failure means FAULT and another router takes over; or take `nopreempt` away")
@@ -118,7 +118,7 @@ pub(super) fn weights(model: &Model, found: &mut Diagnostics) {
                     Some(why) => Diagnostic::new(
                         &code::W023_WEIGHT,
                         at,
-                        format!("priority {priority} and weight {shown} leave the range of priorities"),
+                        format_args!("priority {priority} and weight {shown} leave the range of priorities"),
                     )
                     .label("only part of it counts")
                     .why(why)
@@ -187,7 +187,7 @@ pub(super) fn scripts(model: &Model, around: &Surroundings<'_>, found: &mut Diag
                 Diagnostic::new(
                     &code::L008_EQUAL_TIMEOUT,
                     at,
-                    format!("`{}` may run longer than its interval", script.name.value),
+                    format_args!("`{}` may run longer than its interval", script.name.value),
                 )
                 .why("A run that takes longer than the interval puts off the next one, so a failure is seen later."),
             );
@@ -261,12 +261,13 @@ fn file(
     if !path.is_absolute() {
         return; // Found by the shell or the search path.
     }
-    let problem = |what: &str| Diagnostic::new(&code::W014_SCRIPT, at, format!("script {program} {what}")).why(effect);
+    let problem =
+        |what: &str| Diagnostic::new(&code::W014_SCRIPT, at, format_args!("script {program} {what}")).why(effect);
     let mut diagnostic = match look(path) {
         ScriptFile::Executable => return,
         ScriptFile::Missing => problem("does not exist").fix("correct the path, or put the script there"),
         ScriptFile::NotAFile => problem("is not a file").fix("name the script itself"),
-        ScriptFile::NotExecutable => problem("is not executable").fix(format!("run `chmod +x {program}`")),
+        ScriptFile::NotExecutable => problem("is not executable").fix(format_args!("run `chmod +x {program}`")),
         ScriptFile::WritableByOthers => {
             let user = script.user.as_deref().or(model.global.script_user.as_ref().map(|user| user.value.0.as_str()));
             if user.is_some_and(|user| user != "root") {
@@ -275,10 +276,10 @@ fn file(
             Diagnostic::new(
                 &code::W024_WRITABLE_SCRIPT,
                 at,
-                format!("script {program} can be changed by others than root"),
+                format_args!("script {program} can be changed by others than root"),
             )
             .why("It may run as root, and so whoever can change it can do anything on this router.")
-            .fix(format!("run `chown root {program}` and `chmod go-w {program}`, or set script_user"))
+            .fix(format_args!("run `chown root {program}` and `chmod go-w {program}`, or set script_user"))
         }
     };
     diagnostic.instances = instances.to_vec();

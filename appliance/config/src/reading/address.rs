@@ -67,8 +67,12 @@ impl Reader<'_> {
         let entry = place.entry.as_ref()?;
         if let Some(block) = &line.block {
             self.diagnostics.push(
-                Diagnostic::new(&code::E013_BLOCK, block.open, format!("a line of `{}` takes no block", place.name))
-                    .label("this block belongs to nothing"),
+                Diagnostic::new(
+                    &code::E013_BLOCK,
+                    block.open,
+                    format_args!("a line of `{}` takes no block", place.name),
+                )
+                .label("this block belongs to nothing"),
             );
         }
         let word = line.words.first()?;
@@ -79,9 +83,9 @@ impl Reader<'_> {
                     Diagnostic::new(
                         refusal.code,
                         word.at,
-                        format!("`{}` cannot stand in `{}`", shorten(&word.text), place.name),
+                        format_args!("`{}` cannot stand in `{}`", shorten(&word.text), place.name),
                     )
-                    .label(format!("expected {}", refusal.expected))
+                    .label(format_args!("expected {}", refusal.expected))
                     .fix(refusal.fix),
                 );
                 return None;
@@ -127,15 +131,15 @@ impl Reader<'_> {
         match option.status {
             Status::Supported => {}
             Status::Renamed(new) => self.diagnostics.push(
-                Diagnostic::new(&code::L003_RENAMED, word.at, format!("`{name}` is now called `{new}`"))
-                    .fix(format!("write `{new}`")),
+                Diagnostic::new(&code::L003_RENAMED, word.at, format_args!("`{name}` is now called `{new}`"))
+                    .fix(format_args!("write `{new}`")),
             ),
             Status::NoEffect(why) => self.diagnostics.push(
-                Diagnostic::new(&code::L002_NO_EFFECT, word.at, format!("`{name}` has no effect here"))
+                Diagnostic::new(&code::L002_NO_EFFECT, word.at, format_args!("`{name}` has no effect here"))
                     .why(sentence(why)),
             ),
             Status::Outside(instead) => self.diagnostics.push(
-                Diagnostic::new(&code::E027_UNSUPPORTED, word.at, format!("`{name}` is not part of locum"))
+                Diagnostic::new(&code::E027_UNSUPPORTED, word.at, format_args!("`{name}` is not part of locum"))
                     .why(sentence(instead)),
             ),
         }
@@ -146,7 +150,7 @@ impl Reader<'_> {
         let diagnostic = Diagnostic::new(
             &code::E010_UNKNOWN,
             word.at,
-            format!("unknown word `{}` in `{}`", shorten(text), place.name),
+            format_args!("unknown word `{}` in `{}`", shorten(text), place.name),
         );
         let is_address = values::network(text).is_ok();
         let is_prefix = text.strip_prefix('/').is_some_and(|len| len.parse::<u8>().is_ok());
@@ -155,7 +159,7 @@ impl Reader<'_> {
                 diagnostic.label("a second address on this line").fix("put each address on a line of its own")
             }
             _ if is_prefix => diagnostic.fix("write it right behind the address, without a blank"),
-            Some(meant) => diagnostic.fix(format!("did you mean `{meant}`?")),
+            Some(meant) => diagnostic.fix(format_args!("did you mean `{meant}`?")),
             None => diagnostic,
         };
         self.diagnostics.push(diagnostic);
@@ -242,8 +246,12 @@ impl Reader<'_> {
             if let Some(expected) = refusal {
                 good = false;
                 self.diagnostics.push(
-                    Diagnostic::new(&code::E016_UNKNOWN_WORD, word.at, format!("`{}` does not fit here", option.name))
-                        .label(expected),
+                    Diagnostic::new(
+                        &code::E016_UNKNOWN_WORD,
+                        word.at,
+                        format_args!("`{}` does not fit here", option.name),
+                    )
+                    .label(expected),
                 );
             }
         }
@@ -271,7 +279,7 @@ impl Reader<'_> {
             Diagnostic::new(
                 &code::E017_NOT_AN_ADDRESS,
                 line.at(),
-                format!("`{address}` cannot be put on an interface"),
+                format_args!("`{address}` cannot be put on an interface"),
             )
             .label(what),
         );

@@ -42,7 +42,7 @@ impl Reader<'_> {
                             Diagnostic::new(
                                 &code::E017_NOT_AN_ADDRESS,
                                 at,
-                                format!("wrong address for `{}`", keyword.name),
+                                format_args!("wrong address for `{}`", keyword.name),
                             )
                             .label(refused),
                         );

@@ -17,10 +17,10 @@ impl Reader<'_> {
         let at = statement.args().first().map_or(statement.whole(), |word| word.at);
         if !is_file_name(name) {
             self.diagnostics.push(
-                Diagnostic::new(&code::E034_NAME, at, format!("`{}` takes the name of a file", keyword.name))
+                Diagnostic::new(&code::E034_NAME, at, format_args!("`{}` takes the name of a file", keyword.name))
                     .label("no name of a file")
                     .why("Where the service keeps what must survive a restart follows from it, so it does not start.")
-                    .fix(format!("write 1 to {NAME_BYTES} bytes without `/`, as `ip netns list` has them"))
+                    .fix(format_args!("write 1 to {NAME_BYTES} bytes without `/`, as `ip netns list` has them"))
                     .refuse_start(),
             );
             return;

@@ -126,7 +126,7 @@ impl Reader<'_> {
                     Diagnostic::new(
                         &code::L005_FLAT_AUTHENTICATION,
                         line.at(),
-                        format!("`{}` stands outside `authentication`", keyword.name),
+                        format_args!("`{}` stands outside `authentication`", keyword.name),
                     )
                     .fix("put it into `authentication { … }`"),
                 );
@@ -146,7 +146,7 @@ impl Reader<'_> {
                         Diagnostic::new(
                             &code::E017_NOT_AN_ADDRESS,
                             at,
-                            format!("wrong address for `{}`", keyword.name),
+                            format_args!("wrong address for `{}`", keyword.name),
                         )
                         .label(refusal),
                     );

@@ -23,21 +23,25 @@ impl Reader<'_> {
         match written.status {
             Status::Supported => {}
             Status::NoEffect(why) => self.diagnostics.push(
-                Diagnostic::new(&code::L002_NO_EFFECT, statement.at(), format!("`{name}` has no effect"))
+                Diagnostic::new(&code::L002_NO_EFFECT, statement.at(), format_args!("`{name}` has no effect"))
                     .why(sentence(why)),
             ),
             Status::Outside(instead) => {
                 let lvs = written.block.is_some_and(|place| place.name == "LVS");
                 let code = if lvs { &code::W003_LVS } else { &code::W001_OUTSIDE };
                 self.diagnostics.push(
-                    Diagnostic::new(code, statement.at(), format!("`{name}` is not part of locum"))
+                    Diagnostic::new(code, statement.at(), format_args!("`{name}` is not part of locum"))
                         .why(sentence(instead)),
                 );
             }
             Status::Renamed(new) => {
                 self.diagnostics.push(
-                    Diagnostic::new(&code::L003_RENAMED, statement.at(), format!("`{name}` is now called `{new}`"))
-                        .fix(format!("write `{new}`")),
+                    Diagnostic::new(
+                        &code::L003_RENAMED,
+                        statement.at(),
+                        format_args!("`{name}` is now called `{new}`"),
+                    )
+                    .fix(format_args!("write `{new}`")),
                 );
                 keyword = place.keyword(new)?;
             }
@@ -45,15 +49,15 @@ impl Reader<'_> {
         match (keyword.block, &statement.block) {
             (Some(_), None) => {
                 self.diagnostics.push(
-                    Diagnostic::new(&code::E013_BLOCK, statement.whole(), format!("`{name}` needs a block"))
+                    Diagnostic::new(&code::E013_BLOCK, statement.whole(), format_args!("`{name}` needs a block"))
                         .label("no `{` follows")
-                        .fix(format!("write `{name} {{ … }}`")),
+                        .fix(format_args!("write `{name} {{ … }}`")),
                 );
                 return None;
             }
             (None, Some(block)) => {
                 self.diagnostics.push(
-                    Diagnostic::new(&code::E013_BLOCK, block.open, format!("`{name}` takes no block"))
+                    Diagnostic::new(&code::E013_BLOCK, block.open, format_args!("`{name}` takes no block"))
                         .label("this block belongs to nothing"),
                 );
             }
@@ -74,30 +78,31 @@ impl Reader<'_> {
                 format!("in `{}`", home.name)
             };
             self.diagnostics.push(
-                Diagnostic::new(&code::E011_MISPLACED, statement.at(), format!("`{name}` means nothing here"))
-                    .label(format!("belongs {home}"))
-                    .fix(format!("move it {}", home.replacen("in ", "into ", 1))),
+                Diagnostic::new(&code::E011_MISPLACED, statement.at(), format_args!("`{name}` means nothing here"))
+                    .label(format_args!("belongs {home}"))
+                    .fix(format_args!("move it {}", home.replacen("in ", "into ", 1))),
             );
             return;
         }
         let mut diagnostic = Diagnostic::new(
             &code::E010_UNKNOWN,
             statement.at(),
-            format!("unknown keyword `{}`{inside}", shorten(name)),
+            format_args!("unknown keyword `{}`{inside}", shorten(name)),
         );
         let fix = match synonym(name) {
             Some(meant) if place.keyword(meant).is_some() => Some(meant),
             _ => self.diagnostics.suggest(name, place.keywords.iter().map(|keyword| keyword.name)),
         };
         diagnostic = match fix {
-            Some(meant) => diagnostic.fix(format!("did you mean `{meant}`?")),
+            Some(meant) => diagnostic.fix(format_args!("did you mean `{meant}`?")),
             None if name.starts_with("//") || name.starts_with("--") || name.starts_with(';') => {
                 diagnostic.fix("comments start with `#` or `!`")
             }
             None if name.starts_with('$')
                 && statement.args().first().is_some_and(|word| word.text.starts_with('=')) =>
             {
-                diagnostic.fix(format!("if it is to be defined here, write it without a blank: `{}=…`", shorten(name)))
+                diagnostic
+                    .fix(format_args!("if it is to be defined here, write it without a blank: `{}=…`", shorten(name)))
             }
             None if matches!(place.name, "vrrp_sync_group" | "track_group") && statement.args().is_empty() => {
                 diagnostic.fix("if this is a member, put it into `group { … }`")
@@ -184,8 +189,8 @@ impl Reader<'_> {
             keyword.args.iter().filter(|arg| arg.count == Count::One).map(|arg| arg.name).collect();
         let usage = format!("{} {}", keyword.name, written.join(" "));
         self.diagnostics.push(
-            Diagnostic::new(&code::E012_MISSING_VALUE, at, format!("`{}` needs a value", keyword.name))
-                .label(format!("{name} is missing: {}", values::describe(kind)))
+            Diagnostic::new(&code::E012_MISSING_VALUE, at, format_args!("`{}` needs a value", keyword.name))
+                .label(format_args!("{name} is missing: {}", values::describe(kind)))
                 .fix(if keyword.default.is_empty() {
                     format!("write `{usage}`")
                 } else {
@@ -203,22 +208,23 @@ impl Reader<'_> {
         };
         self.diagnostics.push(
             Diagnostic::new(refusal.code, word.at, message)
-                .label(format!("expected {}", refusal.expected))
+                .label(format_args!("expected {}", refusal.expected))
                 .fix(refusal.fix.clone()),
         );
     }
 
     pub(super) fn other_case(&mut self, word: &Word<'_>, meant: &'static str) {
         self.diagnostics.push(
-            Diagnostic::new(&code::L001_CASE, word.at, format!("`{}` is read as `{meant}`", shorten(&word.text)))
+            Diagnostic::new(&code::L001_CASE, word.at, format_args!("`{}` is read as `{meant}`", shorten(&word.text)))
                 .why("keepalived does not know the word in this case and uses its default instead.")
-                .fix(format!("write `{meant}`")),
+                .fix(format_args!("write `{meant}`")),
         );
     }
 
     pub(super) fn extra(&mut self, keyword: &Keyword, at: Span) {
-        let diagnostic = Diagnostic::new(&code::W010_EXTRA, at, format!("more words than `{}` takes", keyword.name))
-            .label("ignored");
+        let diagnostic =
+            Diagnostic::new(&code::W010_EXTRA, at, format_args!("more words than `{}` takes", keyword.name))
+                .label("ignored");
         // A password may stand behind it, if somebody put both on one line.
         if keyword.name == "auth_type" {
             self.secrets.push(at);
@@ -236,7 +242,7 @@ impl Reader<'_> {
     /// A keyword that stands twice where one value is wanted.
     pub(super) fn repeated(&mut self, keyword: &Keyword, at: Span, before: Span, counts: &'static str) {
         self.diagnostics.push(
-            Diagnostic::new(&code::W011_REPEATED, at, format!("`{}` stands twice", keyword.name))
+            Diagnostic::new(&code::W011_REPEATED, at, format_args!("`{}` stands twice", keyword.name))
                 .label("again here")
                 .related(before, "first here")
                 .why(counts)
@@ -256,7 +262,7 @@ impl Reader<'_> {
             let diagnostic = Diagnostic::new(
                 &code::E019_DUPLICATE_NAME,
                 word.at,
-                format!("there are two `{} {}`", keyword.name, shorten(name)),
+                format_args!("there are two `{} {}`", keyword.name, shorten(name)),
             )
             .label("the same name again")
             .related(before, "first here")
@@ -309,10 +315,10 @@ impl Reader<'_> {
                 Diagnostic::new(
                     &code::W019_SCRIPT_USER,
                     word.at,
-                    format!("`{}` is taken as the user that the script runs as", shorten(user)),
+                    format_args!("`{}` is taken as the user that the script runs as", shorten(user)),
                 )
                 .label("not an argument of the script")
-                .fix(format!(
+                .fix(format_args!(
                     "put command and arguments in quotes: `{} \"{}\"`",
                     keyword.name,
                     args.iter().map(|word| word.text.as_ref()).collect::<Vec<_>>().join(" ")

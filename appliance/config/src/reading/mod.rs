@@ -120,7 +120,7 @@ fn untellable(sources: &Sources) -> Option<Diagnostic> {
         if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
             let count = bytes.iter().filter(|byte| **byte == 0).count();
             return Some(
-                Diagnostic::new(&code::E004_NUL, Span::new(file, offset(at), offset(at + 1)), format!("the file holds {count} NUL byte(s)"))
+                Diagnostic::new(&code::E004_NUL, Span::new(file, offset(at), offset(at + 1)), format_args!("the file holds {count} NUL byte(s)"))
                     .label("the first of them")
                     .why("Most often the power failed while the file was written. What stood there is lost, so the service does not start with this file.")
                     .fix("restore the file from a backup or from another router")
@@ -134,10 +134,10 @@ fn untellable(sources: &Sources) -> Option<Diagnostic> {
                     Diagnostic::new(
                         &code::E005_BOUND,
                         Span::new(file, offset(start), offset(start)),
-                        format!("a line of {} bytes", line.len()),
+                        format_args!("a line of {} bytes", line.len()),
                     )
                     .label("this line")
-                    .why(format!("A line may have {} bytes at most.", limits::LINE_BYTES))
+                    .why(format_args!("A line may have {} bytes at most.", limits::LINE_BYTES))
                     .refuse_start(),
                 );
             }

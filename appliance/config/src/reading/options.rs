@@ -82,8 +82,12 @@ impl Reader<'_> {
     pub(super) fn no_block_in(&mut self, place: &'static Place, line: &Statement<'_>) {
         if let Some(block) = &line.block {
             self.diagnostics.push(
-                Diagnostic::new(&code::E013_BLOCK, block.open, format!("a line of `{}` takes no block", place.name))
-                    .label("this block belongs to nothing"),
+                Diagnostic::new(
+                    &code::E013_BLOCK,
+                    block.open,
+                    format_args!("a line of `{}` takes no block", place.name),
+                )
+                .label("this block belongs to nothing"),
             );
         }
     }
@@ -94,9 +98,9 @@ impl Reader<'_> {
             None => families.first = Some((family, at)),
             Some((first, _)) if first == family => {}
             Some((first, because)) => self.diagnostics.push(
-                Diagnostic::new(&code::E024_FAMILIES, at, format!("{family} in a line that is {first}"))
-                    .label(format!("{family} here"))
-                    .related(because, format!("{first} here"))
+                Diagnostic::new(&code::E024_FAMILIES, at, format_args!("{family} in a line that is {first}"))
+                    .label(format_args!("{family} here"))
+                    .related(because, format_args!("{first} here"))
                     .fix("write a line for each family"),
             ),
         }
@@ -125,9 +129,9 @@ impl Reader<'_> {
                 Diagnostic::new(
                     &code::E016_UNKNOWN_WORD,
                     word.at,
-                    format!("`{}` does not fit here", shorten(&word.text)),
+                    format_args!("`{}` does not fit here", shorten(&word.text)),
                 )
-                .label(format!("expected {expected}")),
+                .label(format_args!("expected {expected}")),
             );
         }
         parsed
@@ -156,8 +160,8 @@ impl Reader<'_> {
             }
             Err(refusal) => {
                 self.diagnostics.push(
-                    Diagnostic::new(refusal.code, word.at, format!("`{}` is no prefix", shorten(&word.text)))
-                        .label(format!("expected `default`, or {}", refusal.expected))
+                    Diagnostic::new(refusal.code, word.at, format_args!("`{}` is no prefix", shorten(&word.text)))
+                        .label(format_args!("expected `default`, or {}", refusal.expected))
                         .fix(refusal.fix),
                 );
                 None
@@ -185,11 +189,16 @@ impl Reader<'_> {
         let number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
         if self.around.route_names.is_some() || number {
             let near = self.diagnostics.suggest(text, names.names(kind)).map(str::to_owned);
-            let diagnostic =
-                Diagnostic::new(&code::E016_UNKNOWN_WORD, word.at, format!("there is no {what} `{}`", shorten(text)));
+            let diagnostic = Diagnostic::new(
+                &code::E016_UNKNOWN_WORD,
+                word.at,
+                format_args!("there is no {what} `{}`", shorten(text)),
+            );
             self.diagnostics.push(match near {
-                Some(near) => diagnostic.fix(format!("did you mean `{near}`?")),
-                None => diagnostic.fix(format!("write its number, or add the name to /etc/iproute2/{}", kind.file())),
+                Some(near) => diagnostic.fix(format_args!("did you mean `{near}`?")),
+                None => {
+                    diagnostic.fix(format_args!("write its number, or add the name to /etc/iproute2/{}", kind.file()))
+                }
             });
             return None;
         }

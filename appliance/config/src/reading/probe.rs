@@ -49,7 +49,7 @@ impl Reader<'_> {
                 Diagnostic::new(
                     &code::E012_MISSING_VALUE,
                     statement.whole(),
-                    format!("`vrrp_probe {}` asks for nothing", shorten(&probe.name)),
+                    format_args!("`vrrp_probe {}` asks for nothing", shorten(&probe.name)),
                 )
                 .label("no target")
                 .fix("add one of `icmp ADDRESS`, `neighbour ADDRESS`, `tcp ADDRESS PORT`, `route PREFIX`"),
@@ -69,7 +69,7 @@ impl Reader<'_> {
                 Diagnostic::new(
                     &code::E024_FAMILIES,
                     source.at.unwrap_or(at),
-                    format!("the source {} and the target {address} are of two families", source.value),
+                    format_args!("the source {} and the target {address} are of two families", source.value),
                 )
                 .related(at, "the target"),
             );
@@ -87,7 +87,7 @@ impl Reader<'_> {
                 Diagnostic::new(
                     &code::E015_RANGE,
                     at,
-                    format!("`{}` waits longer for an answer than its interval", shorten(&probe.name)),
+                    format_args!("`{}` waits longer for an answer than its interval", shorten(&probe.name)),
                 )
                 .label("longer than the interval")
                 .why("The next question would be due before the answer to this one.")
@@ -140,7 +140,7 @@ impl Reader<'_> {
                     Diagnostic::new(
                         &code::E010_UNKNOWN,
                         word.at,
-                        format!("`{}` cannot follow the prefix", shorten(&word.text)),
+                        format_args!("`{}` cannot follow the prefix", shorten(&word.text)),
                     )
                     .label("expected `table N`, or nothing"),
                 );
@@ -158,8 +158,12 @@ impl Reader<'_> {
         if !good {
             let at = line.args().first().map_or(line.whole(), |word| word.at);
             self.diagnostics.push(
-                Diagnostic::new(&code::E017_NOT_AN_ADDRESS, at, format!("{address} is not the address of one host"))
-                    .label("nobody in particular would answer"),
+                Diagnostic::new(
+                    &code::E017_NOT_AN_ADDRESS,
+                    at,
+                    format_args!("{address} is not the address of one host"),
+                )
+                .label("nobody in particular would answer"),
             );
         }
         good

@@ -83,7 +83,7 @@ impl Reader<'_> {
         *next = next.saturating_sub(1).max(1);
         self.diagnostics.push(
             Diagnostic::new(&code::W032_NO_PREFERENCE, line.whole(), "a rule without preference")
-                .label(format!("gets {preference}"))
+                .label(format_args!("gets {preference}"))
                 .why("Which rule is asked first would depend on the order of lines, here and on the other router.")
                 .fix("add `preference N`, below 32766 to come before the table main"),
         );

@@ -43,7 +43,7 @@ impl Reader<'_> {
         let stands = |keyword: &str| seen.iter().any(|(name, _)| *name == keyword);
         if instance.vrid.value == 0 && !stands("virtual_router_id") {
             self.diagnostics.push(
-                Diagnostic::new(&code::E021_NO_VRID, at, format!("`{}` has no virtual_router_id", shorten(&name)))
+                Diagnostic::new(&code::E021_NO_VRID, at, format_args!("`{}` has no virtual_router_id", shorten(&name)))
                     .label("this instance")
                     .fix("add `virtual_router_id N`, 1 to 255, the same on all routers of the group and used by no other group on the network"),
             );
@@ -97,7 +97,7 @@ impl Reader<'_> {
                 Diagnostic::new(
                     &code::E020_NO_INTERFACE,
                     instance.at.0,
-                    format!("`{}` has no interface", shorten(&instance.name.value)),
+                    format_args!("`{}` has no interface", shorten(&instance.name.value)),
                 )
                 .label("this instance")
                 .fix("add `interface NAME`"),
@@ -117,7 +117,7 @@ impl Reader<'_> {
                     Diagnostic::new(
                         &code::E020_NO_INTERFACE,
                         address.at.0,
-                        format!("VIP {} has no interface", address.address),
+                        format_args!("VIP {} has no interface", address.address),
                     )
                     .label("neither here nor in the instance")
                     .fix("add `dev NAME` here, or `interface NAME` to the instance"),
@@ -133,7 +133,7 @@ impl Reader<'_> {
                 Diagnostic::new(
                     &code::E030_TOO_MANY_VIPS,
                     beyond.at.0,
-                    format!("`{}` has {} VIPs", shorten(&instance.name.value), instance.addresses.len()),
+                    format_args!("`{}` has {} VIPs", shorten(&instance.name.value), instance.addresses.len()),
                 )
                 .label("the 256th")
                 .why("An advert lists 255 addresses at most.")
@@ -168,19 +168,23 @@ impl Reader<'_> {
         let name = shorten(&instance.name.value);
         let fix = "list its addresses in `virtual_ipaddress`, or write `no_virtual_ipaddress` if that is meant";
         self.diagnostics.push(if instance.version.value == Version::V3 || instance.strict.value {
-            Diagnostic::new(&code::E026_NO_VIP_V3, at, format!("`{name}` has no VIP"))
+            Diagnostic::new(&code::E026_NO_VIP_V3, at, format_args!("`{name}` has no VIP"))
                 .label("this instance")
                 .why("A VRRPv3 advert, or one in strict mode, lists at least one address.")
                 .fix(fix)
         } else if instance.excluded_addresses.is_empty() {
-            Diagnostic::new(&code::W009_NO_VIP, at, format!("`{name}` has no VIP"))
+            Diagnostic::new(&code::W009_NO_VIP, at, format_args!("`{name}` has no VIP"))
                 .label("this instance")
                 .why("It elects a master of nothing.")
                 .fix(fix)
         } else {
-            Diagnostic::new(&code::W028_EXCLUDED_ONLY, at, format!("`{name}` only has VIPs that adverts do not list"))
-                .label("this instance")
-                .fix("move at least one of them to `virtual_ipaddress`")
+            Diagnostic::new(
+                &code::W028_EXCLUDED_ONLY,
+                at,
+                format_args!("`{name}` only has VIPs that adverts do not list"),
+            )
+            .label("this instance")
+            .fix("move at least one of them to `virtual_ipaddress`")
         });
     }
 
@@ -209,10 +213,10 @@ impl Reader<'_> {
                 Diagnostic::new(
                     &code::E024_FAMILIES,
                     at,
-                    format!("`{address}` is {}, the instance is {family}", Family::of(address)),
+                    format_args!("`{address}` is {}, the instance is {family}", Family::of(address)),
                 )
-                .label(format!("{} here", Family::of(address)))
-                .related(because, format!("makes it an {family} instance"))
+                .label(format_args!("{} here", Family::of(address)))
+                .related(because, format_args!("makes it an {family} instance"))
                 .fix(fix.clone()),
             );
         }
@@ -222,14 +226,14 @@ impl Reader<'_> {
                     Diagnostic::new(
                         &code::E024_FAMILIES,
                         at,
-                        format!(
+                        format_args!(
                             "mcast_dst_ip is {}, the instance is {family}",
                             Family::of(instance.multicast_group.value)
                         ),
                     )
-                    .label(format!("{} here", Family::of(instance.multicast_group.value)))
-                    .related(because, format!("makes it an {family} instance"))
-                    .fix(format!(
+                    .label(format_args!("{} here", Family::of(instance.multicast_group.value)))
+                    .related(because, format_args!("makes it an {family} instance"))
+                    .fix(format_args!(
                         "write an {family} multicast group, or take the line away: the usual group is used then"
                     )),
                 );
@@ -260,7 +264,7 @@ impl Reader<'_> {
                 Diagnostic::new(
                     &code::E027_UNSUPPORTED,
                     written.unwrap_or(instance.at.0),
-                    format!(
+                    format_args!(
                         "{} over {} is not supported by this version of locum",
                         instance.version.value, instance.family
                     ),
@@ -282,10 +286,10 @@ impl Reader<'_> {
                 let seconds = ((us + SECOND_US / 2) / SECOND_US).max(1);
                 if let Some(at) = at.filter(|_| !us.is_multiple_of(SECOND_US)) {
                     self.diagnostics.push(
-                        Diagnostic::new(&code::W007_FRACTIONAL_V2, at, format!("VRRPv2 cannot carry an interval of {written} s"))
-                            .label(format!("rounded to {seconds} s"))
+                        Diagnostic::new(&code::W007_FRACTIONAL_V2, at, format_args!("VRRPv2 cannot carry an interval of {written} s"))
+                            .label(format_args!("rounded to {seconds} s"))
                             .why("An advert of version 2 has whole seconds. Routers of a group that round differently discard each other's adverts.")
-                            .fix(format!("write `advert_int {seconds}`, or `version 3` on all routers of the group")),
+                            .fix(format_args!("write `advert_int {seconds}`, or `version 3` on all routers of the group")),
                     );
                 }
                 seconds * 100
@@ -297,7 +301,7 @@ impl Reader<'_> {
                         Diagnostic::new(
                             &code::E015_RANGE,
                             at,
-                            format!("VRRPv3 cannot carry an interval of {written} s"),
+                            format_args!("VRRPv3 cannot carry an interval of {written} s"),
                         )
                         .label("40.95 s at most")
                         .fix("choose a shorter interval"),
@@ -307,9 +311,9 @@ impl Reader<'_> {
                         Diagnostic::new(
                             &code::L007_INTERVAL,
                             at,
-                            format!("VRRPv3 carries hundredths of a second, not {written} s"),
+                            format_args!("VRRPv3 carries hundredths of a second, not {written} s"),
                         )
-                        .label(format!("cut to {} s", millionths(i64::from(cs) * 10_000))),
+                        .label(format_args!("cut to {} s", millionths(i64::from(cs) * 10_000))),
                     );
                 }
                 cs

@@ -131,8 +131,12 @@ impl<'s, 'k> Builder<'s, 'k> {
         if self.levels.len() >= limits::BLOCK_DEPTH || self.ignored_depth > 0 {
             self.ignored_depth += 1;
             self.break_with(|| {
-                Diagnostic::new(&code::E005_BOUND, at, format!("blocks are nested deeper than {}", limits::BLOCK_DEPTH))
-                    .label("this block is too deep")
+                Diagnostic::new(
+                    &code::E005_BOUND,
+                    at,
+                    format_args!("blocks are nested deeper than {}", limits::BLOCK_DEPTH),
+                )
+                .label("this block is too deep")
             });
             return;
         }
@@ -181,13 +185,13 @@ impl<'s, 'k> Builder<'s, 'k> {
             };
             let suspect = self.suspect.clone();
             self.break_with(|| {
-                let diagnostic = Diagnostic::new(&code::E001_UNCLOSED, opened, format!("the block of `{block}` is never closed"))
+                let diagnostic = Diagnostic::new(&code::E001_UNCLOSED, opened, format_args!("the block of `{block}` is never closed"))
                     .label("no `}` for this `{`")
                     .why("It cannot be told which lines belong to which block, so the service does not start with this file.");
                 match suspect {
                     Some(suspect) => diagnostic
                         .related(suspect.found, "cannot stand inside that block")
-                        .fix(format!("put a `}}` before `{}`", suspect.keyword)),
+                        .fix(format_args!("put a `}}` before `{}`", suspect.keyword)),
                     None => diagnostic.fix("put a `}` at the end of the block"),
                 }
             });
@@ -206,12 +210,12 @@ impl<'s, 'k> Builder<'s, 'k> {
             Diagnostic::new(
                 &code::E001_UNCLOSED,
                 suspect.opened,
-                format!("the block of `{}` is never closed", suspect.block),
+                format_args!("the block of `{}` is never closed", suspect.block),
             )
             .label("no `}` for this `{`")
             .related(suspect.found, "cannot stand inside that block")
             .why("It cannot be told which lines belong to which block, so the service does not start with this file.")
-            .fix(format!("put a `}}` before `{}`", suspect.keyword))
+            .fix(format_args!("put a `}}` before `{}`", suspect.keyword))
             .refuse_start(),
         )
     }

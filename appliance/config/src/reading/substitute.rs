@@ -119,7 +119,7 @@ impl<'s> Expander<'s, '_, '_> {
         }
         self.diagnostics.push(
             Diagnostic::new(&code::E009_SUBSTITUTION, at, "the parameters on this line never come to an end").why(
-                format!(
+                format_args!(
                     "More than {} replacements, or more than {} bytes: a definition probably names itself.",
                     limits::REPLACEMENTS_PER_LINE,
                     limits::LINE_BYTES
@@ -152,13 +152,14 @@ impl<'s> Expander<'s, '_, '_> {
         if text.get(..dollar).is_some_and(|before| before.trim().is_empty()) && rest.trim_start().starts_with('=') {
             return;
         }
-        let diagnostic = Diagnostic::new(&code::W026_UNDEFINED_PARAMETER, at, format!("`${name}` is not defined here"));
+        let diagnostic =
+            Diagnostic::new(&code::W026_UNDEFINED_PARAMETER, at, format_args!("`${name}` is not defined here"));
         let near = self.diagnostics.suggest(name, self.definitions.keys().map(String::as_str));
         self.diagnostics.push(match (name, near) {
             ("_RANDOM", _) => diagnostic.why("`${_RANDOM}` is not supported: a configuration that differs at each start cannot be compared or reloaded."),
             ("_ENV", _) => diagnostic.why("There is no such environment variable."),
-            (_, Some(near)) => diagnostic.fix(format!("did you mean `${near}`?")),
-            (_, None) => diagnostic.fix(format!("define it before this line: `${name}=…`")),
+            (_, Some(near)) => diagnostic.fix(format_args!("did you mean `${near}`?")),
+            (_, None) => diagnostic.fix(format_args!("define it before this line: `${name}=…`")),
         });
     }
 
@@ -198,7 +199,7 @@ impl<'s> Expander<'s, '_, '_> {
             self.diagnostics.push(
                 Diagnostic::new(&code::E009_SUBSTITUTION, at, "the definitions on this line never come to an end")
                     .label("put in place here")
-                    .why(format!(
+                    .why(format_args!(
                         "They stand more than {} deep in each other: one of them probably names itself. What the file says \
                          cannot be told, so the service does not start with it.",
                         limits::DEFINITION_DEPTH

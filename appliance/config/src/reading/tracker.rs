@@ -79,7 +79,7 @@ impl Reader<'_> {
                     Diagnostic::new(
                         &code::W017_DUPLICATE_ENTRY,
                         entry.whole(),
-                        format!("`{}` stands twice in `{}`", shorten(&name), keyword.name),
+                        format_args!("`{}` stands twice in `{}`", shorten(&name), keyword.name),
                     )
                     .label("again here")
                     .related(first, "first here")
@@ -122,7 +122,7 @@ impl Reader<'_> {
                 Diagnostic::new(
                     &code::E012_MISSING_VALUE,
                     statement.whole(),
-                    format!("`vrrp_script {}` has no script", shorten(&script.name)),
+                    format_args!("`vrrp_script {}` has no script", shorten(&script.name)),
                 )
                 .label("nothing to run")
                 .fix("add `script \"/path/to/script\"`"),
@@ -150,7 +150,7 @@ impl Reader<'_> {
                 Diagnostic::new(
                     &code::E012_MISSING_VALUE,
                     statement.whole(),
-                    format!("`track_file {}` names no file", shorten(&file.name)),
+                    format_args!("`track_file {}` names no file", shorten(&file.name)),
                 )
                 .label("nothing to read")
                 .fix("add `file \"/path/to/file\"`"),
@@ -180,7 +180,7 @@ impl Reader<'_> {
                         Diagnostic::new(
                             &code::E014_NOT_A_NUMBER,
                             word.at,
-                            format!("`{}` is no value for `init_file`", shorten(text)),
+                            format_args!("`{}` is no value for `init_file`", shorten(text)),
                         )
                         .label("expected a whole number, or `overwrite`"),
                     );
@@ -220,7 +220,7 @@ impl Reader<'_> {
                 Diagnostic::new(
                     &code::E012_MISSING_VALUE,
                     statement.whole(),
-                    format!("`vrrp_track_process {}` names no process", shorten(&process.name)),
+                    format_args!("`vrrp_track_process {}` names no process", shorten(&process.name)),
                 )
                 .label("nothing to look for")
                 .fix("add `process NAME`"),
@@ -278,8 +278,8 @@ impl Reader<'_> {
                     }
                     Ok(_) => {}
                     Err(refusal) => self.diagnostics.push(
-                        Diagnostic::new(refusal.code, word.at, format!("`{}` is no delay", shorten(&word.text)))
-                            .label(format!("expected {}", refusal.expected))
+                        Diagnostic::new(refusal.code, word.at, format_args!("`{}` is no delay", shorten(&word.text)))
+                            .label(format_args!("expected {}", refusal.expected))
                             .fix(refusal.fix),
                     ),
                 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::statement::Word;
-use crate::diagnostic::{Code, code};
+use crate::diagnostic::{Code, Text, code};
 use crate::schema::Kind;
 
 /// A value that has passed the schema.
@@ -46,12 +46,12 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    fn new(code: &'static Code, expected: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, expected: expected.into(), fix: Cow::Borrowed("") }
+    fn new(code: &'static Code, expected: impl Text) -> Self {
+        Self { code, expected: expected.text(), fix: Cow::Borrowed("") }
     }
 
-    fn fix(self, fix: impl Into<Cow<'static, str>>) -> Self {
-        Self { fix: fix.into(), ..self }
+    fn fix(self, fix: impl Text) -> Self {
+        Self { fix: fix.text(), ..self }
     }
 }
 
@@ -186,7 +186,7 @@ fn decimal(text: &str, min: i64, max: i64, unit: &'static str) -> Result<i64, Re
         let refusal = Refusal::new(&code::E014_NOT_A_NUMBER, expected());
         let with_point = text.replace(',', ".");
         return Err(if with_point != text && decimal(&with_point, min, max, unit).is_ok() {
-            refusal.fix(format!("write `{with_point}`, with a point"))
+            refusal.fix(format_args!("write `{with_point}`, with a point"))
         } else {
             without_unit(text, unit, refusal)
         });
@@ -212,7 +212,7 @@ fn choice(text: &str, words: &'static [&'static str]) -> Result<Read<'static>, R
     }
     let refusal = Refusal::new(&code::E016_UNKNOWN_WORD, alternatives(words));
     Err(match crate::suggest::closest(text, words.iter().copied()) {
-        Some(word) => refusal.fix(format!("did you mean `{word}`?")),
+        Some(word) => refusal.fix(format_args!("did you mean `{word}`?")),
         None => refusal,
     })
 }
@@ -272,7 +272,7 @@ pub(crate) fn network(text: &str) -> Result<(IpAddr, Option<u8>), Refusal> {
     match mask {
         Some(mask) if mask.leading_ones() + mask.trailing_zeros() == 32 => {
             let len = mask.leading_ones();
-            Err(refuse().fix(format!("write the mask as a prefix length: `{address}/{len}`")))
+            Err(refuse().fix(format_args!("write the mask as a prefix length: `{address}/{len}`")))
         }
         _ => Err(refuse()),
     }

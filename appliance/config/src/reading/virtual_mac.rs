@@ -95,7 +95,7 @@ impl Reader<'_> {
             Some((address, _)) if Family::of(address) != family => self.diagnostics.push(Diagnostic::new(
                 &code::E024_FAMILIES,
                 at,
-                format!("the address of the ipvlan is {}, the instance is {family}", Family::of(address)),
+                format_args!("the address of the ipvlan is {}, the instance is {family}", Family::of(address)),
             )),
             Some((address, _)) => {
                 let mut virtual_addresses = instance.addresses.iter().chain(&instance.excluded_addresses);
@@ -104,7 +104,7 @@ impl Reader<'_> {
                         Diagnostic::new(
                             &code::E033_IPVLAN,
                             at,
-                            format!("{address} is a VIP, and the ipvlan's own address as well"),
+                            format_args!("{address} is a VIP, and the ipvlan's own address as well"),
                         )
                         .label("this one stays when another router is MASTER")
                         .fix("give the ipvlan an address of its own"),
@@ -154,8 +154,12 @@ impl Reader<'_> {
     fn after<'w>(&mut self, word: &Word<'_>, value: Option<&'w Word<'w>>) -> Option<&'w Word<'w>> {
         if value.is_none() {
             self.diagnostics.push(
-                Diagnostic::new(&code::E012_MISSING_VALUE, word.at, format!("`{}` needs a value", shorten(&word.text)))
-                    .label("nothing follows it"),
+                Diagnostic::new(
+                    &code::E012_MISSING_VALUE,
+                    word.at,
+                    format_args!("`{}` needs a value", shorten(&word.text)),
+                )
+                .label("nothing follows it"),
             );
         }
         value
@@ -174,7 +178,7 @@ impl Reader<'_> {
                     Diagnostic::new(
                         refusal.code,
                         word.at,
-                        format!("`{}` cannot be the name of an interface", shorten(&word.text)),
+                        format_args!("`{}` cannot be the name of an interface", shorten(&word.text)),
                     )
                     .label("1 to 15 bytes without `/` and `:`"),
                 );
@@ -185,9 +189,13 @@ impl Reader<'_> {
 
     fn second_name(&mut self, word: &Word<'_>) {
         self.diagnostics.push(
-            Diagnostic::new(&code::W010_EXTRA, word.at, format!("`{}` would be a second name", shorten(&word.text)))
-                .label("ignored")
-                .fix("take it away"),
+            Diagnostic::new(
+                &code::W010_EXTRA,
+                word.at,
+                format_args!("`{}` would be a second name", shorten(&word.text)),
+            )
+            .label("ignored")
+            .fix("take it away"),
         );
     }
 }

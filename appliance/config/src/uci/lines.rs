@@ -76,21 +76,21 @@ pub(super) fn sections<'s>(file: FileId, text: &'s str, found: &mut Diagnostics)
                     Diagnostic::new(
                         &code::E011_MISPLACED,
                         verb.at,
-                        format!("`{}` stands before the first section", verb.text),
+                        format_args!("`{}` stands before the first section", verb.text),
                     )
                     .fix("put it below a `config` line"),
                 ),
             },
             ("package", _, _) => {}
             ("config" | "option" | "list", _, _) => found.push(
-                Diagnostic::new(&code::E012_MISSING_VALUE, verb.at, format!("`{}` needs more words", verb.text))
+                Diagnostic::new(&code::E012_MISSING_VALUE, verb.at, format_args!("`{}` needs more words", verb.text))
                     .fix("write `config TYPE`, `option NAME 'VALUE'` or `list NAME 'VALUE'`"),
             ),
             (other, _, _) => found.push(
                 Diagnostic::new(
                     &code::E010_UNKNOWN,
                     verb.at,
-                    format!("unknown word `{}`", crate::reading::shorten(other)),
+                    format_args!("unknown word `{}`", crate::reading::shorten(other)),
                 )
                 .fix("lines start with `config`, `option` or `list`"),
             ),

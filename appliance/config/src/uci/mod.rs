@@ -86,11 +86,11 @@ impl<'a, 's> Writer<'a, 's> {
                 let diagnostic = Diagnostic::new(
                     &code::E010_UNKNOWN,
                     section.kind.at,
-                    format!("unknown section type `{}`", shorten(unknown)),
+                    format_args!("unknown section type `{}`", shorten(unknown)),
                 );
                 let near = closest(unknown, KINDS.iter().chain(&NAMED).copied());
                 self.found.push(match near {
-                    Some(near) => diagnostic.fix(format!("did you mean `{near}`?")),
+                    Some(near) => diagnostic.fix(format_args!("did you mean `{near}`?")),
                     None => diagnostic.label("not in OpenWrt's keepalived package"),
                 });
                 None
@@ -105,7 +105,7 @@ impl<'a, 's> Writer<'a, 's> {
                 Diagnostic::new(
                     &code::E012_MISSING_VALUE,
                     section.kind.at,
-                    format!("this `{}` has no name", section.kind.text),
+                    format_args!("this `{}` has no name", section.kind.text),
                 )
                 .fix("add `option name 'NAME'`"),
             );
@@ -289,7 +289,7 @@ impl<'a, 's> Writer<'a, 's> {
             let message = format!("this `{}` has no `{option}`", section.kind.text);
             self.say(
                 Diagnostic::new(&code::E012_MISSING_VALUE, section.kind.at, message)
-                    .fix(format!("add `option {option} '…'`")),
+                    .fix(format_args!("add `option {option} '…'`")),
             );
         }
         value
