@@ -1,6 +1,7 @@
 //! Addresses on the interfaces that VRRP has not put there: a VIP must not be among them.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use locum_config::InterfaceAddress;
@@ -57,13 +58,18 @@ fn select(network: &Network, journal: &[Entry], kernel_marks_addresses: bool) ->
 
 /// Whether a keepalived runs in this network namespace, or may do.
 fn keepalived_runs() -> bool {
-    let namespace = |process: &Path| fs::read_link(process.join("ns/net")).ok();
-    let here = namespace(Path::new("/proc/self"));
+    let here = network_of(Path::new("/proc/self"));
     let Ok(processes) = fs::read_dir("/proc") else { return false };
     processes.flatten().map(|process| process.path()).any(|process| {
         let is_keepalived = fs::read(process.join("comm")).is_ok_and(|name| name == b"keepalived\n");
-        is_keepalived && namespace(&process).is_none_or(|its| Some(its) == here)
+        is_keepalived && network_of(&process).is_none_or(|its| Some(its) == here)
     })
+}
+
+/// A number for the network namespace of a process: the file's, of which each namespace has its own (proc(5), /proc/net).
+/// The namespace itself (`ns/net`) can be asked for only by who may do all that the process may.
+fn network_of(process: &Path) -> Option<u64> {
+    fs::metadata(process.join("net/dev")).ok().map(|file| file.ino())
 }
 
 #[cfg(test)]

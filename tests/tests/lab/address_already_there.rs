@@ -3,11 +3,11 @@
 use std::ffi::OsStr;
 
 use locum_control::State;
-use locum_tests::Daemon::Locum;
-use locum_tests::Node::A;
+use locum_tests::Daemon::{Keepalived, Locum};
+use locum_tests::Node::{A, B};
 use locum_tests::{Group, Outcome, Router, scenario, wait_for, with_lab};
 
-use crate::TAKEOVER_MAX;
+use crate::{TAKEOVER_MAX, with_priority};
 
 const GROUP: Group = Group::VI_1;
 const SAID: &str = "W037";
@@ -71,9 +71,11 @@ fn when_it_goes_the_master_puts_it_there_itself() {
 
 #[test]
 fn it_is_said_of_a_reload_once() {
-    with_lab(&[Locum], |lab| {
+    with_lab(&[Locum, Keepalived], |lab| {
         lab.start(A, &scenario("alone"));
         lab.wait_master(GROUP, A, TAKEOVER_MAX);
+        // One that leaves no mark on its addresses, but in a namespace of its own: it puts none on the interfaces of this one.
+        lab.start(B, &with_priority(&scenario("alone"), 80));
         let router = lab.router(A);
         router.ip("addr add 172.20.45.249/24 dev eth0");
         let file = router.configuration();
