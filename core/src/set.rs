@@ -48,7 +48,7 @@ use crate::vocabulary::{Block, Cause, Family};
 use crate::wire::vrrp::Message;
 
 /// A router of a set: its place in the table of slots. Stays the same until the router is removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouterId(u16);
 
 impl RouterId {

@@ -117,6 +117,17 @@ impl Job {
     fn follows(&self, before: Self) -> bool {
         self.router == before.router && self.kind.announces()
     }
+
+    /// The items whose turn it is, the number of the first of them, and whether they are the last.
+    fn piece(self, plan: &mut InstallPlan) -> (u16, &mut [Item], bool) {
+        let items: &mut [Item] = if self.kind == JobKind::Retire { &mut plan.retired } else { &mut plan.items };
+        let count = items.len();
+        let end = (self.next + PIECE).min(count);
+        // What was put there last is taken out first.
+        let range = if self.kind.removes() { count - end..count.saturating_sub(self.next) } else { self.next..end };
+        let first = u16::try_from(range.start).unwrap_or(u16::MAX);
+        (first, items.get_mut(range).unwrap_or_default(), end == count)
+    }
 }
 
 /// The jobs that wait, in order.
@@ -206,12 +217,16 @@ impl Jobs {
         match self.queue.pop_front() {
             Some(job) if job.kind.announces() => self.go_on_announcing(now, job, hands),
             Some(job) => {
-                let is_done = self.install(job, hands);
-                // Clients wait for the announcement: not a turn of the engine longer than for the addresses.
-                if is_done && let Some(next) = self.queue.front().copied().filter(|next| next.follows(job)) {
+                let asked = self.ask(job, hands);
+                // Clients wait for the announcement: not until the next turn of the engine, and not for the answers to be
+                // read, for what was asked is done.
+                if asked.is_last
+                    && let Some(next) = self.queue.front().copied().filter(|next| next.follows(job))
+                {
                     self.queue.pop_front();
                     self.go_on_announcing(now, next, hands);
                 }
+                self.hear(job, asked, hands);
             }
             None if self.paced_until.is_some_and(|until| until <= now) => {
                 self.paced_until = None;
@@ -260,45 +275,18 @@ impl Jobs {
         Progress::Piece(Job { next, ..job })
     }
 
-    /// Returns whether the job is done, and not only a piece of it.
-    fn install(&mut self, job: Job, hands: &mut impl Hands) -> bool {
-        let Some(plan) = hands.plan(job.router) else { return true };
-        let items: &mut [Item] = if job.kind == JobKind::Retire { &mut plan.retired } else { &mut plan.items };
-        let count = items.len();
-        let end = (job.next + PIECE).min(count);
-        // What was put there last is taken out first.
-        let range = if job.kind.removes() { count - end..count.saturating_sub(job.next) } else { job.next..end };
-        let first = u16::try_from(range.start).unwrap_or(u16::MAX);
-        let piece = items.get_mut(range).unwrap_or_default();
-        let outcomes = self.change(job.kind, piece);
-        let mut told: heapless::Vec<(u16, ItemOutcome), PIECE> = heapless::Vec::new();
-        for ((index, item), outcome) in (first..).zip(piece).zip(outcomes) {
-            let Some(outcome) = outcome.and_then(|outcome| judge(job.kind, item, outcome)) else { continue };
-            // Nobody asks any more what became of a retired one.
-            if job.kind != JobKind::Retire {
-                let _ = told.push((index, outcome)); // has room for the piece
-            }
-        }
-        for (index, outcome) in told {
-            hands.done(job.router, index, outcome);
-        }
-        if end < count {
-            self.queue.push_front(Job { next: end, ..job });
-        }
-        end == count
-    }
-
-    /// Sends the messages for a piece in one go, and gives the kernel's answers; `None` where nothing was to do.
-    fn change(&mut self, kind: JobKind, piece: &[Item]) -> [Option<Result<(), Refusal>>; PIECE] {
-        let mut answers = [const { None }; PIECE];
-        let mut unanswered = 0_usize;
+    /// Sends the messages for a piece of the job in one go.
+    fn ask(&mut self, job: Job, hands: &mut impl Hands) -> Asked {
+        let mut asked = Asked { first: self.sequence, unanswered: 0, is_last: true, failure: None };
+        let Some(plan) = hands.plan(job.router) else { return asked };
+        let (_, piece, is_last) = job.piece(plan);
+        asked.is_last = is_last;
         self.batch.clear();
-        let first = self.sequence;
-        let backwards = kind.removes();
+        let backwards = job.kind.removes();
         for place in 0..piece.len() {
             let index = if backwards { piece.len() - 1 - place } else { place };
             let Some(item) = piece.get(index) else { continue };
-            let message = match kind {
+            let message = match job.kind {
                 JobKind::Add if !item.installed => &item.add,
                 JobKind::Refresh if item.tracked => &item.add,
                 JobKind::Remove | JobKind::Retire if item.installed => &item.remove,
@@ -310,32 +298,61 @@ impl Jobs {
                 | JobKind::AnnounceExtra => continue,
             };
             // An empty one, for an interface that does not exist, asks nothing.
-            unanswered += usize::from(!message.is_empty());
+            asked.unanswered += usize::from(!message.is_empty());
             let start = self.batch.len();
             self.batch.extend_from_slice(message);
             if let Some(field) = self.batch.get_mut(start + SEQUENCE_AT..start + SEQUENCE_AT + 4) {
-                let number = first.wrapping_add(u32::try_from(index).unwrap_or(u32::MAX));
+                let number = asked.first.wrapping_add(u32::try_from(index).unwrap_or(u32::MAX));
                 field.copy_from_slice(&number.to_ne_bytes());
             }
         }
         self.sequence = self.sequence.wrapping_add(u32::try_from(PIECE).unwrap_or(u32::MAX));
-        if self.batch.is_empty() {
-            return answers;
-        }
         // rtnetlink handles the messages while they are sent: when `send` returns, the answers are there.
-        if let Err(error) = self.netlink.send(&self.batch, 0) {
-            let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+        if !self.batch.is_empty()
+            && let Err(error) = self.netlink.send(&self.batch, 0)
+        {
+            asked.failure = Some(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
+        }
+        asked
+    }
+
+    /// Reads what the kernel answered, and tells what became of each item.
+    fn hear(&mut self, job: Job, asked: Asked, hands: &mut impl Hands) {
+        let answers = self.answers(asked);
+        let Some(plan) = hands.plan(job.router) else { return };
+        let (first, piece, is_last) = job.piece(plan);
+        let mut told: heapless::Vec<(u16, ItemOutcome), PIECE> = heapless::Vec::new();
+        for ((index, item), answer) in (first..).zip(piece).zip(answers) {
+            let Some(outcome) = answer.and_then(|answer| judge(job.kind, item, answer)) else { continue };
+            // Nobody asks any more what became of a retired one.
+            if job.kind != JobKind::Retire {
+                let _ = told.push((index, outcome)); // has room for the piece
+            }
+        }
+        for (index, outcome) in told {
+            hands.done(job.router, index, outcome);
+        }
+        if !is_last {
+            self.queue.push_front(Job { next: job.next + PIECE, ..job });
+        }
+    }
+
+    /// The kernel's answers, one for each item of the piece; `None` where nothing was asked.
+    fn answers(&mut self, asked: Asked) -> [Option<Result<(), Refusal>>; PIECE] {
+        let mut answers = [const { None }; PIECE];
+        if let Some(errno) = asked.failure {
             answers.fill_with(|| Some(Err(Refusal { errno, words: None })));
             return answers;
         }
-        // There is one for each, and nobody looks whether there are more: a takeover would wait for that.
+        let mut unanswered = asked.unanswered;
+        // There is one for each, and nobody looks whether there are more.
         while unanswered > 0
             && let Ok(len) = self.netlink.recv(&mut self.answer.as_mut_slice(), 0)
         {
             let mut rest = self.answer.get(..len).unwrap_or_default();
             while let Some((answer, after)) = split_message(rest) {
                 rest = after;
-                let index = usize::try_from(answer.sequence.wrapping_sub(first)).unwrap_or(usize::MAX);
+                let index = usize::try_from(answer.sequence.wrapping_sub(asked.first)).unwrap_or(usize::MAX);
                 if let Some(slot) = answers.get_mut(index).filter(|_| answer.kind == NLMSG_ERROR) {
                     unanswered = unanswered.saturating_sub(usize::from(slot.is_none()));
                     *slot = Some(answer.result);
@@ -344,6 +361,18 @@ impl Jobs {
         }
         answers
     }
+}
+
+/// What the kernel was asked for a piece of a job.
+struct Asked {
+    /// The number of the message for the first item.
+    first: u32,
+    /// How many messages there are.
+    unanswered: usize,
+    /// It is the job's last piece.
+    is_last: bool,
+    /// They could not be sent.
+    failure: Option<Errno>,
 }
 
 /// What became of an announcing job.
@@ -437,6 +466,7 @@ fn words(flags: u16, payload: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::message::Message;
 
     fn answer(flags: u16, payload: &[u8]) -> Vec<u8> {
         let mut bytes = u32::try_from(HEADER_BYTES + payload.len()).unwrap().to_ne_bytes().to_vec();
@@ -487,5 +517,51 @@ mod tests {
         assert!(!item.installed);
         assert_eq!(judge(JobKind::Add, &mut item, exists()), Some(ItemOutcome::Foreign));
         assert!(!item.installed, "what is there already is not ours");
+    }
+
+    /// What a job had done, in order.
+    #[derive(Default)]
+    struct Seen(InstallPlan, Vec<String>);
+
+    impl Hands for Seen {
+        fn plan(&mut self, _: RouterId) -> Option<&mut InstallPlan> {
+            Some(&mut self.0)
+        }
+
+        fn announce(&mut self, _: RouterId, _: InterfaceId, address: IpAddr) {
+            self.1.push(format!("{address} is announced"));
+        }
+
+        fn done(&mut self, _: RouterId, index: u16, outcome: ItemOutcome) {
+            let word = if matches!(outcome, ItemOutcome::Failed(_)) { "failed" } else { "is there" };
+            self.1.push(format!("item {index} {word}"));
+        }
+    }
+
+    #[test]
+    fn clients_do_not_wait_until_the_answers_are_read() {
+        const RTM_NEWLINK: u16 = 16;
+        // No interface has this number, or we may not: refused in any case.
+        let add: Box<[u8]> =
+            Message::new(RTM_NEWLINK, 0, &[0, 0, 0, 0, 255, 255, 255, 127, 0, 0, 0, 0, 0, 0, 0, 0]).finish();
+        let announce = Some((InterfaceId(0), IpAddr::from([10, 0, 0, 1])));
+        let item = Item { add, announce, ..Item::default() };
+        let router = RouterId::default();
+        // One whole piece, and one more of two, of which only the last is followed by the announcements.
+        for count in [PIECE, PIECE + 2] {
+            let mut hands =
+                Seen(InstallPlan { items: vec![item.clone(); count].into(), ..InstallPlan::default() }, vec![]);
+            let mut jobs = Jobs::new(1).unwrap();
+            jobs.push(router, JobKind::Add);
+            jobs.push(router, JobKind::Announce);
+            while !jobs.is_empty() {
+                jobs.work(Instant::ZERO, &mut hands);
+            }
+            let is_announced: Vec<bool> = hands.1.iter().map(|said| said.ends_with("announced")).collect();
+            let first = is_announced.iter().position(|is| *is).unwrap();
+            assert_eq!(first, if count > PIECE { PIECE } else { 0 }, "{:?}", hands.1);
+            assert_eq!(is_announced.iter().filter(|is| **is).count(), count);
+            assert_eq!(hands.1.iter().filter(|said| said.ends_with("failed")).count(), count, "{:?}", hands.1);
+        }
     }
 }
