@@ -121,7 +121,7 @@ fn choose(kind: Kind, number: u8, model: &Model, is_uci: bool) -> Option<(Edit, 
             set(&name, "virtual_router_id", &instance.vrid.value.to_string())
         }
         Kind::Announce => {
-            instance.garp.refresh_s.value = u32::from(number);
+            instance.options_mut().garp.refresh_s.value = u32::from(number);
             set(&name, "garp_master_refresh", &number.to_string())
         }
         Kind::AddVip => {
@@ -141,7 +141,7 @@ fn choose(kind: Kind, number: u8, model: &Model, is_uci: bool) -> Option<(Edit, 
                 prefix_len,
                 prefix_written: true,
                 interface: (!is_uci || by_section).then_some(device),
-                label: label.map(Setting::implied),
+                label: label.map(Setting::implied).map(Box::new),
                 broadcast: None,
                 scope: None,
                 peer: None,
@@ -165,12 +165,12 @@ fn choose(kind: Kind, number: u8, model: &Model, is_uci: bool) -> Option<(Edit, 
         }
         Kind::AddPeer => {
             instance.peers.last()?;
-            instance.peers.push(Setting::implied(Peer { address: fresh, min_ttl: None, max_ttl: None }));
+            instance.peers.get_mut().push(Setting::implied(Peer { address: fresh, min_ttl: None, max_ttl: None }));
             Edit::AddEntry { block: block(), list: "unicast_peer".into(), words: vec![fresh.to_string()] }
         }
         Kind::RemovePeer => {
             let address = instance.peers.get(usize::from(number) % instance.peers.len().max(1))?.address;
-            instance.peers.retain(|peer| peer.address != address);
+            instance.peers.get_mut().retain(|peer| peer.address != address);
             (!instance.peers.is_empty()).then_some(())?; // without any, multicast settings come into force
             Edit::RemoveEntry { block: block(), list: "unicast_peer".into(), entry: address.to_string() }
         }

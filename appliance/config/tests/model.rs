@@ -51,6 +51,34 @@ fn scenario_1_however_it_is_indented() {
     }
 }
 
+/// Options that nobody writes are the same ones for all; what one instance writes is its own, and stands where it stands.
+#[test]
+fn what_an_instance_writes_changes_no_other() {
+    let text = |name: &str, vrid: u8, lines: &str| {
+        format!(
+            "vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id {vrid}\nvirtual_ipaddress {{\n10.0.0.{vrid}\n}}\n{lines}\n}}\n"
+        )
+    };
+    let text = text("A", 1, "")
+        + &text("B", 2, "garp_master_delay 9\nno_accept")
+        + &text("C", 3, "strict_mode")
+        + "global_defs {\nvrrp_garp_master_delay 7\nvrrp_garp_master_repeat 3\n}\n"
+        + &text("D", 4, "");
+    let configuration = check("text", text.as_bytes(), &Surroundings::default());
+    let options = |name: &str| {
+        let instance = configuration.model().instance(name).unwrap();
+        let garp = &instance.garp;
+        (garp.master_delay_s.value, garp.master_repeat.value, garp.lower_priority_repeat.value, instance.accept.value)
+    };
+    assert_eq!(
+        ["A", "B", "C", "D"].map(options),
+        [(7, 3, 3, true), (9, 3, 3, false), (7, 3, 0, false), (7, 3, 3, true)]
+    );
+    let delay = |name: &str| configuration.model().instance(name).unwrap().garp.master_delay_s.at.unwrap();
+    assert_eq!(configuration.sources().text(delay("B")), "9");
+    assert_eq!(configuration.sources().text(delay("D")), "vrrp_garp_master_delay 7");
+}
+
 #[test]
 fn scenarios_load_clean() {
     for name in [

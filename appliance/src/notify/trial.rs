@@ -47,7 +47,7 @@ pub(crate) async fn try_all(model: &Model, instance: &model::Instance, now: Stan
     let particulars = Rc::new(Particulars::of(instance));
     let groups = model.sync_groups.iter().filter(|group| group.members.iter().any(|member| member.value == *name));
     let of_groups = groups.map(|group| (Subject::group(&group.name), &group.notify, Rc::default()));
-    let mut subjects = vec![(Subject::instance(name), &instance.notify, particulars)];
+    let mut subjects = vec![(Subject::instance(name), &*instance.notify, particulars)];
     subjects.extend(of_groups);
     for (subject, notify, particulars) in subjects {
         let hooks = Hooks::new(notify, &customs);

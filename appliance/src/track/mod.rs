@@ -261,7 +261,7 @@ impl Drop for Running {
 
 /// What a configuration follows. What is broken in it, or not there, is not: the instances that follow it are broken, too.
 fn wanted(model: &Model) -> SortedMap<(Kind, String), What> {
-    let instances = model.instances.iter().filter(|instance| !instance.broken).map(|instance| &instance.tracks);
+    let instances = model.instances.iter().filter(|instance| !instance.broken).map(|instance| &*instance.tracks);
     let groups = model.sync_groups.iter().filter(|group| !group.broken).map(|group| &group.tracks);
     let mut wanted = SortedMap::new();
     for tracks in instances.chain(groups) {

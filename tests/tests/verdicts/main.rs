@@ -184,7 +184,7 @@ fn interfaces(configuration: &Configuration) -> BTreeSet<String> {
     let model = configuration.model();
     let mut names = BTreeSet::new();
     for instance in &model.instances {
-        names.extend(instance.interface.iter().chain(&instance.vrf).map(|name| name.value.clone()));
+        names.extend(instance.interface.iter().chain(&*instance.vrf).map(|name| name.value.clone()));
         let addresses = instance.addresses.iter().chain(&instance.excluded_addresses);
         names.extend(addresses.filter_map(|address| Some(address.interface.as_ref()?.value.clone())));
         names.extend(instance.tracks.interfaces.iter().map(|entry| entry.name.value.clone()));

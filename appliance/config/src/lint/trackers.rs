@@ -22,7 +22,7 @@ pub(super) fn references(model: &mut Model, found: &mut Diagnostics) {
     ];
     for instance in &mut model.instances {
         let mut is_broken = false;
-        let Tracks { interfaces: _, scripts, files, processes, probes } = &instance.tracks;
+        let Tracks { interfaces: _, scripts, files, processes, probes } = &*instance.tracks;
         let lists = [scripts, files, processes, probes];
         for ((list, block, known), entries) in kinds.iter().zip(lists) {
             for entry in entries {

@@ -20,7 +20,7 @@ pub struct VirtualAddress {
     /// `scope`
     pub scope: Option<Scope>,
     /// `label`
-    pub label: Option<Setting<String>>,
+    pub label: Option<Box<Setting<String>>>,
     /// `peer`: the other end and its prefix length.
     pub peer: Option<(IpAddr, u8)>,
     /// `home`

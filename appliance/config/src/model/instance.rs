@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use super::{At, Ipvlan, Route, Rule, Secret, Setting, Tracks, VirtualAddress, VirtualMac};
+use super::{At, Ipvlan, Rare, Route, Rule, Secret, Setting, Tracks, VirtualAddress, VirtualMac};
 
 /// A virtual router as one node sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct Instance {
     /// `interface`. A unicast instance may have none.
     pub interface: Option<Setting<String>>,
     /// `vrf`
-    pub vrf: Option<Setting<String>>,
+    pub vrf: Rare<Option<Setting<String>>>,
     /// `virtual_router_id`, 1 to 255; 0 only in a broken instance.
     pub vrid: Setting<u8>,
     /// `priority`: the base priority, 1 to 255.
@@ -29,16 +30,8 @@ pub struct Instance {
     pub family: Family,
     /// `advert_int`, as the version carries it: whole seconds in version 2.
     pub advert_interval_cs: Setting<u16>,
-    /// `down_timer_adverts`
-    pub down_timer_adverts: Setting<u8>,
     /// `preempt` or `nopreempt`
     pub preempt: Setting<bool>,
-    /// `preempt_delay`
-    pub preempt_delay_ms: Setting<u32>,
-    /// `strict_mode`
-    pub strict: Setting<bool>,
-    /// `accept` or `no_accept`
-    pub accept: Setting<bool>,
     /// `authentication`
     pub authentication: Authentication,
     /// `unicast_src_ip` or `mcast_src_ip`
@@ -46,7 +39,70 @@ pub struct Instance {
     /// `mcast_dst_ip`, else the group of `global_defs`. Without meaning when there are unicast peers.
     pub multicast_group: Setting<IpAddr>,
     /// `unicast_peer`. Empty means multicast.
-    pub peers: Vec<Setting<Peer>>,
+    pub peers: Rare<Vec<Setting<Peer>>>,
+    /// `virtual_ipaddress`
+    pub addresses: Vec<VirtualAddress>,
+    /// `virtual_ipaddress_excluded`
+    pub excluded_addresses: Rare<Vec<VirtualAddress>>,
+    /// `virtual_routes`
+    pub routes: Rare<Vec<Route>>,
+    /// `virtual_rules`
+    pub rules: Rare<Vec<Rule>>,
+    /// `use_vmac`
+    pub virtual_mac: Option<Box<VirtualMac>>,
+    /// `use_ipvlan`
+    pub ipvlan: Option<Box<Ipvlan>>,
+    /// `track_interface`, `track_script`, …
+    pub tracks: Rare<Tracks>,
+    /// `notify`, `notify_master`, …
+    pub notify: Rare<Notify>,
+    /// What is the same for most instances; read through the instance, as its own fields are.
+    pub options: Arc<Options>,
+    /// The block's keyword and name: where the instance is.
+    pub at: At,
+}
+
+impl Instance {
+    /// Whether adverts go to peers instead of a multicast group.
+    #[must_use]
+    pub fn is_unicast(&self) -> bool {
+        !self.peers.is_empty() || self.fault_without_peer.value
+    }
+
+    /// Its options, to be changed: no longer those of the others.
+    pub fn options_mut(&mut self) -> &mut Options {
+        Arc::make_mut(&mut self.options)
+    }
+
+    /// Marks one as [`Instance::broken`]. While a configuration is read, nobody else has it yet.
+    pub(crate) fn hold(this: &mut Arc<Self>) {
+        let only = Arc::get_mut(this);
+        debug_assert!(only.is_some(), "an instance that others have already");
+        if let Some(instance) = only {
+            instance.broken = true;
+        }
+    }
+}
+
+impl Deref for Instance {
+    type Target = Options;
+
+    fn deref(&self) -> &Options {
+        &self.options
+    }
+}
+
+/// Settings that hardly any instance writes itself: those that write none of them have the same ones, in one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// `down_timer_adverts`
+    pub down_timer_adverts: Setting<u8>,
+    /// `preempt_delay`
+    pub preempt_delay_ms: Setting<u32>,
+    /// `strict_mode`
+    pub strict: Setting<bool>,
+    /// `accept` or `no_accept`
+    pub accept: Setting<bool>,
     /// `unicast_fault_no_peer`
     pub fault_without_peer: Setting<bool>,
     /// `check_unicast_src`, also on when a peer has TTL bounds.
@@ -63,26 +119,14 @@ pub struct Instance {
     pub owner_ignore_adverts: Setting<bool>,
     /// `v3_checksum_as_v2`
     pub v3_checksum_as_v2: Setting<bool>,
-    /// `virtual_ipaddress`
-    pub addresses: Vec<VirtualAddress>,
-    /// `virtual_ipaddress_excluded`
-    pub excluded_addresses: Vec<VirtualAddress>,
-    /// `virtual_routes`
-    pub routes: Vec<Route>,
-    /// `virtual_rules`
-    pub rules: Vec<Rule>,
     /// `promote_secondaries`
     pub promote_secondaries: Setting<bool>,
     /// Gratuitous ARP and unsolicited neighbour advertisements.
     pub garp: GratuitousArp,
-    /// `use_vmac`
-    pub virtual_mac: Option<Box<VirtualMac>>,
     /// `use_vmac_addr`: VIPs on other interfaces get a macvlan there.
     pub virtual_mac_for_addresses: Setting<bool>,
     /// `vmac_xmit_base`: adverts go through the interface below the macvlan. Always so with unicast peers.
     pub transmit_on_base: Setting<bool>,
-    /// `use_ipvlan`
-    pub ipvlan: Option<Box<Ipvlan>>,
     /// `timer_expired_backup`: after a stall it goes to BACKUP, unless its priority is above this one.
     pub timer_expired_backup: Option<Setting<Option<u8>>>,
     /// `on_vip_lost`
@@ -93,29 +137,43 @@ pub struct Instance {
     pub ignore_own_link: Setting<bool>,
     /// `track_src_ip`
     pub track_source_address: Setting<bool>,
-    /// `track_interface`, `track_script`, …
-    pub tracks: Tracks,
-    /// `notify`, `notify_master`, …
-    pub notify: Notify,
     /// `smtp_alert`
     pub smtp_alert: Setting<bool>,
-    /// The block's keyword and name: where the instance is.
-    pub at: At,
 }
 
-impl Instance {
-    /// Whether adverts go to peers instead of a multicast group.
-    #[must_use]
-    pub fn is_unicast(&self) -> bool {
-        !self.peers.is_empty() || self.fault_without_peer.value
-    }
-
-    /// Marks one as [`Instance::broken`]. While a configuration is read, nobody else has it yet.
-    pub(crate) fn hold(this: &mut Arc<Self>) {
-        let only = Arc::get_mut(this);
-        debug_assert!(only.is_some(), "an instance that others have already");
-        if let Some(instance) = only {
-            instance.broken = true;
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            down_timer_adverts: Setting::implied(3),
+            preempt_delay_ms: Setting::implied(0),
+            strict: Setting::implied(false),
+            accept: Setting::implied(true),
+            fault_without_peer: Setting::implied(false),
+            check_unicast_source: Setting::implied(false),
+            unicast_ttl: Setting::implied(255),
+            skip_check_advert_addresses: Setting::implied(false),
+            lower_priority_no_advert: Setting::implied(false),
+            higher_priority_send_advert: Setting::implied(false),
+            owner_ignore_adverts: Setting::implied(false),
+            v3_checksum_as_v2: Setting::implied(false),
+            promote_secondaries: Setting::implied(false),
+            garp: GratuitousArp {
+                master_repeat: Setting::implied(5),
+                master_delay_s: Setting::implied(5),
+                refresh_s: Setting::implied(0),
+                refresh_repeat: Setting::implied(1),
+                lower_priority_repeat: Setting::implied(5),
+                lower_priority_delay_s: Setting::implied(5),
+                extra_interfaces: Setting::implied(ExtraInterfaces::default()),
+            },
+            virtual_mac_for_addresses: Setting::implied(false),
+            transmit_on_base: Setting::implied(false),
+            timer_expired_backup: None,
+            on_vip_lost: Setting::implied(OnVipLost::Restore),
+            old_unicast_checksum: Setting::implied(OldChecksum::WhenHeard),
+            ignore_own_link: Setting::implied(false),
+            track_source_address: Setting::implied(false),
+            smtp_alert: Setting::implied(false),
         }
     }
 }

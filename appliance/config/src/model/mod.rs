@@ -6,6 +6,7 @@ mod address;
 mod global;
 mod instance;
 mod probe;
+mod rare;
 mod route;
 mod tracker;
 mod virtual_mac;
@@ -16,12 +17,12 @@ use std::sync::Arc;
 
 pub use self::address::{Broadcast, Lifetime, Scope, StaticAddress, VirtualAddress};
 pub use self::global::{Fifo, Firewall, Global, Mail, MailSecurity, NotifyFifo, ServiceScript};
-pub(crate) use self::instance::Defaults;
 pub use self::instance::{
-    Authentication, ExtraInterfaces, Family, GratuitousArp, Instance, Notify, OldChecksum, OnVipLost, Peer, Script,
-    StartState, Version,
+    Authentication, ExtraInterfaces, Family, GratuitousArp, Instance, Notify, OldChecksum, OnVipLost, Options, Peer,
+    Script, StartState, Version,
 };
 pub use self::probe::{Prefix, Probe, ProbeTarget};
+pub use self::rare::Rare;
 pub use self::route::{
     CongestionControl, MetricKind, NextHop, Placement, Route, RouteKind, RouteMetric, RouterPreference, Rule,
     RuleAction, TrackGroup,

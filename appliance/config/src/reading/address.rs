@@ -213,7 +213,7 @@ impl Reader<'_> {
                 "label" if address.is_ipv6() => Some("only IPv4 addresses have labels"),
                 "label" if text.len() > 15 => Some("a label has 15 bytes at most"),
                 "label" => {
-                    result.label = Some(setting());
+                    result.label = Some(Box::new(setting()));
                     None
                 }
                 "peer" => match values.first() {

@@ -72,9 +72,6 @@ impl Reader<'_> {
     }
 
     pub(super) fn settle_unicast(&mut self, instance: &mut Instance, setting: Option<Span>) {
-        if instance.strict.at.is_none() && self.model.global.strict.value {
-            instance.strict = self.model.global.strict;
-        }
         let own = instance.source_address.map(|source| source.value);
         let (selves, others): (Vec<_>, Vec<_>) =
             instance.peers.iter().copied().partition(|peer| Some(peer.address) == own);
@@ -94,14 +91,11 @@ impl Reader<'_> {
                 None => diagnostic,
             });
         }
-        if !others.is_empty() {
-            instance.peers.retain(|peer| Some(peer.address) != own);
+        if !others.is_empty() && others.len() < instance.peers.len() {
+            instance.peers.get_mut().retain(|peer| Some(peer.address) != own);
         }
         if instance.peers.iter().any(|peer| peer.min_ttl.is_some() || peer.max_ttl.is_some()) {
-            instance.check_unicast_source.value = true;
-        }
-        if !instance.check_unicast_source.is_written() && self.model.global.check_unicast_source.value {
-            instance.check_unicast_source.value = true;
+            instance.options_mut().check_unicast_source.value = true;
         }
         if let (Some(at), false) = (setting, instance.is_unicast()) {
             self.diagnostics.push(
@@ -138,24 +132,24 @@ impl Reader<'_> {
         }
         if instance.preempt_delay_ms.value > 0 {
             overridden.push(("`preempt_delay` is ignored", instance.preempt_delay_ms.at));
-            instance.preempt_delay_ms.value = 0;
+            instance.options_mut().preempt_delay_ms.value = 0;
         }
         if instance.down_timer_adverts.value != 3 {
             overridden.push(("`down_timer_adverts` is 3", instance.down_timer_adverts.at));
-            instance.down_timer_adverts.value = 3;
+            instance.options_mut().down_timer_adverts.value = 3;
         }
         if instance.higher_priority_send_advert.value {
             overridden.push(("`higher_prio_send_advert` is ignored", instance.higher_priority_send_advert.at));
-            instance.higher_priority_send_advert.value = false;
+            instance.options_mut().higher_priority_send_advert.value = false;
         }
         if instance.transmit_on_base.value {
             overridden.push(("`vmac_xmit_base` is ignored", instance.transmit_on_base.at));
-            instance.transmit_on_base.value = false;
+            instance.options_mut().transmit_on_base.value = false;
         }
-        instance.lower_priority_no_advert.value = true;
-        instance.garp.lower_priority_repeat.value = 0;
+        instance.options_mut().lower_priority_no_advert.value = true;
+        instance.options_mut().garp.lower_priority_repeat.value = 0;
         if !instance.accept.is_written() {
-            instance.accept.value = owner;
+            instance.options_mut().accept.value = owner;
         }
         if !overridden.is_empty() {
             let mut diagnostic = Diagnostic::new(&code::W031_STRICT, strict, "strict mode overrides other settings")

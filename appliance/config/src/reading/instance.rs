@@ -1,6 +1,7 @@
 //! `vrrp_instance`
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use super::global::{extra_interfaces, is_link_local_multicast, version};
 use super::slot::{Places, Slot, Slots, slot};
@@ -9,8 +10,8 @@ use super::values::Value;
 use super::{Reader, shorten};
 use crate::diagnostic::{Diagnostic, Severity, code};
 use crate::model::{
-    At, Authentication, ExtraInterfaces, Family, GratuitousArp, Instance, Notify, OldChecksum, OnVipLost, Secret,
-    Setting, StartState, Tracks, Version,
+    At, Authentication, Family, Instance, Notify, OldChecksum, OnVipLost, Options, Rare, Secret, Setting, StartState,
+    Version,
 };
 use crate::schema::{AUTHENTICATION, INSTANCE, Keyword, VIRTUAL_ROUTES, VIRTUAL_RULES};
 use crate::source::Span;
@@ -40,7 +41,7 @@ impl Reader<'_> {
     pub(super) fn instance(&mut self, keyword: &'static Keyword, statement: &Statement<'_>) {
         let mark = self.diagnostics.mark();
         let Some(name) = self.name(keyword, statement) else { return };
-        let mut draft = Draft::new(name, statement.whole());
+        let mut draft = Draft::new(name, statement.whole(), Arc::clone(&self.unwritten));
         for line in statement.statements() {
             let Some(keyword) = self.keyword(&INSTANCE, line) else { continue };
             self.instance_line(&mut draft, keyword, line);
@@ -87,23 +88,23 @@ impl Reader<'_> {
             }
             "virtual_ipaddress_excluded" => {
                 let addresses = self.virtual_addresses(line);
-                draft.instance.excluded_addresses.extend(addresses);
+                draft.instance.excluded_addresses.get_mut().extend(addresses);
             }
             "use_vmac" => self.use_vmac(draft, line),
             "use_ipvlan" => self.use_ipvlan(draft, line),
             "virtual_routes" => {
                 let routes = self.routes(&VIRTUAL_ROUTES, line);
-                draft.instance.routes.extend(routes);
+                draft.instance.routes.get_mut().extend(routes);
             }
             "virtual_rules" => {
                 let rules = self.rules(&VIRTUAL_RULES, line);
-                draft.instance.rules.extend(rules);
+                draft.instance.rules.get_mut().extend(rules);
             }
             "unicast_peer" => {
                 draft.unicast_setting.get_or_insert(line.at());
                 let peers = self.peers(line);
                 draft.peer_refused |= peers.len() < line.statements().len();
-                draft.instance.peers.extend(peers);
+                draft.instance.peers.get_mut().extend(peers);
             }
             "authentication" => {
                 for line in line.statements() {
@@ -133,10 +134,10 @@ impl Reader<'_> {
                 self.authentication(draft, keyword, line);
             }
             name if name.starts_with("track_") && keyword.block.is_some() => {
-                self.tracks(&mut draft.instance.tracks, keyword, line);
+                self.tracks(draft.instance.tracks.get_mut(), keyword, line);
             }
             name if name.starts_with("notify") && name != "notify_priority_changes" => {
-                self.notify(&mut draft.instance.notify, keyword, line);
+                self.notify(draft.instance.notify.get_mut(), keyword, line);
             }
             _ => {
                 let Some(values) = self.values(keyword, line) else { return };
@@ -189,63 +190,34 @@ impl Reader<'_> {
 }
 
 impl Draft {
-    pub(super) fn new(name: Setting<String>, at: Span) -> Self {
-        let implied = Setting::implied;
+    /// `options` are those of instances that write none.
+    pub(super) fn new(name: Setting<String>, at: Span, options: Arc<Options>) -> Self {
         Self {
             instance: Instance {
                 name,
                 broken: false,
-                start_state: implied(StartState::Backup),
+                start_state: Setting::implied(StartState::Backup),
                 interface: None,
-                vrf: None,
+                vrf: Rare::default(),
                 vrid: Setting::implied(0),
                 priority: Setting::implied(100),
                 version: Setting::implied(Version::V2),
                 family: Family::V4,
                 advert_interval_cs: Setting::implied(100),
-                down_timer_adverts: Setting::implied(3),
                 preempt: Setting::implied(true),
-                preempt_delay_ms: Setting::implied(0),
-                strict: Setting::implied(false),
-                accept: Setting::implied(true),
                 authentication: Authentication::None,
                 source_address: None,
                 multicast_group: Setting::implied(IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18))),
-                peers: Vec::new(),
-                fault_without_peer: Setting::implied(false),
-                check_unicast_source: Setting::implied(false),
-                unicast_ttl: Setting::implied(255),
-                skip_check_advert_addresses: Setting::implied(false),
-                lower_priority_no_advert: Setting::implied(false),
-                higher_priority_send_advert: Setting::implied(false),
-                owner_ignore_adverts: Setting::implied(false),
-                v3_checksum_as_v2: Setting::implied(false),
+                peers: Rare::default(),
                 addresses: Vec::new(),
-                excluded_addresses: Vec::new(),
-                routes: Vec::new(),
-                rules: Vec::new(),
-                promote_secondaries: Setting::implied(false),
-                garp: GratuitousArp {
-                    master_repeat: Setting::implied(5),
-                    master_delay_s: Setting::implied(5),
-                    refresh_s: Setting::implied(0),
-                    refresh_repeat: Setting::implied(1),
-                    lower_priority_repeat: Setting::implied(5),
-                    lower_priority_delay_s: Setting::implied(5),
-                    extra_interfaces: Setting::implied(ExtraInterfaces::default()),
-                },
+                excluded_addresses: Rare::default(),
+                routes: Rare::default(),
+                rules: Rare::default(),
                 virtual_mac: None,
-                virtual_mac_for_addresses: Setting::implied(false),
-                transmit_on_base: Setting::implied(false),
                 ipvlan: None,
-                timer_expired_backup: None,
-                on_vip_lost: Setting::implied(OnVipLost::Restore),
-                old_unicast_checksum: Setting::implied(OldChecksum::WhenHeard),
-                ignore_own_link: Setting::implied(false),
-                track_source_address: Setting::implied(false),
-                tracks: Tracks::default(),
-                notify: Notify::default(),
-                smtp_alert: Setting::implied(false),
+                tracks: Rare::default(),
+                notify: Rare::default(),
+                options,
                 at: At(at),
             },
             advert_interval_us: Setting::implied(1_000_000),
@@ -298,13 +270,13 @@ impl Draft {
             "unicast_src_ip" | "mcast_src_ip" => instance.source_address = Some(source(address())?),
             "mcast_dst_ip" => instance.multicast_group = multicast(address())?,
             "no_virtual_ipaddress" => self.no_addresses_meant = true,
-            "garp_extra_if" => instance.garp.extra_interfaces = extra_interfaces(values, at),
+            "garp_extra_if" => instance.options_mut().garp.extra_interfaces = extra_interfaces(values, at),
             "timer_expired_backup" => {
                 let priority = match values.first() {
                     Some(Value::Integer(priority)) => u8::try_from(*priority).ok(),
                     _ => None,
                 };
-                instance.timer_expired_backup = Some(Setting::written(priority, whole));
+                instance.options_mut().timer_expired_backup = Some(Setting::written(priority, whole));
             }
             "on_vip_lost" => {
                 let choice = match values.first() {
@@ -312,11 +284,11 @@ impl Draft {
                     Some(Value::Choice("fault")) => OnVipLost::Fault,
                     _ => OnVipLost::Restore,
                 };
-                instance.on_vip_lost = Setting::written(choice, whole);
+                instance.options_mut().on_vip_lost = Setting::written(choice, whole);
             }
             "old_unicast_checksum" => {
                 let which = if values.is_empty() { OldChecksum::Always } else { OldChecksum::Never };
-                instance.old_unicast_checksum = Setting::written(which, whole);
+                instance.options_mut().old_unicast_checksum = Setting::written(which, whole);
             }
             _ => {}
         }
@@ -328,38 +300,38 @@ impl Draft {
 #[rustfmt::skip] // a row a keyword
 pub(super) const PLAIN: &Slots<Draft> = &[
     ("interface", |draft| Slot::OptText(&mut draft.instance.interface)),
-    ("vrf", |draft| Slot::OptText(&mut draft.instance.vrf)),
+    ("vrf", |draft| Slot::OptText(draft.instance.vrf.get_mut())),
     ("virtual_router_id", |draft| Slot::U8(&mut draft.instance.vrid)),
     ("priority", |draft| Slot::U8(&mut draft.instance.priority)),
     ("advert_int", |draft| Slot::Micros(&mut draft.advert_interval_us)),
-    ("down_timer_adverts", |draft| Slot::U8(&mut draft.instance.down_timer_adverts)),
+    ("down_timer_adverts", |draft| Slot::U8(&mut draft.instance.options_mut().down_timer_adverts)),
     ("preempt", |draft| Slot::Flag(&mut draft.instance.preempt)),
     ("nopreempt", |draft| Slot::NoFlag(&mut draft.instance.preempt)),
-    ("preempt_delay", |draft| Slot::Millis(&mut draft.instance.preempt_delay_ms)),
-    ("skip_check_adv_addr", |draft| Slot::Switch(&mut draft.instance.skip_check_advert_addresses)),
-    ("strict_mode", |draft| Slot::Switch(&mut draft.instance.strict)),
-    ("lower_prio_no_advert", |draft| Slot::Switch(&mut draft.instance.lower_priority_no_advert)),
-    ("higher_prio_send_advert", |draft| Slot::Switch(&mut draft.instance.higher_priority_send_advert)),
-    ("owner_ignore_adverts", |draft| Slot::Switch(&mut draft.instance.owner_ignore_adverts)),
-    ("check_unicast_src", |draft| Slot::Flag(&mut draft.instance.check_unicast_source)),
-    ("unicast_ttl", |draft| Slot::U8(&mut draft.instance.unicast_ttl)),
-    ("unicast_fault_no_peer", |draft| Slot::Flag(&mut draft.instance.fault_without_peer)),
-    ("track_src_ip", |draft| Slot::Flag(&mut draft.instance.track_source_address)),
-    ("v3_checksum_as_v2", |draft| Slot::Switch(&mut draft.instance.v3_checksum_as_v2)),
-    ("promote_secondaries", |draft| Slot::Flag(&mut draft.instance.promote_secondaries)),
-    ("accept", |draft| Slot::Flag(&mut draft.instance.accept)),
-    ("no_accept", |draft| Slot::NoFlag(&mut draft.instance.accept)),
-    ("garp_master_delay", |draft| Slot::U32(&mut draft.instance.garp.master_delay_s)),
-    ("garp_master_repeat", |draft| Slot::U32(&mut draft.instance.garp.master_repeat)),
-    ("garp_master_refresh", |draft| Slot::U32(&mut draft.instance.garp.refresh_s)),
-    ("garp_master_refresh_repeat", |draft| Slot::U32(&mut draft.instance.garp.refresh_repeat)),
-    ("garp_lower_prio_delay", |draft| Slot::U32(&mut draft.instance.garp.lower_priority_delay_s)),
-    ("garp_lower_prio_repeat", |draft| Slot::U32(&mut draft.instance.garp.lower_priority_repeat)),
-    ("use_vmac_addr", |draft| Slot::Flag(&mut draft.instance.virtual_mac_for_addresses)),
-    ("vmac_xmit_base", |draft| Slot::Flag(&mut draft.instance.transmit_on_base)),
-    ("dont_track_primary", |draft| Slot::Flag(&mut draft.instance.ignore_own_link)),
-    ("notify_priority_changes", |draft| Slot::Switch(&mut draft.instance.notify.priority_changes)),
-    ("smtp_alert", |draft| Slot::Switch(&mut draft.instance.smtp_alert)),
+    ("preempt_delay", |draft| Slot::Millis(&mut draft.instance.options_mut().preempt_delay_ms)),
+    ("skip_check_adv_addr", |draft| Slot::Switch(&mut draft.instance.options_mut().skip_check_advert_addresses)),
+    ("strict_mode", |draft| Slot::Switch(&mut draft.instance.options_mut().strict)),
+    ("lower_prio_no_advert", |draft| Slot::Switch(&mut draft.instance.options_mut().lower_priority_no_advert)),
+    ("higher_prio_send_advert", |draft| Slot::Switch(&mut draft.instance.options_mut().higher_priority_send_advert)),
+    ("owner_ignore_adverts", |draft| Slot::Switch(&mut draft.instance.options_mut().owner_ignore_adverts)),
+    ("check_unicast_src", |draft| Slot::Flag(&mut draft.instance.options_mut().check_unicast_source)),
+    ("unicast_ttl", |draft| Slot::U8(&mut draft.instance.options_mut().unicast_ttl)),
+    ("unicast_fault_no_peer", |draft| Slot::Flag(&mut draft.instance.options_mut().fault_without_peer)),
+    ("track_src_ip", |draft| Slot::Flag(&mut draft.instance.options_mut().track_source_address)),
+    ("v3_checksum_as_v2", |draft| Slot::Switch(&mut draft.instance.options_mut().v3_checksum_as_v2)),
+    ("promote_secondaries", |draft| Slot::Flag(&mut draft.instance.options_mut().promote_secondaries)),
+    ("accept", |draft| Slot::Flag(&mut draft.instance.options_mut().accept)),
+    ("no_accept", |draft| Slot::NoFlag(&mut draft.instance.options_mut().accept)),
+    ("garp_master_delay", |draft| Slot::U32(&mut draft.instance.options_mut().garp.master_delay_s)),
+    ("garp_master_repeat", |draft| Slot::U32(&mut draft.instance.options_mut().garp.master_repeat)),
+    ("garp_master_refresh", |draft| Slot::U32(&mut draft.instance.options_mut().garp.refresh_s)),
+    ("garp_master_refresh_repeat", |draft| Slot::U32(&mut draft.instance.options_mut().garp.refresh_repeat)),
+    ("garp_lower_prio_delay", |draft| Slot::U32(&mut draft.instance.options_mut().garp.lower_priority_delay_s)),
+    ("garp_lower_prio_repeat", |draft| Slot::U32(&mut draft.instance.options_mut().garp.lower_priority_repeat)),
+    ("use_vmac_addr", |draft| Slot::Flag(&mut draft.instance.options_mut().virtual_mac_for_addresses)),
+    ("vmac_xmit_base", |draft| Slot::Flag(&mut draft.instance.options_mut().transmit_on_base)),
+    ("dont_track_primary", |draft| Slot::Flag(&mut draft.instance.options_mut().ignore_own_link)),
+    ("notify_priority_changes", |draft| Slot::Switch(&mut draft.instance.notify.get_mut().priority_changes)),
+    ("smtp_alert", |draft| Slot::Switch(&mut draft.instance.options_mut().smtp_alert)),
 ];
 
 /// An error without a reason of its own says what follows from it.

@@ -20,6 +20,8 @@ mod tracker;
 mod values;
 mod virtual_mac;
 
+use std::sync::Arc;
+
 use locum_sorted::{SortedMap, SortedSet};
 
 use self::expand::Setting as ExpandSetting;
@@ -31,7 +33,7 @@ pub(crate) use self::values::{describe, network};
 use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, Mark, Severity, code};
 use crate::lint;
-use crate::model::{Home, Instance, Model};
+use crate::model::{Home, Instance, Model, Options};
 use crate::schema;
 use crate::source::{FileId, Sources, Span, limits, offset};
 use crate::uci;
@@ -166,6 +168,8 @@ struct Reader<'a> {
     before: Mark,
     model: Model,
     drafts: Vec<Draft>,
+    /// The options of instances that write none, before `global_defs` counts.
+    unwritten: Arc<Options>,
     /// Instances with an error that was found outside their own lines.
     failed: SortedSet<String>,
     all_failed: bool,
@@ -187,6 +191,7 @@ impl<'a> Reader<'a> {
             diagnostics,
             model: Model::default(),
             drafts: Vec::new(),
+            unwritten: Arc::default(),
             failed: SortedSet::new(),
             all_failed: false,
             secrets: Vec::new(),
@@ -208,8 +213,11 @@ impl<'a> Reader<'a> {
 
     fn finish(mut self, sources: &Sources) -> Outcome {
         self.settle_global();
+        let mut usual = *self.unwritten;
+        settle::take_options(&mut usual, &self.model.global);
+        let usual = Arc::new(usual);
         for draft in std::mem::take(&mut self.drafts) {
-            self.finish_instance(draft);
+            self.finish_instance(draft, &usual);
         }
         for instance in &mut self.model.instances {
             if self.all_failed || self.failed.contains(&instance.name.value) {

@@ -7,12 +7,13 @@ use super::instance::{Draft, concern};
 use super::values::millionths;
 use super::{Reader, shorten};
 use crate::diagnostic::{Diagnostic, code};
-use crate::model::{Defaults, Family, Instance, MailSecurity, Model, Setting, Version};
+use crate::model::{Family, Global, Instance, MailSecurity, Model, Options, Setting, Version};
 use crate::source::Span;
 
 impl Reader<'_> {
     /// Completes an instance with what `global_defs` says, and checks what its values say together.
-    pub(super) fn finish_instance(&mut self, draft: Draft) {
+    /// `usual` are the options of instances that write none.
+    pub(super) fn finish_instance(&mut self, draft: Draft, usual: &Arc<Options>) {
         let mark = self.diagnostics.mark();
         let Draft {
             mut instance,
@@ -28,7 +29,7 @@ impl Reader<'_> {
             failed,
         } = draft;
         let name = instance.name.value.clone();
-        take_defaults(&mut instance, &self.model.global.instance_defaults);
+        take_defaults(&mut instance, &self.model.global, &self.unwritten, usual);
         self.settle_family(&mut instance, native_ipv6);
         self.settle_version(&mut instance);
         self.settle_interval(&mut instance, advert_interval_us);
@@ -62,7 +63,9 @@ impl Reader<'_> {
         }
         // They stay for as long as the service runs: no room for more.
         instance.addresses.shrink_to_fit();
-        instance.excluded_addresses.shrink_to_fit();
+        if let Some(excluded) = instance.excluded_addresses.as_mut() {
+            excluded.shrink_to_fit();
+        }
         self.model.instances.push(Arc::new(instance));
     }
 
@@ -105,12 +108,8 @@ impl Reader<'_> {
             return;
         }
         let default = self.model.global.default_interface.clone();
-        for address in instance
-            .addresses
-            .iter_mut()
-            .chain(&mut instance.excluded_addresses)
-            .filter(|address| address.interface.is_none())
-        {
+        let excluded = instance.excluded_addresses.as_mut().into_iter().flatten();
+        for address in instance.addresses.iter_mut().chain(excluded).filter(|address| address.interface.is_none()) {
             match &default {
                 Some(default) => address.interface = Some(default.clone()),
                 None => self.diagnostics.push(
@@ -150,7 +149,8 @@ impl Reader<'_> {
                     .fix("put an address from fe80::/64 first"),
             );
         }
-        for repeat in [&mut instance.garp.master_repeat, &mut instance.garp.refresh_repeat] {
+        let mut garp = instance.garp;
+        for repeat in [&mut garp.master_repeat, &mut garp.refresh_repeat] {
             if let Some(at) = repeat.at.filter(|_| repeat.value == 0) {
                 repeat.value = 1;
                 self.diagnostics.push(
@@ -160,6 +160,9 @@ impl Reader<'_> {
                         .fix("write 1 or more"),
                 );
             }
+        }
+        if garp != instance.garp {
+            instance.options_mut().garp = garp;
         }
     }
 
@@ -329,9 +332,23 @@ fn take<T: Copy>(slot: &mut Setting<T>, default: Option<Setting<T>>) {
     }
 }
 
-/// What the instance does not say itself, `global_defs` may say.
-fn take_defaults(instance: &mut Instance, defaults: &Defaults) {
-    let garp = &mut instance.garp;
+/// What the instance does not say itself, `global_defs` may say. `written` are the options as instances write them that
+/// write none, and `usual` the same with what `global_defs` says.
+fn take_defaults(instance: &mut Instance, global: &Global, written: &Arc<Options>, usual: &Arc<Options>) {
+    if Arc::ptr_eq(&instance.options, written) {
+        instance.options = Arc::clone(usual);
+    } else {
+        take_options(instance.options_mut(), global);
+    }
+    if let Some(default) = global.instance_defaults.notify_priority_changes {
+        take(&mut instance.notify.get_mut().priority_changes, Some(default));
+    }
+}
+
+/// The options that are not written are those of `global_defs`.
+pub(super) fn take_options(options: &mut Options, global: &Global) {
+    let defaults = &global.instance_defaults;
+    let garp = &mut options.garp;
     take(&mut garp.master_repeat, defaults.garp_master_repeat);
     take(&mut garp.master_delay_s, defaults.garp_master_delay_s);
     take(&mut garp.refresh_s, defaults.garp_refresh_s);
@@ -340,12 +357,15 @@ fn take_defaults(instance: &mut Instance, defaults: &Defaults) {
     take(&mut garp.lower_priority_repeat, defaults.garp_lower_priority_repeat.or(defaults.garp_master_repeat));
     take(&mut garp.lower_priority_delay_s, defaults.garp_lower_priority_delay_s.or(defaults.garp_master_delay_s));
     take(&mut garp.extra_interfaces, defaults.extra_interfaces);
-    take(&mut instance.down_timer_adverts, defaults.down_timer_adverts);
-    take(&mut instance.lower_priority_no_advert, defaults.lower_priority_no_advert);
-    take(&mut instance.higher_priority_send_advert, defaults.higher_priority_send_advert);
-    take(&mut instance.owner_ignore_adverts, defaults.owner_ignore_adverts);
-    take(&mut instance.skip_check_advert_addresses, defaults.skip_check_advert_addresses);
-    take(&mut instance.v3_checksum_as_v2, defaults.v3_checksum_as_v2);
-    take(&mut instance.smtp_alert, defaults.smtp_alert_vrrp.or(defaults.smtp_alert));
-    take(&mut instance.notify.priority_changes, defaults.notify_priority_changes);
+    take(&mut options.down_timer_adverts, defaults.down_timer_adverts);
+    take(&mut options.lower_priority_no_advert, defaults.lower_priority_no_advert);
+    take(&mut options.higher_priority_send_advert, defaults.higher_priority_send_advert);
+    take(&mut options.owner_ignore_adverts, defaults.owner_ignore_adverts);
+    take(&mut options.skip_check_advert_addresses, defaults.skip_check_advert_addresses);
+    take(&mut options.v3_checksum_as_v2, defaults.v3_checksum_as_v2);
+    take(&mut options.smtp_alert, defaults.smtp_alert_vrrp.or(defaults.smtp_alert));
+    take(&mut options.strict, Some(global.strict).filter(|strict| strict.value));
+    if !options.check_unicast_source.is_written() {
+        options.check_unicast_source.value = global.check_unicast_source.value;
+    }
 }

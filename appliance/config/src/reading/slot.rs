@@ -139,7 +139,7 @@ mod tests {
         agree(
             instance::PLAIN,
             &schema::INSTANCE,
-            instance::Draft::new(name(), Span::new(crate::source::FileId::MAIN, 0, 0)),
+            instance::Draft::new(name(), Span::new(crate::source::FileId::MAIN, 0, 0), std::sync::Arc::default()),
         );
         agree(tracker::PLAIN_OF_SCRIPTS, &schema::SCRIPT, tracker::new_script(name()));
         agree(tracker::PLAIN_OF_PROCESSES, &schema::TRACK_PROCESS, tracker::new_process(name()));

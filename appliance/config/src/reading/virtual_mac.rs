@@ -63,17 +63,17 @@ impl Reader<'_> {
     pub(super) fn settle_virtual_mac(&mut self, instance: &mut Instance) {
         let unicast = instance.is_unicast();
         let family = instance.family;
-        if let Some(vmac) = &instance.virtual_mac {
-            let at = vmac.at.0;
-            if unicast && !instance.transmit_on_base.value {
-                instance.transmit_on_base.value = true;
-                self.diagnostics.push(
+        if let Some(at) = instance.virtual_mac.as_ref().map(|vmac| vmac.at.0)
+            && unicast
+            && !instance.transmit_on_base.value
+        {
+            instance.options_mut().transmit_on_base.value = true;
+            self.diagnostics.push(
                     Diagnostic::new(&code::W033_VIRTUAL_MAC, at, "`use_vmac` with unicast peers and without `vmac_xmit_base`")
                         .label("adverts go through the interface below")
                         .why("The address that the peers know stands on the interface below the macvlan. As in keepalived, `vmac_xmit_base` is taken as written.")
                         .fix("write `vmac_xmit_base`"),
                 );
-            }
         }
         if let (None, Some(at)) = (&instance.virtual_mac, instance.transmit_on_base.at) {
             self.diagnostics.push(

@@ -206,7 +206,7 @@ fn verdict(configuration: &Configuration) -> u8 {
 }
 
 fn has_scripts(model: &Model) -> bool {
-    let of_instances = model.instances.iter().map(|instance| &instance.notify);
+    let of_instances = model.instances.iter().map(|instance| &*instance.notify);
     let of_groups = model.sync_groups.iter().map(|group| &group.notify);
     let mut notify = of_instances.chain(of_groups);
     let tells = notify.any(|notify| {

@@ -26,7 +26,7 @@ pub(crate) fn sync_group<'m>(model: &'m Model, instance: &str) -> Option<&'m Syn
 /// What an instance follows: its own trackers and those of its group. One that both name counts once, as the instance says.
 pub(crate) fn follows<'m>(model: &'m Model, instance: &'m Instance) -> Vec<Follows<'m>> {
     let group = sync_group(model, &instance.name);
-    let tracks = std::iter::once(&instance.tracks).chain(group.map(|group| &group.tracks));
+    let tracks = std::iter::once(&*instance.tracks).chain(group.map(|group| &group.tracks));
     let mut found: Vec<Follows<'m>> = Vec::new();
     for (kind, by) in tracks.flat_map(|tracks| Kind::ALL.map(|kind| (kind, kind.followed(tracks)))) {
         for tracked in by {
