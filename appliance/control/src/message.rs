@@ -143,6 +143,7 @@ pub enum Verb {
     /// Only says what would follow from a [`Verb::Yield`], [`Verb::Resume`] or [`Verb::Take`]: an [`Item::Forecast`] each.
     Foresee {
         /// The order that is not carried out.
+        #[serde(serialize_with = "order::serialize")]
         order: Box<Self>,
     },
     /// What runs against what the configuration file says now: an [`Item::Difference`] each.
@@ -203,6 +204,23 @@ impl Verb {
             | Self::Rollback { .. } => true,
             Self::Reload { dry_run } | Self::Change { dry_run, .. } => !*dry_run,
         }
+    }
+}
+
+/// An order is written as the one of a request is, by the same code.
+mod order {
+    use serde::{Serialize, Serializer};
+
+    use super::Verb;
+
+    #[derive(Serialize)]
+    struct Order<'v> {
+        #[serde(flatten)]
+        verb: &'v Verb,
+    }
+
+    pub(super) fn serialize<S: Serializer>(verb: &Verb, serializer: S) -> Result<S::Ok, S::Error> {
+        Order { verb }.serialize(serializer)
     }
 }
 

@@ -121,6 +121,13 @@ fn requests_are_what_a_person_would_type() {
 }
 
 #[test]
+fn an_order_to_foresee_is_written_as_the_order_is() {
+    let order = Verb::Take { instance: "VI_1".into(), for_s: Some(60) };
+    let text = r#"{"id":1,"verb":"foresee","order":{"verb":"take","instance":"VI_1","for_s":60}}"#;
+    assert_eq!(to_json(&Request { id: 1, verb: Verb::Foresee { order: Box::new(order) } }), text);
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_field() {
     const VERBS: &str = "`verb`: expected one of: show why watch resume yield take clear_statistics change confirm rollback changes options \
                          foresee diff keepalived doctor reload";

@@ -4,17 +4,8 @@ use std::path::Path;
 
 use locum_control::client::ClientError;
 use locum_control::{Duration, Event, MarkKind, Notice, SCHEMA, Verb, time, to_json_line};
-use serde::Serialize;
 
 use super::{Exit, complain, complain_about, connect};
-
-/// What `watch --json` prints, a line each.
-#[derive(Serialize)]
-struct Watched<'a> {
-    schema: u32,
-    #[serde(flatten)]
-    notice: &'a Notice,
-}
 
 pub(super) fn watch(socket: &Path, instance: Option<String>, adverts: bool, json: bool) -> Exit {
     let mut client = match connect(socket) {
@@ -33,12 +24,18 @@ pub(super) fn watch(socket: &Path, instance: Option<String>, adverts: bool, json
             }
             Err(error) => return complain_about(socket, &error),
         };
-        let text = if json { to_json_line(&Watched { schema: SCHEMA, notice: &notice }) } else { lines(&notice) };
+        let text = if json { json_line(&notice) } else { lines(&notice) };
         // Whoever has read enough closes the pipe.
         if std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes()).is_err() {
             return Exit::Done;
         }
     }
+}
+
+/// A notice as `watch --json` prints it: the schema's number stands before its own fields.
+fn json_line(notice: &Notice) -> String {
+    let line = to_json_line(notice);
+    format!("{{\"schema\":{SCHEMA},{}", line.trim_start_matches('{'))
 }
 
 /// A notice in words: one line, or one for each advert.
@@ -100,4 +97,20 @@ fn lines(notice: &Notice) -> String {
         Event::Stopping => "the service stops".into(),
     };
     format!("{time} {text}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use locum_control::{Value, from_json};
+
+    use super::*;
+
+    #[test]
+    fn a_notice_is_printed_behind_the_number_of_the_schema() {
+        let notice = Notice { seq: 7, at_us: 1, at_unix_ms: 2, event: Event::Lagged { missed: 3 } };
+        let line = json_line(&notice);
+        assert_eq!(line, "{\"schema\":1,\"seq\":7,\"at_us\":1,\"at_unix_ms\":2,\"event\":\"lagged\",\"missed\":3}\n");
+        let read: Value = from_json(line.as_bytes()).unwrap();
+        assert_eq!(read.get("schema"), Some(&Value::from(SCHEMA)));
+    }
 }
