@@ -98,9 +98,12 @@ pub struct Source {
     text: Box<str>,
     /// The bytes, where they are not those of the text.
     original: Option<Box<[u8]>>,
-    /// Offsets of the first byte of each line.
+    /// Offsets of the first byte of every [`LINES_APART`]th line.
     line_starts: Vec<u32>,
 }
+
+/// So many lines are looked through to find one. An offset for each would be a third of what the text itself takes.
+const LINES_APART: usize = 64;
 
 /// Stands in the text for a byte that is not UTF-8 (ASCII SUB).
 pub(crate) const SUBSTITUTE: char = '\u{1a}';
@@ -184,6 +187,7 @@ impl Source {
         };
         let line_starts = std::iter::once(0)
             .chain(bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| offset(at + 1)))
+            .step_by(LINES_APART)
             .collect();
         Self { name, path, text, original, line_starts }
     }
@@ -221,23 +225,27 @@ impl Source {
     /// Line and column of a byte offset.
     #[must_use]
     pub fn position(&self, at: u32) -> Position {
-        let line = self.line_index(at);
-        let start = self.line_starts.get(line).copied().unwrap_or_default();
-        let before = self.text().get(start as usize..at as usize).unwrap_or_default();
+        let (line, start) = self.line(at);
+        let before = self.text().get(start..at as usize).unwrap_or_default();
         Position { line: offset(line + 1), column: offset(before.chars().count() + 1) }
     }
 
     /// Byte range of the line that `at` stands in, without its line end.
     pub(crate) fn line_range(&self, at: u32) -> std::ops::Range<usize> {
-        let line = self.line_index(at);
-        let start = self.line_starts.get(line).copied().unwrap_or_default() as usize;
-        let end = self.line_starts.get(line + 1).map_or(self.text.len(), |next| *next as usize);
-        let text = self.text().get(start..end).unwrap_or_default();
-        start..start + text.trim_end_matches(['\n', '\r']).len()
+        let (_, start) = self.line(at);
+        let text = self.text().get(start..).unwrap_or_default();
+        let line = text.split('\n').next().unwrap_or_default();
+        start..start + line.trim_end_matches('\r').len()
     }
 
-    fn line_index(&self, at: u32) -> usize {
-        self.line_starts.partition_point(|start| *start <= at).saturating_sub(1)
+    /// The line that `at` stands in, counted from 0, and the offset of its first byte.
+    fn line(&self, at: u32) -> (usize, usize) {
+        let known = self.line_starts.partition_point(|start| *start <= at).saturating_sub(1);
+        let from = self.line_starts.get(known).map_or(0, |start| *start as usize);
+        let before = self.text.as_bytes().get(from..(at as usize).min(self.text.len())).unwrap_or_default();
+        let lines = before.iter().filter(|byte| **byte == b'\n').count();
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(from, |end| from + end + 1);
+        (known * LINES_APART + lines, start)
     }
 }
 
@@ -267,6 +275,22 @@ mod tests {
         assert_eq!(sources.position(Span::new(file, 6, 7)), Position { line: 2, column: 1 });
         assert_eq!(sources.file(file).unwrap().line_range(1), 0..4);
         assert_eq!(sources.place(Span::new(file, 6, 7)).to_string(), "a.conf:2:1");
+    }
+
+    #[test]
+    fn lines_far_from_those_that_are_noted_are_found() {
+        let text: String = (1..=200).map(|line| format!("{line}\r\n")).collect();
+        let mut sources = Sources::default();
+        let file = sources.add("a.conf".into(), None, text.as_bytes());
+        let source = sources.file(file).unwrap();
+        for line in 1..=200 {
+            let at = text.find(&format!("\n{line}\r")).map_or(0, |end| end + 1);
+            let word = line.to_string();
+            assert_eq!(source.position(offset(at)), Position { line, column: 1 });
+            assert_eq!(source.line_range(offset(at + word.len())), at..at + word.len(), "the line end is of this line");
+        }
+        assert_eq!(source.position(offset(text.len())), Position { line: 201, column: 1 });
+        assert_eq!(source.line_range(offset(text.len())), text.len()..text.len());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `locum notify-test`
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use locum_config::Configuration;
 use locum_config::model::Instance;
@@ -70,7 +71,7 @@ fn running(socket: &Path) -> Vec<Item> {
     asked.map(|(items, _)| items).unwrap_or_default()
 }
 
-fn choose<'a>(configuration: &'a Configuration, name: Option<&str>) -> Option<&'a Instance> {
+fn choose<'a>(configuration: &'a Configuration, name: Option<&str>) -> Option<&'a Arc<Instance>> {
     let instances = &configuration.model().instances;
     let names =
         || instances.iter().take(10).map(|instance| instance.name.value.as_str()).collect::<Vec<_>>().join(", ");
@@ -80,7 +81,7 @@ fn choose<'a>(configuration: &'a Configuration, name: Option<&str>) -> Option<&'
             if found.is_none() {
                 complain(&format!("no instance is called {name}; there is {}", names()));
             }
-            found.map(|instance| &**instance)
+            found
         }
         (None, [only]) => Some(only),
         (None, []) => {

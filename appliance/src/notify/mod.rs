@@ -74,7 +74,7 @@ pub(crate) struct Notifier {
 /// An instance or a group that is told about.
 struct Target {
     queue: Queue,
-    particulars: Rc<Particulars>,
+    particulars: Particulars,
     /// `notify_priority_changes`
     priority_changes: bool,
     /// `notify_deleted` is written, with or without a script.
@@ -273,7 +273,7 @@ impl Notifier {
                 }
                 None => Target { priority, ..Target::new(hooks) },
             };
-            target.particulars = Rc::new(particulars);
+            target.particulars = particulars;
             target.priority_changes = *notify.priority_changes;
             target.says_deleted = notify.deleted.is_some();
             target.mails = mails;
@@ -309,7 +309,7 @@ impl Target {
     fn new(hooks: Hooks) -> Self {
         Self {
             queue: Queue::new(hooks),
-            particulars: Rc::default(),
+            particulars: Particulars::default(),
             priority_changes: false,
             says_deleted: false,
             mails: false,
@@ -337,7 +337,7 @@ impl Target {
             cause_kind: String::new(),
             cause: String::new(),
             at_unix_ms: clock::unix_ms(),
-            particulars: Rc::clone(&self.particulars),
+            particulars: self.particulars.clone(),
             is_deletion: false,
         }
     }

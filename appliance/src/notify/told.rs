@@ -3,10 +3,11 @@
 
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use locum_config::model;
 use locum_control::{Value, from_json, to_json};
-use locum_core::vocabulary::{Cause, Family, State};
+use locum_core::vocabulary::{Cause, State};
 
 /// What a notification is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,24 +118,25 @@ pub(crate) struct Change<'a> {
     pub(crate) cause_text: &'a str,
 }
 
-/// What stays the same about an instance while its configuration does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Particulars {
-    pub(super) vrid: Option<u8>,
-    pub(super) interface: Option<String>,
-    pub(super) family: Option<Family>,
-}
+/// What is said of an instance as it is configured; of a group, nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Particulars(Option<Arc<model::Instance>>);
 
 impl Particulars {
-    pub(super) fn of(instance: &model::Instance) -> Self {
-        Self {
-            vrid: Some(*instance.vrid),
-            interface: instance.interface.as_ref().map(|name| name.value.clone()),
-            family: Some(match instance.family {
-                model::Family::V4 => Family::Ipv4,
-                model::Family::V6 => Family::Ipv6,
-            }),
-        }
+    pub(super) fn of(instance: &Arc<model::Instance>) -> Self {
+        Self(Some(Arc::clone(instance)))
+    }
+
+    pub(super) fn vrid(&self) -> Option<u8> {
+        self.0.as_ref().map(|instance| *instance.vrid)
+    }
+
+    pub(super) fn interface(&self) -> Option<&str> {
+        self.0.as_ref()?.interface.as_ref().map(|name| name.value.as_str())
+    }
+
+    fn family(&self) -> Option<model::Family> {
+        self.0.as_ref().map(|instance| instance.family)
     }
 }
 
@@ -148,7 +150,7 @@ pub(super) struct Notice {
     pub(super) cause_kind: String,
     pub(super) cause: String,
     pub(super) at_unix_ms: u64,
-    pub(super) particulars: Rc<Particulars>,
+    pub(super) particulars: Particulars,
     /// A reload has removed it, whatever the word for that is.
     pub(super) is_deletion: bool,
 }
@@ -180,9 +182,9 @@ impl Notice {
         let particulars = &self.particulars;
         let optional = [
             ("LOCUM_PREVIOUS_STATE", self.from.map(|state| state.to_string())),
-            ("LOCUM_VRID", particulars.vrid.map(|vrid| vrid.to_string())),
-            ("LOCUM_INTERFACE", particulars.interface.clone()),
-            ("LOCUM_FAMILY", particulars.family.map(|family| family.to_string())),
+            ("LOCUM_VRID", particulars.vrid().map(|vrid| vrid.to_string())),
+            ("LOCUM_INTERFACE", particulars.interface().map(str::to_owned)),
+            ("LOCUM_FAMILY", particulars.family().map(|family| family.to_string())),
         ];
         let mut variables = vec![
             ("LOCUM_TYPE", self.subject.kind().into()),
@@ -211,6 +213,12 @@ pub(crate) fn cause_kind(cause: Cause) -> String {
 pub(super) mod tests {
     use super::*;
 
+    fn configured() -> Arc<model::Instance> {
+        let text = "vrrp_instance V {\ninterface eth0\nvirtual_router_id 45\nvirtual_ipaddress {\n10.0.0.9\n}\n}";
+        let configuration = locum_config::check("test", text.as_bytes(), &locum_config::Surroundings::default());
+        Arc::clone(&configuration.model().instances[0])
+    }
+
     pub(in crate::notify) fn notice(name: &str, word: Word) -> Notice {
         Notice {
             subject: Subject::instance(name),
@@ -220,11 +228,7 @@ pub(super) mod tests {
             cause_kind: "nobody_heard".into(),
             cause: "nobody heard for 3.6 s".into(),
             at_unix_ms: 1_795_365_601_123,
-            particulars: Rc::new(Particulars {
-                vrid: Some(45),
-                interface: Some("eth0".into()),
-                family: Some(Family::Ipv4),
-            }),
+            particulars: Particulars::of(&configured()),
             is_deletion: false,
         }
     }

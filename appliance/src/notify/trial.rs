@@ -4,7 +4,7 @@
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use locum_config::Model;
@@ -40,13 +40,18 @@ pub(crate) struct Standing {
 
 /// Tries everything that is configured for an instance and its sync group, and gives each result to `tell` as it comes.
 /// Scripts are told of every state, and last of the one that the instance is in. They find `LOCUM_TEST=1`.
-pub(crate) async fn try_all(model: &Model, instance: &model::Instance, now: Standing, mut tell: impl FnMut(Trial)) {
+pub(crate) async fn try_all(
+    model: &Model,
+    instance: &Arc<model::Instance>,
+    now: Standing,
+    mut tell: impl FnMut(Trial),
+) {
     let customs = Customs::of(&model.global);
     let limit = Duration::from_millis(u64::from(*model.global.notify_timeout_ms));
     let name = &instance.name.value;
-    let particulars = Rc::new(Particulars::of(instance));
+    let particulars = Particulars::of(instance);
     let groups = model.sync_groups.iter().filter(|group| group.members.iter().any(|member| member.value == *name));
-    let of_groups = groups.map(|group| (Subject::group(&group.name), &group.notify, Rc::default()));
+    let of_groups = groups.map(|group| (Subject::group(&group.name), &group.notify, Particulars::default()));
     let mut subjects = vec![(Subject::instance(name), &*instance.notify, particulars)];
     subjects.extend(of_groups);
     for (subject, notify, particulars) in subjects {
@@ -60,7 +65,7 @@ pub(crate) async fn try_all(model: &Model, instance: &model::Instance, now: Stan
                 cause_kind: "test".into(),
                 cause: "locum notify-test".into(),
                 at_unix_ms: clock::unix_ms(),
-                particulars: Rc::clone(&particulars),
+                particulars: particulars.clone(),
                 is_deletion: false,
             };
             for (keyword, command) in hooks.runs(&notice) {

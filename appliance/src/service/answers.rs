@@ -114,7 +114,7 @@ impl Service {
         }
         let mut count = 0;
         for record in self.history.of(name).rev() {
-            asking.item(id, Item::Transition(record.clone()));
+            asking.item(id, Item::Transition(record));
             count += 1;
         }
         Ok(format!("{count} transitions"))
@@ -128,7 +128,7 @@ impl Service {
         let Some(asking) = self.clients.get_mut(client) else { return Ok(String::new()) };
         for instance in chosen.iter().filter_map(|index| self.instances.get(*index)) {
             for record in self.history.of(instance.name()) {
-                asking.item(id, Item::Transition(record.clone()));
+                asking.item(id, Item::Transition(record));
             }
             let marks: Vec<_> = instance.marks().collect();
             if adverts && let Some(last) = marks.last() {

@@ -5,10 +5,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use locum_control::{SortedMap, TransitionRecord, from_json, to_json_line};
+use locum_control::{Cause, SortedMap, State, TransitionRecord, from_json, to_json_line};
 
 use super::kept;
+use super::texts::Texts;
 
 /// How many transitions are kept for each instance.
 pub(crate) const KEPT: usize = 64;
@@ -29,7 +31,27 @@ pub(crate) struct History {
     file: Option<File>,
     lines_appended: usize,
     /// A ring each, of at most [`KEPT`].
-    by_instance: SortedMap<String, VecDeque<TransitionRecord>>,
+    by_instance: SortedMap<String, VecDeque<Kept>>,
+    /// What many instances say at the same time.
+    texts: Texts,
+}
+
+/// A transition of an instance that is known: see [`TransitionRecord`].
+#[derive(Debug)]
+struct Kept {
+    at_us: u64,
+    at_unix_ms: u64,
+    from: State,
+    to: State,
+    cause: Cause,
+    text: Rc<str>,
+}
+
+impl Kept {
+    fn record(&self, instance: &str) -> TransitionRecord {
+        let Self { at_us, at_unix_ms, from, to, cause, ref text } = *self;
+        TransitionRecord { instance: instance.to_owned(), at_us, at_unix_ms, from, to, cause, text: text.to_string() }
+    }
 }
 
 impl History {
@@ -37,14 +59,15 @@ impl History {
     /// one was written) are left out.
     pub(crate) fn in_directory(directory: &Path) -> Self {
         let path = directory.join(FILE);
-        let mut history = Self { path, file: None, lines_appended: 0, by_instance: SortedMap::new() };
+        let mut history =
+            Self { path, file: None, lines_appended: 0, by_instance: SortedMap::new(), texts: Texts::default() };
         if let Ok(file) = File::open(&history.path) {
             for line in BufReader::new(file).lines().map_while(Result::ok) {
                 history.lines_appended += 1;
                 if line.len() <= LINE_BYTES_MAX
                     && let Ok(record) = from_json::<TransitionRecord>(line.as_bytes())
                 {
-                    history.keep(record);
+                    history.keep(&record);
                 }
             }
         }
@@ -52,21 +75,26 @@ impl History {
     }
 
     /// The transitions of an instance, the oldest first.
-    pub(crate) fn of(&self, instance: &str) -> impl DoubleEndedIterator<Item = &TransitionRecord> {
-        self.by_instance.get(instance).into_iter().flatten()
+    pub(crate) fn of(&self, instance: &str) -> impl DoubleEndedIterator<Item = TransitionRecord> {
+        self.by_instance.get(instance).into_iter().flatten().map(move |kept| kept.record(instance))
     }
 
     /// The last transition of an instance.
-    pub(crate) fn last(&self, instance: &str) -> Option<&TransitionRecord> {
-        self.by_instance.get(instance)?.back()
+    pub(crate) fn last(&self, instance: &str) -> Option<TransitionRecord> {
+        Some(self.by_instance.get(instance)?.back()?.record(instance))
+    }
+
+    /// The state after it.
+    pub(crate) fn last_state(&self, instance: &str) -> Option<State> {
+        self.by_instance.get(instance)?.back().map(|kept| kept.to)
     }
 
     /// Adds a transition.
     ///
     /// # Errors
     /// When it could not be written; it is kept in memory all the same.
-    pub(crate) fn add(&mut self, record: TransitionRecord) -> io::Result<()> {
-        let line = to_json_line(&record);
+    pub(crate) fn add(&mut self, record: &TransitionRecord) -> io::Result<()> {
+        let line = to_json_line(record);
         self.keep(record);
         self.lines_appended += 1;
         if self.lines_appended > LINES_APPENDED_MAX {
@@ -79,7 +107,9 @@ impl History {
         file.write_all(line.as_bytes())
     }
 
-    fn keep(&mut self, record: TransitionRecord) {
+    fn keep(&mut self, record: &TransitionRecord) {
+        let TransitionRecord { at_us, at_unix_ms, from, to, cause, .. } = *record;
+        let text = self.texts.shared(&record.text);
         let ring = self.by_instance.get_or_default(record.instance.clone());
         if ring.len() >= KEPT {
             ring.pop_front();
@@ -88,12 +118,14 @@ impl History {
             // By two, as many as a start brings: left to itself it makes room for four, and a thousand instances wait.
             ring.reserve_exact(2);
         }
-        ring.push_back(record);
+        ring.push_back(Kept { at_us, at_unix_ms, from, to, cause, text });
     }
 
     /// Writes only what is kept.
     fn rewrite(&mut self) -> io::Result<()> {
-        let content: String = self.by_instance.values().flatten().map(to_json_line).collect();
+        let rings = self.by_instance.iter();
+        let content: String =
+            rings.flat_map(|(name, ring)| ring.iter().map(|kept| to_json_line(&kept.record(name)))).collect();
         self.file = None;
         kept::write(&self.path, content.as_bytes())?;
         self.lines_appended = 0;
@@ -138,9 +170,9 @@ mod tests {
         make_directory(&directory).unwrap();
         let mut history = History::in_directory(&directory);
         for at_us in 0..3_000 {
-            history.add(record("VI_1", at_us)).unwrap();
+            history.add(&record("VI_1", at_us)).unwrap();
         }
-        history.add(record("VI_2", 7)).unwrap();
+        history.add(&record("VI_2", 7)).unwrap();
         let size = fs::metadata(&history.path).unwrap().len();
         assert!(size < 200_000, "{size} bytes");
 

@@ -1,6 +1,7 @@
 //! An instance as the service knows it.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use locum_config::Instance as Configured;
@@ -64,8 +65,8 @@ pub(crate) struct Instance {
     marks_max: usize,
     /// How many of `marks`, at its end, are not yet told to those who watch.
     pub(crate) untold_marks: usize,
-    /// Changes of state, by the kind of their cause. A few of them, and a map has room for eleven of each instance.
-    transitions: Vec<(String, u32)>,
+    /// Changes of state, by the kind of their cause.
+    transitions: Vec<(Rc<str>, u32)>,
     /// How often it ceased to be MASTER.
     pub(crate) left_master: u32,
     /// How often something of it was put back that somebody else had taken out of the kernel.
@@ -135,7 +136,7 @@ impl Instance {
     }
 
     /// Counts a change of state, by the kind of its cause.
-    pub(crate) fn count_transition(&mut self, kind: String) {
+    pub(crate) fn count_transition(&mut self, kind: Rc<str>) {
         match self.transitions.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, count)) => *count = count.saturating_add(1),
             None => {
@@ -147,7 +148,7 @@ impl Instance {
 
     /// The changes of state so far, by the kind of their cause.
     pub(crate) fn transitions(&self) -> SortedMap<String, u32> {
-        self.transitions.iter().cloned().collect()
+        self.transitions.iter().map(|(kind, count)| (kind.to_string(), *count)).collect()
     }
 
     /// Counts anew.

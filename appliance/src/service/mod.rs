@@ -59,6 +59,7 @@ mod stations;
 mod statistics;
 mod status;
 mod take;
+mod texts;
 mod who;
 mod yields;
 
@@ -184,6 +185,8 @@ struct Service {
     /// The engine's key of the next instance.
     next_key: u32,
     history: History,
+    /// The kinds of causes that transitions had.
+    cause_kinds: texts::Texts,
     heart: Heart,
     sandbox: Sandbox,
     /// What the run before has left to go on with.

@@ -195,13 +195,13 @@ impl Service {
         instance.since = transition.at;
         instance.since_unix_ms = at_unix_ms;
         let Transition { at, from, to, cause } = transition;
-        instance.count_transition(cause_kind(cause));
+        instance.count_transition(self.cause_kinds.shared(&cause_kind(cause)));
         instance.left_master = instance.left_master.saturating_add(u32::from(from == State::Master));
         log::info!("{}: {from} -> {to}: {text}", instance.name());
         self.notifier.transition(instance.name(), &Change { from, to, cause, cause_text: &text });
         let name = instance.name().to_owned();
         let record = TransitionRecord { instance: name.clone(), at_us: at.us(), at_unix_ms, from, to, cause, text };
-        if let Err(error) = self.history.add(record.clone()) {
+        if let Err(error) = self.history.add(&record) {
             log::warn!("history: {error}");
         }
         self.tell(at, Told::Transition(record));

@@ -70,19 +70,19 @@ impl Service {
 
     /// The last run of the instance ended in the middle of something: the history says so, rather than have a hole.
     pub(super) fn note_unclean_end(&mut self, name: &str) {
-        let Some(last) = self.history.last(name).filter(|last| last.to != State::Init) else { return };
+        let Some(last) = self.history.last_state(name).filter(|last| *last != State::Init) else { return };
         let cause = Cause::Killed;
         let record = TransitionRecord {
             instance: name.to_owned(),
             at_us: clock::now().us(),
             at_unix_ms: clock::unix_ms(),
-            from: last.to,
+            from: last,
             to: State::Init,
             cause,
             text: cause.to_string(),
         };
-        log::warn!("{name}: was {} when the service was killed or the power failed", last.to);
-        if let Err(error) = self.history.add(record) {
+        log::warn!("{name}: was {last} when the service was killed or the power failed");
+        if let Err(error) = self.history.add(&record) {
             log::warn!("history: {error}");
         }
     }

@@ -25,6 +25,7 @@ use super::kernel::recovery::remove_left_behind;
 use super::network::Network;
 use super::plan::Placements;
 use super::repeated::Repeated;
+use super::texts::Texts;
 use super::yields::Yields;
 use super::{Options, Reply, Service, foreign, plan, running};
 use crate::engine::{self, Sizes};
@@ -181,6 +182,7 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
         links: Links::new(&configuration.model().up_down_delays),
         next_key: 0,
         history,
+        cause_kinds: Texts::default(),
         heart,
         sandbox: super::sandbox::Sandbox::default(),
         legacy,
@@ -221,7 +223,7 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
     // Sockets and links first, so that no router begins in FAULT only because it does not know its interface yet.
     service.network_changed();
     for configured in &configuration.model().instances {
-        let was_master = service.history.last(&configured.name).is_some_and(|last| last.to == State::Master);
+        let was_master = service.history.last_state(&configured.name) == Some(State::Master);
         service.note_unclean_end(&configured.name);
         service.insert(configured);
         if let Some(instance) = service.instances.last_mut().filter(|_| was_master) {

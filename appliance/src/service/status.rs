@@ -119,7 +119,7 @@ impl Instance {
         &self,
         blocks: Vec<BlockStatus>,
         trackers: Vec<TrackStatus>,
-        last_transition: Option<&TransitionRecord>,
+        last_transition: Option<TransitionRecord>,
     ) -> InstanceStatus {
         let configured = &self.configured;
         let (vips, vips_left_out) = bounded(self.vips());
@@ -183,7 +183,7 @@ impl Instance {
                 since_us: us(second.since),
             }),
             counters: view.map(counters).unwrap_or_default(),
-            last_transition: last_transition.cloned(),
+            last_transition,
             notified: Vec::new(),
             notifications_skipped: 0,
         }

@@ -136,7 +136,7 @@ fn kind_and_name(subject: &Subject) -> String {
 
 fn where_it_is(notice: &Notice) -> String {
     let name = kind_and_name(&notice.subject);
-    match (notice.particulars.vrid, &notice.particulars.interface) {
+    match (notice.particulars.vrid(), notice.particulars.interface()) {
         (Some(vrid), Some(interface)) => format!("{name} (VRID {vrid} on {interface})"),
         (Some(vrid), None) => format!("{name} (VRID {vrid})"),
         (None, _) => name,
