@@ -93,23 +93,24 @@ pub struct Reader {
 impl Reader {
     /// A field of an object.
     pub fn field<T: FromJson>(&mut self, object: &Value, name: &'static str) -> T {
-        self.name = name;
-        T::read(object.get(name).unwrap_or(&Value::Null), self)
+        T::read(self.open(object, name), self)
     }
 
     /// A field of an object that may be absent.
     pub fn field_or_default<T: FromJson + Default>(&mut self, object: &Value, name: &'static str) -> T {
-        self.name = name;
-        match object.get(name) {
-            None | Some(Value::Null) => T::default(),
-            Some(value) => T::read(value, self),
-        }
+        let value = self.open(object, name);
+        if value.is_null() { T::default() } else { T::read(value, self) }
     }
 
     /// The field that says which kind of object it is.
     pub fn tag<'value>(&mut self, object: &'value Value, name: &'static str) -> &'value str {
+        self.open(object, name).as_str().unwrap_or_default()
+    }
+
+    /// What stands in a field, which is the one that is being read from now on.
+    fn open<'value>(&mut self, object: &'value Value, name: &'static str) -> &'value Value {
         self.name = name;
-        object.get(name).and_then(Value::as_str).unwrap_or_default()
+        object.get(name).unwrap_or(&Value::Null)
     }
 
     /// Which of some words a value is: the first if it is none of them, which is noted.
