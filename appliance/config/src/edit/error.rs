@@ -64,6 +64,9 @@ pub enum EditError {
     Invalid(Box<Configuration>),
 }
 
+/// What becomes of an edit while it is worked out. In a box, since each step hands the error on.
+pub(crate) type Tried<T> = Result<T, Box<EditError>>;
+
 /// How something comes into a configuration without standing in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {

@@ -1,11 +1,12 @@
 //! What an edit changes: the lines that count, as the reader sees them.
 
+use super::known::{List, canonical, few_enough, kind_of, list_of, option};
 use super::layout::Layout;
-use super::{BlockName, Change, Edit, EditError, Origin};
+use super::{BlockName, Change, Edit, EditError, Origin, Tried};
 use crate::around::Surroundings;
 use crate::diagnostic::Diagnostics;
 use crate::reading::{self, Block, Includes, Statement, Word, network};
-use crate::schema::{AUTHENTICATION, Count, FILE, GLOBAL_DEFS, INSTANCE, Place, Status};
+use crate::schema::{AUTHENTICATION, FILE, GLOBAL_DEFS, INSTANCE, Place};
 use crate::source::{FileId, Sources};
 use crate::suggest::closest;
 use crate::uci;
@@ -30,19 +31,19 @@ pub(crate) struct Target<'f, 's> {
 }
 
 impl<'s> Found<'s> {
+    /// Those of a UCI file are the statements that its sections stand for.
     pub(super) fn new(sources: &'s Sources, includes: &Includes, around: &Surroundings<'_>) -> Self {
-        let top = reading::statements(sources, includes, around, &|_| true);
-        Self { sources, layout: Layout::new(sources), top }
-    }
-
-    /// The same for a UCI file: the statements that its sections stand for.
-    pub(super) fn uci(sources: &'s Sources) -> Self {
-        let top = uci::statements(sources, &mut Diagnostics::default());
-        Self { sources, layout: Layout::new(sources), top }
+        let layout = Layout::new(sources);
+        let top = if uci::is_uci(layout.text) {
+            uci::statements(sources, &mut Diagnostics::default())
+        } else {
+            reading::statements(sources, includes, around, &|_| true)
+        };
+        Self { sources, layout, top }
     }
 
     /// The block of this name.
-    pub(crate) fn target(&self, wanted: &BlockName) -> Result<Target<'_, 's>, EditError> {
+    pub(crate) fn target(&self, wanted: &BlockName) -> Tried<Target<'_, 's>> {
         let (place, blocks): (&'static Place, Vec<&Statement<'s>>) = match wanted {
             BlockName::File => {
                 let lines = self.top.iter().collect();
@@ -64,7 +65,7 @@ impl<'s> Found<'s> {
                 }
                 BlockName::File | BlockName::GlobalDefs => None,
             };
-            return Err(EditError::NoBlock { block: wanted.clone(), near });
+            return Err(EditError::NoBlock { block: wanted.clone(), near }.into());
         }
         let lines = blocks.iter().flat_map(|block| block.statements()).collect();
         Ok(Target { place, blocks, lines, name: wanted.clone() })
@@ -75,47 +76,48 @@ impl<'s> Found<'s> {
         self.top.iter().filter(move |line| canonical(&FILE, line.keyword()) == keyword)
     }
 
-    /// What the edit changes in the text.
-    pub(super) fn changes(&self, edit: &Edit) -> Result<Vec<Change>, EditError> {
+    /// Adds to `changes` what the edit changes in the text.
+    pub(super) fn changes(&self, edit: &Edit, changes: &mut Vec<Change>) -> Tried<()> {
         match edit {
             Edit::Set { block: BlockName::GlobalDefs, keyword, values }
                 if self.of(GLOBAL_DEFS.name).next().is_none() =>
             {
                 let keyword = option(&GLOBAL_DEFS, keyword)?;
                 let lines = ["global_defs {".to_owned(), format!("    {}", line_of(keyword, values)?), "}".to_owned()];
-                Ok(vec![self.layout.append_top(None, &lines)])
+                changes.push(self.layout.append_top(None, &lines));
             }
             Edit::Set { block, keyword, values } => {
                 let target = self.target(block)?;
                 let keyword = option(target.place, keyword)?;
                 few_enough(target.place, keyword, values)?;
-                self.set(&target, keyword, values)
+                self.set(&target, keyword, values, changes)?;
             }
             Edit::Unset { block, keyword } => {
                 let target = self.target(block)?;
                 let keyword = option(target.place, keyword)?;
-                let lines = target.matching(|word| word == keyword);
+                let lines = target.matching(&|word| word == keyword);
                 if lines.is_empty() {
-                    return Err(EditError::NotThere(format!("`{keyword}` in `{block}`")));
+                    return Err(EditError::NotThere(format!("`{keyword}` in `{block}`")).into());
                 }
-                lines.into_iter().map(|line| self.remove(line)).collect()
+                for line in lines {
+                    changes.push(self.remove(line)?);
+                }
             }
             Edit::AddEntry { block, list, words } => {
                 let target = self.target(block)?;
-                self.add_entry(&target, list_of(target.place, list)?, words)
+                self.add_entry(&target, &list_of(target.place, list)?, words, changes)?;
             }
             Edit::SetEntry { block, list, words } => {
                 let target = self.target(block)?;
-                self.set_entry(&target, list_of(target.place, list)?, words)
+                self.set_entry(&target, &list_of(target.place, list)?, words, changes)?;
             }
             Edit::RemoveEntry { block, list, entry } => {
                 let target = self.target(block)?;
-                self.remove_entry(&target, list_of(target.place, list)?, entry)
+                self.remove_entry(&target, &list_of(target.place, list)?, entry, changes)?;
             }
-            Edit::AddBlock { block } => self.add_block_of(block),
+            Edit::AddBlock { block } => changes.push(self.add_block_of(block)?),
             Edit::RemoveBlock { block } => {
                 let target = self.target(block)?;
-                let mut changes = Vec::new();
                 for statement in &target.blocks {
                     if let Some(block) = statement.block.as_ref().filter(|block| !self.layout.is_block_literal(block)) {
                         let brace = Word { text: "}".into(), raw: "}".into(), at: block.close.unwrap_or(block.open) };
@@ -123,25 +125,25 @@ impl<'s> Found<'s> {
                     }
                     changes.push(self.remove(statement)?);
                 }
-                Ok(changes)
             }
         }
+        Ok(())
     }
 
-    fn add_block_of(&self, block: &BlockName) -> Result<Vec<Change>, EditError> {
+    fn add_block_of(&self, block: &BlockName) -> Tried<Change> {
         let head = match block {
-            BlockName::File => return Err(EditError::UnknownBlock(block.to_string())),
+            BlockName::File => return Err(EditError::UnknownBlock(block.to_string()).into()),
             BlockName::GlobalDefs => GLOBAL_DEFS.name.to_owned(),
             BlockName::Named { keyword, name } => format!("{} {}", kind_of(keyword)?.0, written(name)?),
         };
         if self.target(block).is_ok() {
-            return Err(EditError::AlreadyThere(format!("`{block}`")));
+            return Err(EditError::AlreadyThere(format!("`{block}`")).into());
         }
         let last = match block {
             BlockName::Named { keyword, .. } => self.of(keyword).last(),
             BlockName::File | BlockName::GlobalDefs => None,
         };
-        Ok(vec![self.layout.append_top(last, &[format!("{head} {{"), "}".to_owned()])])
+        Ok(self.layout.append_top(last, &[format!("{head} {{"), "}".to_owned()]))
     }
 
     /// Whether the configuration says now what the edit wanted it to say.
@@ -157,7 +159,7 @@ impl<'s> Found<'s> {
                 })
             }),
             Edit::Unset { keyword, .. } => {
-                option(place, keyword).is_ok_and(|keyword| target.matching(|word| word == keyword).is_empty())
+                option(place, keyword).is_ok_and(|keyword| target.matching(&|word| word == keyword).is_empty())
             }
             Edit::AddEntry { list, words, .. } | Edit::SetEntry { list, words, .. } => {
                 list_of(place, list).is_ok_and(|list| {
@@ -184,28 +186,36 @@ impl<'s> Found<'s> {
         }
     }
 
-    fn set(&self, target: &Target<'_, 's>, keyword: &'static str, values: &[String]) -> Result<Vec<Change>, EditError> {
+    fn set(
+        &self,
+        target: &Target<'_, 's>,
+        keyword: &'static str,
+        values: &[String],
+        changes: &mut Vec<Change>,
+    ) -> Tried<()> {
         if let Some(line) = target.counting(keyword) {
             self.check_literal(line)?;
-            return self.rewrite(target.place, line, keyword, values);
+            return self.rewrite(target.place, line, keyword, values, changes);
         }
         let text = line_of(keyword, values)?;
-        let plain = |line: &Statement<'_>| line.block.is_none();
         let Some(owner) = target.blocks.last() else {
-            return Ok(vec![self.layout.append_top(None, &[text])]);
+            changes.push(self.layout.append_top(None, &[text]));
+            return Ok(());
         };
-        if !target.is_authentication(keyword) {
-            let block = self.block(owner)?;
-            return Ok(vec![self.layout.append(owner, block, &[text], plain)]);
-        }
-        let authentication = target.lines.iter().rfind(|line| line.keyword() == AUTHENTICATION.name);
-        match authentication {
-            Some(authentication) => {
-                let block = self.block(authentication)?;
-                Ok(vec![self.layout.append(authentication, block, &[text], plain)])
+        let owner = if target.is_authentication(keyword) {
+            match target.lines.iter().rfind(|line| line.keyword() == AUTHENTICATION.name) {
+                Some(authentication) => authentication,
+                None => {
+                    changes.push(self.add_inner_block(target, AUTHENTICATION.name, &text)?);
+                    return Ok(());
+                }
             }
-            None => self.add_inner_block(target, AUTHENTICATION.name, &text),
-        }
+        } else {
+            owner
+        };
+        let block = self.block(owner)?;
+        changes.push(self.layout.append(owner, block, &[text], |line| line.block.is_none()));
+        Ok(())
     }
 
     /// Changes the words of a line that differ.
@@ -215,20 +225,18 @@ impl<'s> Found<'s> {
         line: &Statement<'_>,
         keyword: &'static str,
         values: &[String],
-    ) -> Result<Vec<Change>, EditError> {
-        let mut changes = Vec::new();
+        changes: &mut Vec<Change>,
+    ) -> Tried<()> {
         if let Some(word) = line.words.first()
             && canonical(place, &word.text) != keyword
         {
             changes.push(Change { text: keyword.to_owned(), ..over(word) });
         }
-        changes.extend(self.rewrite_args(line, values)?);
-        Ok(changes)
+        self.rewrite_args(line, values, changes)
     }
 
     /// Changes the words after the first that differ.
-    fn rewrite_args(&self, line: &Statement<'_>, values: &[String]) -> Result<Vec<Change>, EditError> {
-        let mut changes = Vec::new();
+    fn rewrite_args(&self, line: &Statement<'_>, values: &[String], changes: &mut Vec<Change>) -> Tried<()> {
         let args = line.args();
         for (word, value) in args.iter().zip(values) {
             if word.text != *value {
@@ -253,45 +261,52 @@ impl<'s> Found<'s> {
         } else {
             changes.push(Change { start: end_of(values.len()), end: end_of(args.len()), text: String::new() });
         }
-        Ok(changes)
+        Ok(())
     }
 
-    fn add_entry(&self, target: &Target<'_, 's>, list: List, words: &[String]) -> Result<Vec<Change>, EditError> {
+    fn add_entry(
+        &self,
+        target: &Target<'_, 's>,
+        list: &List,
+        words: &[String],
+        changes: &mut Vec<Change>,
+    ) -> Tried<()> {
         let first = words.first().ok_or(EditError::Unwritable)?;
         let there = if list.many_per_line {
-            target.entry_words(&list).any(|word| word.text == *first)
+            target.entry_words(list).any(|word| word.text == *first)
         } else {
             // Of routes and rules many may start alike; of all others the first word is what they are about.
             let whole = words.join(" ");
-            target.entries(&list).any(|line| is_about(line, if list.first_tells { first } else { &whole }))
+            target.entries(list).any(|line| is_about(line, if list.first_tells { first } else { &whole }))
         };
         if there {
-            return Err(EditError::AlreadyThere(format!("`{first}`")));
+            return Err(EditError::AlreadyThere(format!("`{first}`")).into());
         }
-        let words: Vec<String> = words.iter().map(|word| written(word)).collect::<Result<_, _>>()?;
-        let text = words.join(" ");
-        match target.lists(&list).last() {
-            Some(owner) => {
-                let block = self.block(owner)?;
-                Ok(vec![self.layout.append(owner, block, &[text], |_| true)])
-            }
-            None => self.add_inner_block(target, list.keyword, &text),
-        }
+        let text = line_of(&written(first)?, words.get(1..).unwrap_or_default())?;
+        changes.push(match target.lists(list).last() {
+            Some(owner) => self.layout.append(owner, self.block(owner)?, &[text], |_| true),
+            None => self.add_inner_block(target, list.keyword, &text)?,
+        });
+        Ok(())
     }
 
-    fn set_entry(&self, target: &Target<'_, 's>, list: List, words: &[String]) -> Result<Vec<Change>, EditError> {
+    fn set_entry(
+        &self,
+        target: &Target<'_, 's>,
+        list: &List,
+        words: &[String],
+        changes: &mut Vec<Change>,
+    ) -> Tried<()> {
         let (first, options) = words.split_first().ok_or(EditError::Unwritable)?;
-        let line = target.entries(&list).find(|line| !list.many_per_line && is_about(line, first));
+        let line = target.entries(list).find(|line| !list.many_per_line && is_about(line, first));
         let absent = || EditError::NotThere(format!("`{first}` in `{}` of `{}`", list.keyword, target.name));
         let line = line.ok_or_else(absent)?;
         self.check_literal(line)?;
-        self.rewrite_args(line, options)
+        self.rewrite_args(line, options, changes)
     }
 
-    fn remove_entry(&self, target: &Target<'_, 's>, list: List, entry: &str) -> Result<Vec<Change>, EditError> {
-        let absent = || EditError::NotThere(format!("`{entry}` in `{}` of `{}`", list.keyword, target.name));
-        let mut changes = Vec::new();
-        for line in target.entries(&list) {
+    fn remove_entry(&self, target: &Target<'_, 's>, list: &List, entry: &str, changes: &mut Vec<Change>) -> Tried<()> {
+        for line in target.entries(list) {
             if !list.many_per_line {
                 if is_about(line, entry) {
                     changes.push(self.remove(line)?);
@@ -308,21 +323,24 @@ impl<'s> Found<'s> {
                 changes.push(self.layout.remove_word(word));
             }
         }
-        if changes.is_empty() { Err(absent()) } else { Ok(changes) }
+        if changes.is_empty() {
+            let what = format!("`{entry}` in `{}` of `{}`", list.keyword, target.name);
+            return Err(EditError::NotThere(what).into());
+        }
+        Ok(())
     }
 
     /// A block of one line, behind all that the target holds.
-    fn add_inner_block(&self, target: &Target<'_, 's>, keyword: &str, line: &str) -> Result<Vec<Change>, EditError> {
+    fn add_inner_block(&self, target: &Target<'_, 's>, keyword: &str, line: &str) -> Tried<Change> {
         let lines = [format!("{keyword} {{"), format!("    {line}"), "}".to_owned()];
         let Some(owner) = target.blocks.last() else {
-            return Ok(vec![self.layout.append_top(None, &lines)]);
+            return Ok(self.layout.append_top(None, &lines));
         };
-        let block = self.block(owner)?;
-        Ok(vec![self.layout.append(owner, block, &lines, |_| true)])
+        Ok(self.layout.append(owner, self.block(owner)?, &lines, |_| true))
     }
 
     /// The block of a statement, if it can take a line.
-    fn block<'b>(&self, owner: &'b Statement<'s>) -> Result<&'b Block<'s>, EditError> {
+    fn block<'b>(&self, owner: &'b Statement<'s>) -> Tried<&'b Block<'s>> {
         let block = owner.block.as_ref().ok_or(EditError::Untellable)?;
         if self.layout.is_block_literal(block) {
             return Ok(block);
@@ -331,20 +349,20 @@ impl<'s> Found<'s> {
         Err(self.elsewhere(owner, &brace))
     }
 
-    fn remove(&self, statement: &Statement<'s>) -> Result<Change, EditError> {
+    fn remove(&self, statement: &Statement<'s>) -> Tried<Change> {
         self.check_literal(statement)?;
         Ok(self.layout.remove(statement))
     }
 
-    fn check_literal(&self, line: &Statement<'_>) -> Result<(), EditError> {
+    fn check_literal(&self, line: &Statement<'_>) -> Tried<()> {
         line.words.iter().try_for_each(|word| self.check_literal_word(line, word))
     }
 
-    fn check_literal_word(&self, line: &Statement<'_>, word: &Word<'_>) -> Result<(), EditError> {
+    fn check_literal_word(&self, line: &Statement<'_>, word: &Word<'_>) -> Tried<()> {
         if self.layout.is_literal(word) { Ok(()) } else { Err(self.elsewhere(line, word)) }
     }
 
-    fn elsewhere(&self, line: &Statement<'_>, word: &Word<'_>) -> EditError {
+    fn elsewhere(&self, line: &Statement<'_>, word: &Word<'_>) -> Box<EditError> {
         let what = match (line.keyword(), line.args().first()) {
             ("vrrp_instance", Some(name)) => format!("the instance `{}`", name.text),
             (keyword, _) => format!("`{keyword}`"),
@@ -354,81 +372,12 @@ impl<'s> Found<'s> {
         } else {
             Origin::Include
         };
-        EditError::Elsewhere { what, place: self.sources.place(word.at).to_string(), origin }
+        EditError::Elsewhere { what, place: self.sources.place(word.at).to_string(), origin }.into()
     }
 }
 
 fn name<'a>(instance: &'a Statement<'_>) -> &'a str {
     instance.args().first().map_or("", |word| word.text.as_ref())
-}
-
-/// The keyword of a kind of block, in its present spelling, and what may stand in it.
-fn kind_of(keyword: &str) -> Result<(&'static str, &'static Place), EditError> {
-    let known = FILE.keyword(canonical(&FILE, keyword));
-    match known.map(|known| (known, known.block)) {
-        Some((known, Some(place))) if !known.args.is_empty() && !place.keywords.is_empty() => Ok((known.name, place)),
-        _ => Err(EditError::UnknownBlock(keyword.to_owned())),
-    }
-}
-
-/// A keyword that an edit may set, in its present spelling.
-pub(crate) fn option(place: &'static Place, word: &str) -> Result<&'static str, EditError> {
-    let authentication = || AUTHENTICATION.keyword(word).filter(|_| place.name == INSTANCE.name);
-    let Some(keyword) = place.keyword(word).or_else(authentication) else {
-        let near = closest(word, place.keywords.iter().map(|keyword| keyword.name));
-        return Err(EditError::UnknownKeyword {
-            keyword: word.to_owned(),
-            place: place.name,
-            near: near.map(str::to_owned),
-        });
-    };
-    if keyword.block.is_some() {
-        return Err(EditError::TakesBlock(word.to_owned()));
-    }
-    Ok(match keyword.status {
-        Status::Renamed(new) => new,
-        Status::Supported | Status::NoEffect(_) | Status::Outside(_) => keyword.name,
-    })
-}
-
-/// Words beyond those that a keyword takes would be read over, so that the answer would be wrong.
-fn few_enough(place: &'static Place, keyword: &str, values: &[String]) -> Result<(), EditError> {
-    let known = place.keyword(keyword).or_else(|| AUTHENTICATION.keyword(keyword));
-    let args = known.map(|known| known.args).unwrap_or_default();
-    let endless = args.iter().any(|arg| arg.count == Count::Any);
-    if endless || values.len() <= args.len() {
-        return Ok(());
-    }
-    Err(EditError::TooManyValues { keyword: keyword.to_owned(), most: args.len() })
-}
-
-/// A list of a place.
-pub(crate) struct List {
-    pub(crate) keyword: &'static str,
-    /// Several names may share a line.
-    many_per_line: bool,
-    /// The first word of a line tells it from the others.
-    first_tells: bool,
-}
-
-pub(crate) fn list_of(place: &'static Place, word: &str) -> Result<List, EditError> {
-    let keyword = place.keyword(word).ok_or_else(|| EditError::NoList(word.to_owned()))?;
-    match keyword.block.and_then(|block| block.entry.as_ref()) {
-        Some(entry) if !entry.first.name.starts_with('…') => Ok(List {
-            keyword: keyword.name,
-            many_per_line: entry.many_per_line,
-            first_tells: !keyword.name.ends_with("_routes") && !keyword.name.ends_with("_rules"),
-        }),
-        _ => Err(EditError::NoList(word.to_owned())),
-    }
-}
-
-/// The present spelling of a keyword.
-pub(super) fn canonical<'w>(place: &Place, word: &'w str) -> &'w str {
-    match place.keyword(word).map(|keyword| keyword.status) {
-        Some(Status::Renamed(new)) => new,
-        _ => word,
-    }
 }
 
 impl<'f, 's> Target<'f, 's> {
@@ -437,7 +386,7 @@ impl<'f, 's> Target<'f, 's> {
     }
 
     /// The lines with such a keyword, in the order of reading; those of `authentication` among them.
-    pub(crate) fn matching(&self, wanted: impl Fn(&str) -> bool) -> Vec<&'f Statement<'s>> {
+    pub(crate) fn matching(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<&'f Statement<'s>> {
         let mut found = Vec::new();
         for line in &self.lines {
             if line.keyword() == AUTHENTICATION.name {
@@ -452,7 +401,7 @@ impl<'f, 's> Target<'f, 's> {
     /// The line that says what holds of an option or its opposite: of several the last, of notify scripts the first.
     pub(crate) fn counting(&self, keyword: &str) -> Option<&'f Statement<'s>> {
         let pair = OPPOSITES.iter().find(|pair| pair.contains(&keyword));
-        let found = self.matching(|word| word == keyword || pair.is_some_and(|pair| pair.contains(&word)));
+        let found = self.matching(&|word| word == keyword || pair.is_some_and(|pair| pair.contains(&word)));
         let first_counts =
             self.place.name == INSTANCE.name && keyword.starts_with("notify") && keyword != "notify_priority_changes";
         if first_counts { found.first().copied() } else { found.last().copied() }
@@ -484,7 +433,7 @@ pub(crate) fn is_about(line: &Statement<'_>, entry: &str) -> bool {
 }
 
 /// A line as it is written.
-fn line_of(keyword: &str, values: &[String]) -> Result<String, EditError> {
+fn line_of(keyword: &str, values: &[String]) -> Tried<String> {
     let mut text = keyword.to_owned();
     for value in values {
         text.push(' ');
@@ -499,9 +448,9 @@ fn over(word: &Word<'_>) -> Change {
 }
 
 /// A word as the language writes it: in double quotes where it must be.
-fn written(word: &str) -> Result<String, EditError> {
+fn written(word: &str) -> Tried<String> {
     if word.chars().any(|c| c.is_control() || c == '"') {
-        return Err(EditError::Word);
+        return Err(EditError::Word.into());
     }
     let plain = !word.is_empty()
         && !word.starts_with(['@', '~', '$'])

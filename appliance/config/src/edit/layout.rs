@@ -11,7 +11,7 @@ const STEP: &str = "    ";
 /// The main file as it is laid out.
 pub(super) struct Layout<'s> {
     sources: &'s Sources,
-    text: &'s str,
+    pub(super) text: &'s str,
     tree: SyntaxNode,
 }
 
@@ -67,7 +67,7 @@ impl<'s> Layout<'s> {
         owner: &Statement<'_>,
         block: &Block<'_>,
         lines: &[String],
-        after: impl Fn(&Statement<'_>) -> bool,
+        after: fn(&Statement<'_>) -> bool,
     ) -> Change {
         let open = block.open.start as usize;
         let owner_indent = self.indent(owner.words.first().map_or(open, |word| word.at.start as usize));

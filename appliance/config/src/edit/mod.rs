@@ -7,14 +7,17 @@
 
 mod error;
 mod find;
+mod known;
 mod layout;
 mod settings;
 mod write;
 
 use std::fmt;
 
+pub(crate) use self::error::Tried;
 pub use self::error::{EditError, Origin};
-pub(crate) use self::find::{Found, is_about, list_of, option};
+pub(crate) use self::find::{Found, is_about};
+pub(crate) use self::known::{list_of, option};
 pub use self::settings::Setting;
 pub use self::write::WriteError;
 use crate::reading::Includes;
@@ -218,36 +221,38 @@ impl Configuration {
     ///
     /// Why they cannot be made, or what would be wrong then.
     pub fn edit(&self, edits: &[Edit], around: &Surroundings<'_>) -> Result<Edited, EditError> {
+        self.try_edit(edits, around).map_err(|error| *error)
+    }
+
+    fn try_edit(&self, edits: &[Edit], around: &Surroundings<'_>) -> Tried<Edited> {
         let main = self.sources.file(FileId::MAIN).ok_or(EditError::Untellable)?;
         if !main.is_utf8() {
-            return Err(EditError::NotUtf8);
+            return Err(EditError::NotUtf8.into());
         }
         if self.refuses_start() {
-            return Err(EditError::Untellable);
+            return Err(EditError::Untellable.into());
         }
         let original = main.text().to_owned();
         let mut sources = self.sources.clone();
         let mut includes = self.includes.clone();
         let is_uci = uci::is_uci(main.text());
         for edit in edits {
-            let changes = if is_uci {
-                uci::changes(&sources, &Found::uci(&sources), edit)?
+            let found = Found::new(&sources, &includes, around);
+            let mut changes = Vec::new();
+            if is_uci {
+                uci::changes(&sources, &found, edit, &mut changes)?;
             } else {
-                Found::new(&sources, &includes, around).changes(edit)?
-            };
+                found.changes(edit, &mut changes)?;
+            }
+            drop(found);
             apply(&mut sources, &mut includes, changes);
-            let done = if is_uci {
-                Found::uci(&sources).is_done(edit)
-            } else {
-                Found::new(&sources, &includes, around).is_done(edit)
-            };
-            if !done {
-                return Err(EditError::Unwritable);
+            if !Found::new(&sources, &includes, around).is_done(edit) {
+                return Err(EditError::Unwritable.into());
             }
         }
         let configuration = Self::read(sources, includes, around);
         if configuration.has_errors() {
-            return Err(EditError::Invalid(Box::new(configuration)));
+            return Err(EditError::Invalid(Box::new(configuration)).into());
         }
         Ok(Edited { configuration, original })
     }

@@ -1,10 +1,11 @@
 //! What the options of a block say, as an edit would find them.
 
-use super::find::{Found, canonical};
-use super::{BlockName, EditError};
+use super::find::Found;
+use super::known::canonical;
+use super::{BlockName, EditError, Tried};
 use crate::schema::{Keyword, Kind};
 use crate::source::FileId;
-use crate::{Configuration, Surroundings, uci};
+use crate::{Configuration, Surroundings};
 
 /// An option that stands in a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,17 +24,15 @@ impl Configuration {
     ///
     /// When there is no such block.
     pub fn settings(&self, block: &BlockName, around: &Surroundings<'_>) -> Result<Vec<Setting>, EditError> {
-        let main = self.sources.file(FileId::MAIN).ok_or(EditError::Untellable)?;
-        if uci::is_uci(main.text()) {
-            Found::uci(&self.sources).settings(block)
-        } else {
-            Found::new(&self.sources, &self.includes, around).settings(block)
+        if self.sources.file(FileId::MAIN).is_none() {
+            return Err(EditError::Untellable);
         }
+        Found::new(&self.sources, &self.includes, around).settings(block).map_err(|error| *error)
     }
 }
 
 impl Found<'_> {
-    fn settings(&self, block: &BlockName) -> Result<Vec<Setting>, EditError> {
+    fn settings(&self, block: &BlockName) -> Tried<Vec<Setting>> {
         let target = self.target(block)?;
         let setting = |keyword: &Keyword| {
             let line = target.counting(keyword.name)?;

@@ -2,7 +2,7 @@
 
 use super::lines::{Section, UciOption, sections};
 use crate::diagnostic::Diagnostics;
-use crate::edit::{BlockName, Change, Edit, EditError, Found, is_about, list_of, option};
+use crate::edit::{BlockName, Change, Edit, EditError, Found, Tried, is_about, list_of, option};
 use crate::reading::{Word, network};
 use crate::source::{FileId, Sources};
 use crate::suggest::closest;
@@ -10,8 +10,8 @@ use crate::suggest::closest;
 /// Options of which each takes back the other; UCI has one line for each of them.
 const OPPOSITES: [(&str, &str); 2] = [("preempt", "nopreempt"), ("accept", "no_accept")];
 
-/// What an edit changes in the text. `found` are the statements that the file stands for now.
-pub(crate) fn changes(sources: &Sources, found: &Found<'_>, edit: &Edit) -> Result<Vec<Change>, EditError> {
+/// Adds to `changes` what an edit changes in the text. `found` are the statements that the file stands for now.
+pub(crate) fn changes(sources: &Sources, found: &Found<'_>, edit: &Edit, changes: &mut Vec<Change>) -> Tried<()> {
     let text = sources.file(FileId::MAIN).map_or("", |main| main.text());
     let sections = sections(FileId::MAIN, text, &mut Diagnostics::default());
     let file = UciFile { text, sections: &sections };
@@ -20,12 +20,15 @@ pub(crate) fn changes(sources: &Sources, found: &Found<'_>, edit: &Edit) -> Resu
             let section = file.section(block)?;
             // `fail` of a script is UCI's word for `fall`.
             option(found.target(block)?.place, if keyword == "fail" { "fall" } else { keyword })?;
-            file.set(section, keyword, values)
+            file.set(section, keyword, values, changes)
         }
         Edit::Unset { block, keyword } => {
             let section = file.section(block)?;
-            let lines: Vec<Change> = section.of(keyword).map(|option| file.remove_line(option)).collect();
-            if lines.is_empty() { Err(EditError::NotThere(format!("`{keyword}` in `{block}`"))) } else { Ok(lines) }
+            changes.extend(section.of(keyword).map(|option| file.remove_line(option)));
+            if changes.is_empty() {
+                return Err(EditError::NotThere(format!("`{keyword}` in `{block}`")).into());
+            }
+            Ok(())
         }
         Edit::AddEntry { block, list, words } => {
             let section = file.section(block)?;
@@ -35,49 +38,53 @@ pub(crate) fn changes(sources: &Sources, found: &Found<'_>, edit: &Edit) -> Resu
             let mut there =
                 target.lines.iter().filter(|line| line.keyword() == list).flat_map(|line| line.statements());
             if there.any(|line| is_about(line, first)) {
-                return Err(EditError::AlreadyThere(format!("`{first}`")));
+                return Err(EditError::AlreadyThere(format!("`{first}`")).into());
             }
-            file.add_entry(section, list, words)
+            file.add_entry(section, list, words, changes)
         }
         Edit::SetEntry { block, list, words } => {
             let section = file.section(block)?;
             list_of(found.target(block)?.place, list)?;
-            file.set_entry(section, list, words)
+            file.set_entry(section, list, words, changes)
         }
         Edit::RemoveEntry { block, list, entry } => {
             let section = file.section(block)?;
-            let changes = file.remove_entry(section, list, entry)?;
+            file.remove_entry(section, list, entry, changes)?;
             if changes.is_empty() {
-                return Err(EditError::NotThere(format!("`{entry}` in `{list}` of `{block}`")));
+                return Err(EditError::NotThere(format!("`{entry}` in `{list}` of `{block}`")).into());
             }
-            Ok(changes)
+            Ok(())
         }
         Edit::AddBlock { block } => {
             if file.section(block).is_ok() {
-                return Err(EditError::AlreadyThere(format!("`{block}`")));
+                return Err(EditError::AlreadyThere(format!("`{block}`")).into());
             }
             let lines = match block {
                 BlockName::GlobalDefs => vec!["config globals 'globals'".to_owned()],
-                BlockName::File => return Err(EditError::NotInUci(format!("`{block}`"))),
+                BlockName::File => return Err(EditError::NotInUci(format!("`{block}`")).into()),
                 BlockName::Named { name, .. } => {
                     vec![format!("config {}", kind_of(block)?), format!("\toption name {}", quoted(name)?)]
                 }
             };
-            Ok(vec![file.append_section(kind_of(block)?, &lines)])
+            changes.push(file.append_section(kind_of(block)?, &lines));
+            Ok(())
         }
-        Edit::RemoveBlock { block } => Ok(vec![file.remove_section(file.section(block)?)]),
+        Edit::RemoveBlock { block } => {
+            changes.push(file.remove_section(file.section(block)?));
+            Ok(())
+        }
     }
 }
 
 /// The kind of section that a block is in UCI.
-fn kind_of(block: &BlockName) -> Result<&'static str, EditError> {
+fn kind_of(block: &BlockName) -> Tried<&'static str> {
     const KINDS: [&str; 3] = ["vrrp_instance", "vrrp_sync_group", "vrrp_script"];
     let kind = match block {
         BlockName::File => None,
         BlockName::GlobalDefs => Some("globals"),
         BlockName::Named { keyword, .. } => KINDS.into_iter().find(|kind| kind == keyword),
     };
-    kind.ok_or_else(|| EditError::NotInUci(format!("`{block}`")))
+    kind.ok_or_else(|| EditError::NotInUci(format!("`{block}`")).into())
 }
 
 struct UciFile<'f, 's> {
@@ -86,25 +93,24 @@ struct UciFile<'f, 's> {
 }
 
 impl<'f, 's> UciFile<'f, 's> {
-    fn section(&self, block: &BlockName) -> Result<&'f Section<'s>, EditError> {
+    fn section(&self, block: &BlockName) -> Tried<&'f Section<'s>> {
         let kind = kind_of(block)?;
         let mut of_kind = self.sections.iter().filter(|section| section.kind.text == kind);
         let BlockName::Named { name, .. } = block else {
-            return of_kind.next().ok_or_else(|| EditError::NoBlock { block: block.clone(), near: None });
+            return of_kind.next().ok_or_else(|| EditError::NoBlock { block: block.clone(), near: None }.into());
         };
         let names = of_kind.clone().filter_map(Section::own_name).map(|name| name.text.as_ref());
-        of_kind
-            .find(|section| section.own_name().is_some_and(|own| own.text == *name))
-            .ok_or_else(|| EditError::NoBlock { block: block.clone(), near: closest(name, names).map(str::to_owned) })
+        of_kind.find(|section| section.own_name().is_some_and(|own| own.text == *name)).ok_or_else(|| {
+            EditError::NoBlock { block: block.clone(), near: closest(name, names).map(str::to_owned) }.into()
+        })
     }
 
-    fn set(&self, section: &Section<'s>, keyword: &str, values: &[String]) -> Result<Vec<Change>, EditError> {
+    fn set(&self, section: &Section<'s>, keyword: &str, values: &[String], changes: &mut Vec<Change>) -> Tried<()> {
         let value = match values {
             [] => "1",
             [value] => value,
-            _ => return Err(EditError::NotInUci(format!("`{keyword}` with several values"))),
+            _ => return Err(EditError::NotInUci(format!("`{keyword}` with several values")).into()),
         };
-        let mut changes = Vec::new();
         for (one, other) in OPPOSITES {
             let opposite = if keyword == one {
                 other
@@ -128,15 +134,14 @@ impl<'f, 's> UciFile<'f, 's> {
             }
             None => changes.push(self.append(section, &format!("option {keyword} {}", quoted(value)?))),
         }
-        Ok(changes)
+        Ok(())
     }
 
-    fn add_entry(&self, section: &Section<'s>, list: &str, words: &[String]) -> Result<Vec<Change>, EditError> {
-        let mut changes = Vec::new();
+    fn add_entry(&self, section: &Section<'s>, list: &str, words: &[String], changes: &mut Vec<Change>) -> Tried<()> {
         let item = match words {
             [item] if list != "track_interface" => {
                 if item.is_empty() || item.contains(char::is_whitespace) {
-                    return Err(EditError::Unwritable);
+                    return Err(EditError::Unwritable.into());
                 }
                 item.clone()
             }
@@ -156,10 +161,10 @@ impl<'f, 's> UciFile<'f, 's> {
             Some(last) => self.append_after(last, &line),
             None => self.append(section, &line),
         });
-        Ok(changes)
+        Ok(())
     }
 
-    fn set_entry(&self, section: &Section<'s>, list: &str, words: &[String]) -> Result<Vec<Change>, EditError> {
+    fn set_entry(&self, section: &Section<'s>, list: &str, words: &[String], changes: &mut Vec<Change>) -> Tried<()> {
         let first = words.first().ok_or(EditError::Unwritable)?;
         let absent = || EditError::NotThere(format!("`{first}` in `{list}`"));
         let mut items = section.of(list).flat_map(|line| line.value.text.split_whitespace());
@@ -169,7 +174,6 @@ impl<'f, 's> UciFile<'f, 's> {
         let own = sections.find(|section| section.own_name().is_some_and(|name| name.text == item));
         let own =
             own.ok_or_else(|| EditError::NotInUci(format!("options of `{item}`, which has no section of its own")))?;
-        let mut changes = Vec::new();
         // What is not said any more goes; what the entry is about stays.
         for gone in own.options.iter().filter(|line| !matches!(line.name.text.as_ref(), "name" | "value" | "address")) {
             if !options.iter().any(|(option, _)| gone.name.text == **option) {
@@ -177,13 +181,12 @@ impl<'f, 's> UciFile<'f, 's> {
             }
         }
         for (option, value) in options.iter().filter(|(option, _)| !matches!(*option, "value" | "address")) {
-            changes.extend(self.set(own, option, &[(*value).to_owned()])?);
+            self.set(own, option, &[(*value).to_owned()], changes)?;
         }
-        Ok(changes)
+        Ok(())
     }
 
-    fn remove_entry(&self, section: &Section<'s>, list: &str, entry: &str) -> Result<Vec<Change>, EditError> {
-        let mut changes = Vec::new();
+    fn remove_entry(&self, section: &Section<'s>, list: &str, entry: &str, changes: &mut Vec<Change>) -> Tried<()> {
         for option in section.of(list) {
             let items = option.value.text.split_whitespace();
             let (gone, kept): (Vec<&str>, Vec<&str>) = items.partition(|item| self.stands_for(list, item, entry));
@@ -196,7 +199,7 @@ impl<'f, 's> UciFile<'f, 's> {
                 self.over(&option.value, &kept.join(" "))?
             });
         }
-        Ok(changes)
+        Ok(())
     }
 
     /// Whether an item of a list is about an entry: by itself, or by the section that it names.
@@ -245,7 +248,7 @@ impl<'f, 's> UciFile<'f, 's> {
     // The text.
 
     /// Another value in the place of one, with the quotes that it has, as far as they can hold the new one.
-    fn over(&self, word: &Word<'_>, value: &str) -> Result<Change, EditError> {
+    fn over(&self, word: &Word<'_>, value: &str) -> Tried<Change> {
         let (start, end) = (word.at.start as usize, word.at.end as usize);
         let quotes = self.text.get(start..end).unwrap_or_default();
         let plain = !value.is_empty()
@@ -346,7 +349,7 @@ impl<'s> Section<'s> {
 type Described<'w> = (&'static str, Vec<(&'static str, &'w str)>);
 
 /// The section that says what an entry with options says.
-fn described<'w>(list: &str, words: &'w [String]) -> Result<Described<'w>, EditError> {
+fn described<'w>(list: &str, words: &'w [String]) -> Tried<Described<'w>> {
     let mut words = words.iter().map(String::as_str);
     let first = words.next().unwrap_or_default();
     let (kind, mut options) = match list {
@@ -354,7 +357,7 @@ fn described<'w>(list: &str, words: &'w [String]) -> Result<Described<'w>, EditE
         "unicast_peer" => ("peer", vec![("address", first)]),
         "track_interface" => ("track_interface", vec![("value", first)]),
         "track_script" => ("track_script", vec![("value", first)]),
-        _ => return Err(EditError::NotInUci(format!("an entry of `{list}` with options"))),
+        _ => return Err(EditError::NotInUci(format!("an entry of `{list}` with options")).into()),
     };
     let mut device = "";
     while let Some(word) = words.next() {
@@ -369,9 +372,8 @@ fn described<'w>(list: &str, words: &'w [String]) -> Result<Described<'w>, EditE
                 let label = value()?;
                 let suffix = label.strip_prefix(device).and_then(|rest| rest.strip_prefix(':'));
                 let Some(suffix) = suffix else {
-                    return Err(EditError::NotInUci(format!(
-                        "the label `{label}`: it must be DEVICE:SUFFIX, behind `dev`"
-                    )));
+                    let what = format!("the label `{label}`: it must be DEVICE:SUFFIX, behind `dev`");
+                    return Err(EditError::NotInUci(what).into());
                 };
                 options.push(("label_suffix", suffix));
             }
@@ -379,23 +381,22 @@ fn described<'w>(list: &str, words: &'w [String]) -> Result<Described<'w>, EditE
             ("peer", "max_ttl") => options.push(("max_ttl", value()?)),
             ("track_interface" | "track_script", "weight") => options.push(("weight", value()?)),
             ("track_interface" | "track_script", "reverse") => options.push(("direction", "reverse")),
-            _ => return Err(EditError::NotInUci(format!("`{word}` in `{list}`"))),
+            _ => return Err(EditError::NotInUci(format!("`{word}` in `{list}`")).into()),
         }
     }
     let labelled = options.iter().any(|(option, _)| *option == "label_suffix");
     let v4 = network(first).is_ok_and(|(address, _)| address.is_ipv4());
     if kind == "ipaddress" && v4 && !device.is_empty() && !labelled {
-        return Err(EditError::NotInUci(format!(
-            "an address with `dev` and without label; write `label {device}:vip`"
-        )));
+        let what = format!("an address with `dev` and without label; write `label {device}:vip`");
+        return Err(EditError::NotInUci(what).into());
     }
     Ok((kind, options))
 }
 
 /// A value as UCI writes it.
-fn quoted(value: &str) -> Result<String, EditError> {
+fn quoted(value: &str) -> Tried<String> {
     if value.chars().any(char::is_control) {
-        return Err(EditError::Word);
+        return Err(EditError::Word.into());
     }
     Ok(format!("'{}'", value.replace('\'', "'\\''")))
 }
