@@ -10,6 +10,9 @@ use super::clients::{ClientId, Watch};
 use super::instance::Instance;
 use crate::{clock, machine};
 
+/// So many instances are named to somebody who asks for one that there is not.
+const NAMED_MAX: usize = 10;
+
 impl Service {
     /// Answers one line of a client.
     pub(super) async fn answer(&mut self, client: ClientId, line: Result<String, FramingError>) {
@@ -206,13 +209,34 @@ impl Service {
             if let Some(near) = locum_config::closest(name, names.chain(self.groups.iter().map(String::as_str))) {
                 return (ErrorCode::UnknownInstance, format!("no instance is called {name}; did you mean {near}?"));
             }
-            let known: Vec<_> = self.instances.iter().map(Instance::name).take(10).collect();
-            let known =
-                if known.is_empty() { "there is none".into() } else { format!("there is {}", known.join(", ")) };
-            (ErrorCode::UnknownInstance, format!("no instance is called {name}; {known}"))
+            let known: Vec<_> = self.instances.iter().map(Instance::name).collect();
+            (ErrorCode::UnknownInstance, format!("no instance is called {name}; {}", there_is(&known)))
         })
     }
 }
 
 /// A request's end: what took effect, or why nothing did.
 pub(super) type Outcome = Result<String, (ErrorCode, String)>;
+
+/// Who there is, for somebody who asked for one that there is not.
+fn there_is(names: &[&str]) -> String {
+    let named = names.get(..NAMED_MAX).unwrap_or(names).join(", ");
+    match names.len().saturating_sub(NAMED_MAX) {
+        _ if names.is_empty() => "there is none".to_owned(),
+        0 => format!("there is {named}"),
+        more => format!("there is {named} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_the_first_are_named_and_the_others_counted() {
+        assert_eq!(there_is(&[]), "there is none");
+        assert_eq!(there_is(&["A", "B"]), "there is A, B");
+        assert_eq!(there_is(&["A"; NAMED_MAX]), format!("there is {}", ["A"; NAMED_MAX].join(", ")));
+        assert!(there_is(&["A"; 1_000]).ends_with(", A, A and 990 more"));
+    }
+}

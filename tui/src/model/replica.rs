@@ -55,6 +55,10 @@ pub(crate) struct Replica {
     pub(crate) happened: VecDeque<Happened>,
     /// Counts whole answers, to find out what is no longer there.
     generation: u64,
+    /// How many instances found no room, of the answer that is under way.
+    refused: usize,
+    /// The same, of the last whole answer.
+    left_out: usize,
     lanes: usize,
 }
 
@@ -108,6 +112,11 @@ impl Replica {
         self.hello.as_ref().map(|hello| hello.role)
     }
 
+    /// How many instances of the service are not in here, because it has more than [`INSTANCES_MAX`].
+    pub(crate) const fn left_out(&self) -> usize {
+        self.left_out
+    }
+
     /// The greeting arrived at `now_us` of our clock.
     pub(crate) fn greeted(&mut self, now_us: u64, hello: &Hello) {
         self.clock = Clock::greeted(now_us, hello.now_us, hello.now_unix_ms);
@@ -126,6 +135,7 @@ impl Replica {
     /// An answer begins.
     pub(crate) fn begin(&mut self, purpose: &Purpose) {
         self.generation += 1;
+        self.refused = 0;
         if *purpose == Purpose::Watch {
             self.history.clear();
             for instance in self.instances.values_mut() {
@@ -162,6 +172,7 @@ impl Replica {
     /// An answer ended well.
     pub(crate) fn done(&mut self, purpose: &Purpose) {
         if matches!(purpose, Purpose::Watch | Purpose::All) {
+            self.left_out = self.refused;
             self.instances.retain(|_, instance| instance.generation == self.generation);
             self.interfaces.retain(|_, interface| interface.generation == self.generation);
         }
@@ -249,6 +260,8 @@ impl Replica {
         } else if self.instances.len() < INSTANCES_MAX {
             let instance = Instance { generation, lanes: Vec::new(), near_miss: None, second_master: None, status };
             self.instances.insert(instance.status.name.clone(), instance);
+        } else {
+            self.refused = self.refused.saturating_add(1);
         }
     }
 

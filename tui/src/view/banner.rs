@@ -36,6 +36,16 @@ pub(super) fn pieces(model: &Model) -> Vec<(String, Tone)> {
         }
     }
     for (at, node) in model.nodes.iter().enumerate() {
+        match node.replica.left_out() {
+            0 => {}
+            count => {
+                let shown = node.replica.instances.len();
+                pieces.push((
+                    format!("{}{count} instances are not shown, only the first {shown}", of(at)),
+                    Tone::Warning,
+                ));
+            }
+        }
         let flapping = history::flapping(node, model.now_us).into_iter();
         pieces.extend(flapping.map(|(name, words)| (format!("{}{name} {words}", of(at)), Tone::Warning)));
         let server_us = node.server_us(model.now_us);

@@ -176,6 +176,14 @@ fn every_group_of_many_is_reached() {
 }
 
 #[test]
+fn what_finds_no_room_is_counted() {
+    let all = |count: u32| (0..count).map(|n| statuses::backup(&format!("VI_{n}"), 1)).collect();
+    let model = attached(80, 24, all(2_500));
+    assert!(screen(&model).contains("452 instances are not shown, only the first 2048"), "{}", screen(&model));
+    assert!(!screen(&attached(80, 24, all(2_048))).contains("not shown"));
+}
+
+#[test]
 fn a_segment_without_a_free_vrid_says_so() {
     let mut model = attached(80, 24, vec![statuses::backup("VI_1", 45)]);
     let mut interface = statuses::interface("eth0");
