@@ -15,7 +15,7 @@ const NAMED_MAX: usize = 10;
 
 impl Service {
     /// Answers one line of a client.
-    pub(super) async fn answer(&mut self, client: ClientId, line: Result<String, FramingError>) {
+    pub(super) fn answer(&mut self, client: ClientId, line: Result<String, FramingError>) {
         let request = match line {
             Ok(line) => from_json::<Said>(line.as_bytes()).map_err(|error| {
                 (ErrorCode::BadRequest, format!("this is no request that this version knows: {error}"))
@@ -47,37 +47,37 @@ impl Service {
             return;
         }
         let outcome = match verb {
-            Verb::Show { instance } => self.show(client, id, instance.as_deref()).await,
-            Verb::Why { instance } => self.why(client, id, &instance).await,
-            Verb::Watch { instance, adverts } => self.watch(client, id, instance, adverts).await,
-            Verb::Resume { instance } => self.resume(client, instance.as_deref()).await,
+            Verb::Show { instance } => self.show(client, id, instance.as_deref()),
+            Verb::Why { instance } => self.why(client, id, &instance),
+            Verb::Watch { instance, adverts } => self.watch(client, id, instance, adverts),
+            Verb::Resume { instance } => self.resume(client, instance.as_deref()),
             Verb::Yield { instance, lasts, last_resort } => {
-                match self.yield_instances(client, id, instance.as_deref(), lasts, last_resort).await {
+                match self.yield_instances(client, id, instance.as_deref(), lasts, last_resort) {
                     Some(outcome) => outcome,
                     // Answered when the handovers are over.
                     None => return,
                 }
             }
-            Verb::Take { instance, for_s } => self.take(client, id, &instance, for_s).await,
-            Verb::ClearStatistics { instance } => self.clear_statistics(client, instance.as_deref()).await,
+            Verb::Take { instance, for_s } => self.take(client, id, &instance, for_s),
+            Verb::ClearStatistics { instance } => self.clear_statistics(client, instance.as_deref()),
             Verb::Change { edits, lasts, confirm_within_s, revision, dry_run } => {
-                self.change(client, id, Asked { edits, lasts, confirm_within_s, revision, dry_run }).await
+                self.change(client, id, Asked { edits, lasts, confirm_within_s, revision, dry_run })
             }
             Verb::Confirm => self.confirm(client),
-            Verb::Rollback { number } => self.rollback(client, number).await,
+            Verb::Rollback { number } => self.rollback(client, number),
             Verb::Changes => self.list_changes(client, id),
             Verb::Options { instance } => self.options_of(client, id, &instance),
             Verb::Diff => self.diff(client, id),
-            Verb::Keepalived => self.answer_dump(client, id).await,
+            Verb::Keepalived => self.answer_dump(client, id),
             Verb::Doctor => match self.examine(client, id) {
                 Ok(()) => return,
                 Err(refusal) => Err(refusal),
             },
             Verb::Foresee { order } => {
                 self.tell_what_it_comes_through(client, id);
-                self.foresee(client, id, *order).await
+                self.foresee(client, id, *order)
             }
-            Verb::Reload { dry_run } => self.reload(client, id, dry_run).await,
+            Verb::Reload { dry_run } => self.reload(client, id, dry_run),
         };
         let Some(client) = self.clients.get_mut(client) else { return };
         match outcome {
@@ -86,8 +86,8 @@ impl Service {
         }
     }
 
-    async fn show(&mut self, client: ClientId, id: u64, name: Option<&str>) -> Outcome {
-        self.refresh_views().await?;
+    fn show(&mut self, client: ClientId, id: u64, name: Option<&str>) -> Outcome {
+        self.refresh_views()?;
         self.listen_again();
         let chosen = self.chosen(name)?;
         let Some(role) = self.clients.get_mut(client).map(|asking| asking.role) else { return Ok(String::new()) };
@@ -107,8 +107,8 @@ impl Service {
         Ok(format!("{count} instances"))
     }
 
-    async fn why(&mut self, client: ClientId, id: u64, name: &str) -> Outcome {
-        self.refresh_views().await?;
+    fn why(&mut self, client: ClientId, id: u64, name: &str) -> Outcome {
+        self.refresh_views()?;
         let index = self.find(name)?;
         let status = self.instance_status(index);
         let Some(asking) = self.clients.get_mut(client) else { return Ok(String::new()) };
@@ -123,8 +123,8 @@ impl Service {
         Ok(format!("{count} transitions"))
     }
 
-    async fn watch(&mut self, client: ClientId, id: u64, name: Option<String>, adverts: bool) -> Outcome {
-        self.show(client, id, name.as_deref()).await?;
+    fn watch(&mut self, client: ClientId, id: u64, name: Option<String>, adverts: bool) -> Outcome {
+        self.show(client, id, name.as_deref())?;
         let chosen = self.chosen(name.as_deref())?;
         let at_unix_ms = clock::unix_ms();
         let told_before: Vec<_> = if name.is_none() { self.told_before().collect() } else { Vec::new() };

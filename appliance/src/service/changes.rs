@@ -115,7 +115,7 @@ impl Changes {
 
 impl Service {
     /// Makes a change.
-    pub(super) async fn change(&mut self, client: ClientId, id: u64, asked: Asked) -> Outcome {
+    pub(super) fn change(&mut self, client: ClientId, id: u64, asked: Asked) -> Outcome {
         let Asked { edits, lasts, confirm_within_s, revision, dry_run } = asked;
         let (confirm_within_s, why) = self.confirm_within(client, lasts, confirm_within_s);
         self.check(&edits, lasts, confirm_within_s, revision).inspect_err(|(code, _)| {
@@ -148,10 +148,10 @@ impl Service {
                 self.tell_difference(client, id, [("running", &running), ("then", &new)]);
             }
             self.tell_what_it_comes_through(client, id);
-            self.foresee_configuration(client, id, &new).await?;
+            self.foresee_configuration(client, id, &new)?;
             return Ok("nothing is changed yet".into());
         }
-        self.apply(new).await?;
+        self.apply(new)?;
         let now = clock::now();
         let after = |seconds: u64| now + Duration::from_s(seconds);
         let mut layer = Layer {
@@ -177,7 +177,7 @@ impl Service {
             && let Err((code, error)) = self.save(number)
         {
             // All or nothing: what cannot be saved is not left running as if it were.
-            self.take_back(number, ChangeStanding::TakenBack).await?;
+            self.take_back(number, ChangeStanding::TakenBack)?;
             return Err((code, format!("{error}; nothing is changed")));
         }
         text.push_str(&match (confirm_within_s, lasts) {
@@ -257,7 +257,7 @@ impl Service {
     }
 
     /// Takes a change back.
-    pub(super) async fn rollback(&mut self, client: ClientId, number: Option<u32>) -> Outcome {
+    pub(super) fn rollback(&mut self, client: ClientId, number: Option<u32>) -> Outcome {
         let Some(number) = number.or_else(|| self.changes.last()) else {
             return Err((ErrorCode::NotNow, "no change holds that is not saved".into()));
         };
@@ -277,7 +277,7 @@ impl Service {
             };
             return Err((ErrorCode::NotNow, text));
         }
-        self.take_back(number, ChangeStanding::TakenBack).await?;
+        self.take_back(number, ChangeStanding::TakenBack)?;
         let text = format!("change {number} is taken back");
         let who = self.who(client);
         self.tell_operator(&who, text.clone());
@@ -338,7 +338,7 @@ impl Service {
     }
 
     /// Ends what has lasted for as long as it was to, and what nobody has confirmed.
-    pub(super) async fn end_changes(&mut self) {
+    pub(super) fn end_changes(&mut self) {
         let now = clock::now();
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let over = self.changes.layers.iter().filter_map(|layer| match (due(layer.trial_until), due(layer.until)) {
@@ -348,7 +348,7 @@ impl Service {
         });
         for (number, standing) in over.collect::<Vec<_>>() {
             let why = if standing == ChangeStanding::Over { "its time is over" } else { "nobody has confirmed it" };
-            match self.take_back(number, standing).await {
+            match self.take_back(number, standing) {
                 Ok(()) => self.tell_operator("locum", format!("change {number} is taken back: {why}")),
                 Err((_, text)) => {
                     log::error!("change {number} cannot be taken back, tried again in a minute: {text}");
@@ -362,10 +362,10 @@ impl Service {
         }
     }
 
-    async fn take_back(&mut self, number: u32, standing: ChangeStanding) -> Result<(), (ErrorCode, String)> {
+    fn take_back(&mut self, number: u32, standing: ChangeStanding) -> Result<(), (ErrorCode, String)> {
         let layers: Vec<Layer> = self.changes.layers.iter().filter(|layer| layer.number != number).cloned().collect();
         let (new, dropped) = layered(&self.changes.base, &layers, self.links());
-        self.apply(new).await?;
+        self.apply(new)?;
         self.changes.layers = layers;
         self.drop_layers(&dropped);
         self.changes.done.note(number, standing);

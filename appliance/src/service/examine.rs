@@ -45,7 +45,7 @@ impl Service {
     }
 
     /// Tells all who wait what was found.
-    pub(super) async fn tell_examined(&mut self, facts: Option<&doctor::Facts>) {
+    pub(super) fn tell_examined(&mut self, facts: Option<&doctor::Facts>) {
         let waiting = std::mem::take(&mut self.examination.waiting);
         let Some(facts) = facts else {
             for (client, id) in waiting {
@@ -56,7 +56,7 @@ impl Service {
             return;
         };
         // If the engine does not answer, what it said last is judged.
-        let refreshed = self.refresh_views().await;
+        let refreshed = self.refresh_views();
         let instances: Vec<_> = (0..self.instances.len()).filter_map(|index| self.instance_status(index)).collect();
         let interfaces = self.interface_statuses(&instances);
         let subject = doctor::Subject {

@@ -63,6 +63,7 @@ mod texts;
 mod who;
 mod yields;
 
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::thread::JoinHandle;
@@ -73,6 +74,8 @@ use locum_control::{ErrorCode, Event};
 use locum_core::router::{Command, CommandError, ConfigError};
 use locum_core::set::RouterId;
 use locum_core::time::Instant;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::net::UnixListener;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -126,7 +129,7 @@ const WAITING_ORDERS_KEPT: usize = 64;
 
 /// How long the engine may take to answer. It answers within a millisecond; if it does not within this, something is
 /// badly wrong, and whoever asked is told so.
-const ENGINE_TIMEOUT: Duration = Duration::from_secs(5);
+const ENGINE_TIMEOUT: locum_core::time::Duration = locum_core::time::Duration::from_s(5);
 
 /// Routers shown by the engine in one go.
 const VIEWS_AT_A_TIME: usize = 64;
@@ -300,7 +303,7 @@ impl Service {
                 }
                 rung = sources.alarm.rings(due) => {
                     rung?;
-                    self.time_has_passed().await;
+                    self.time_has_passed();
                 }
                 ready = sources.monitor.readable() => {
                     ready?;
@@ -323,11 +326,11 @@ impl Service {
                 Some(()) = sources.interrupt.recv() => self.shut_down(),
                 Some(()) = sources.hang_up.recv() => {
                     self.heart.manager.reloading();
-                    self.reload_at_signal().await;
+                    self.reload_at_signal();
                     self.tell_manager_that_all_runs();
                 }
-                dump = sources.dumps.recv() => self.dump_at_signal(dump).await,
-                Some(incoming) = sources.incoming.recv() => self.handle_incoming(incoming).await,
+                dump = sources.dumps.recv() => self.dump_at_signal(dump),
+                Some(incoming) = sources.incoming.recv() => self.handle_incoming(incoming),
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => self.clients.accept(stream, &self.host),
                     Err(error) => {
@@ -354,7 +357,7 @@ impl Service {
         ends.into_iter().flatten().fold(self.heart.due(), Instant::min)
     }
 
-    async fn time_has_passed(&mut self) {
+    fn time_has_passed(&mut self) {
         let now = clock::now();
         if self.heart.due() <= now {
             self.beat();
@@ -366,21 +369,21 @@ impl Service {
                 self.tick_kernel();
             }
         }
-        self.end_yields().await;
-        self.end_changes().await;
+        self.end_yields();
+        self.end_changes();
         self.answer_handovers(clock::now());
         if self.listening.due().is_some_and(|due| due <= now) {
             self.listen();
         }
     }
 
-    async fn handle_incoming(&mut self, incoming: Incoming) {
+    fn handle_incoming(&mut self, incoming: Incoming) {
         match incoming {
             Incoming::Line(client, line) => {
                 self.clients.heard_from(client);
-                self.answer(client, line).await;
+                self.answer(client, line);
             }
-            Incoming::Examined(facts) => self.tell_examined(facts.as_deref()).await,
+            Incoming::Examined(facts) => self.tell_examined(facts.as_deref()),
             Incoming::Ended(client) => drop(self.clients.remove(client)),
             Incoming::Stalled(client) => {
                 if let Some(client) = self.clients.drop_client(client) {
@@ -455,7 +458,7 @@ impl Service {
     }
 
     /// Brings every instance's view up to date.
-    async fn refresh_views(&mut self) -> Result<(), (ErrorCode, String)> {
+    fn refresh_views(&mut self) -> Result<(), (ErrorCode, String)> {
         let mut first = Some(0);
         while let Some(from) = first {
             let room = VIEWS_AT_A_TIME.min(self.instances.len());
@@ -464,7 +467,7 @@ impl Service {
             }
             let views = Vec::with_capacity(room);
             self.order(Order::View { first: from, views, lateness: Box::default() });
-            let (views, more_from, lateness) = self.wait_for(|reply| reply.views.take()).await?;
+            let (views, more_from, lateness) = self.wait_for(|reply| reply.views.take())?;
             self.lateness = lateness;
             for view in views {
                 let index = self.index_of(view.router);
@@ -477,15 +480,11 @@ impl Service {
         Ok(())
     }
 
-    async fn command(
-        &mut self,
-        router: RouterId,
-        command: Command,
-    ) -> Result<Result<(), CommandError>, (ErrorCode, String)> {
+    fn command(&mut self, router: RouterId, command: Command) -> Result<Result<(), CommandError>, (ErrorCode, String)> {
         let ticket = self.ticket();
         self.order(Order::Command { router, command, ticket });
         let is_ours = |reply: &mut Reply| reply.obeyed.take_if(|(theirs, _)| *theirs == ticket);
-        self.wait_for(is_ours).await.map(|(_, result)| result)
+        self.wait_for(is_ours).map(|(_, result)| result)
     }
 
     /// A number for a question to the engine, by which its answer is known.
@@ -494,11 +493,10 @@ impl Service {
         self.next_ticket
     }
 
-    /// Waits until the engine has answered.
-    async fn wait_for<T>(&mut self, mut take: impl FnMut(&mut Reply) -> Option<T>) -> Result<T, (ErrorCode, String)> {
+    /// Waits until the engine has answered, which it does within a millisecond: nothing else is done on this thread meanwhile.
+    fn wait_for<T>(&mut self, mut take: impl FnMut(&mut Reply) -> Option<T>) -> Result<T, (ErrorCode, String)> {
         let failed = |text: &str| (ErrorCode::Failed, text.to_owned());
-        let reports = Rc::clone(&self.reports_ready);
-        let deadline = tokio::time::Instant::now() + ENGINE_TIMEOUT;
+        let deadline = clock::now() + ENGINE_TIMEOUT;
         loop {
             self.take_reports();
             self.send_waiting_orders();
@@ -508,11 +506,23 @@ impl Service {
             if self.stopped {
                 return Err(failed("the service is stopping"));
             }
-            match tokio::time::timeout_at(deadline, reports.readable()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(failed(&format!("the engine cannot be asked: {error}"))),
-                Err(_) => return Err(failed("the engine does not answer")),
+            match self.reports_come_until(deadline) {
+                Ok(true) => {}
+                Ok(false) => return Err(failed("the engine does not answer")),
+                Err(error) => return Err(failed(&format!("the engine cannot be asked: {error}"))),
             }
+        }
+    }
+
+    /// Waits until the engine has told something, at most until the deadline. Returns whether it has.
+    fn reports_come_until(&self, deadline: Instant) -> nix::Result<bool> {
+        let left_ms = deadline.since(clock::now()).us().div_ceil(1_000);
+        let timeout = PollTimeout::try_from(left_ms).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(self.reports_ready.as_fd(), PollFlags::POLLIN)], timeout) {
+            // tokio, which has not looked meanwhile, would not read what it does not know of.
+            Ok(ready) => Ok(ready > 0 && nix::unistd::read(&self.reports_ready, &mut [0])? > 0),
+            Err(Errno::EINTR) => Ok(true),
+            Err(errno) => Err(errno),
         }
     }
 

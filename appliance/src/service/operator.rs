@@ -34,7 +34,7 @@ pub(super) struct Handovers {
 
 impl Service {
     /// Has instances stand back. The answer comes when the next masters have been heard, or nobody has taken over.
-    pub(super) async fn yield_instances(
+    pub(super) fn yield_instances(
         &mut self,
         client: ClientId,
         id: u64,
@@ -67,7 +67,7 @@ impl Service {
         for index in chosen {
             let known = self.instances.get(index).map(|instance| (instance.name().to_owned(), instance.router));
             let Some((name, Some(router))) = known else { continue };
-            let result = match self.command(router, Command::Yield { last_resort }).await {
+            let result = match self.command(router, Command::Yield { last_resort }) {
                 Ok(result) => result,
                 Err(refusal) => {
                     self.handovers.retain(|handovers| handovers.place != place);
@@ -150,8 +150,8 @@ impl Service {
     }
 
     /// Ends yields and delays.
-    pub(super) async fn resume(&mut self, client: ClientId, name: Option<&str>) -> Outcome {
-        self.refresh_views().await?;
+    pub(super) fn resume(&mut self, client: ClientId, name: Option<&str>) -> Outcome {
+        self.refresh_views()?;
         let chosen = self.chosen_with_groups(name)?;
         let names = self.names(&chosen);
         let not_written = |error| (ErrorCode::Failed, format!("it cannot be written down: {error}"));
@@ -168,7 +168,7 @@ impl Service {
                 refused.push(format!("{name}: its configuration has an error, it does not run"));
                 continue;
             };
-            match self.command(router, Command::Resume).await? {
+            match self.command(router, Command::Resume)? {
                 Ok(()) if stood_back => told.push(format!("{name} takes part again")),
                 Ok(()) if state == State::Init => told.push(format!("{name} begins")),
                 Ok(()) => told.push(format!("{name}: the preempt delay is ended, it takes over")),
@@ -190,7 +190,7 @@ impl Service {
     }
 
     /// Ends what has lasted for as long as it was to.
-    pub(super) async fn end_yields(&mut self) {
+    pub(super) fn end_yields(&mut self) {
         let over = self.yields.over(clock::now());
         if let Err(error) = self.yields.end(&over) {
             log::error!("yields: {error}");
@@ -198,7 +198,7 @@ impl Service {
         for name in over {
             let router = self.find(&name).ok().and_then(|index| self.instances.get(index)?.router);
             let Some(router) = router else { continue };
-            if let Err((_, text)) = self.command(router, Command::Resume).await {
+            if let Err((_, text)) = self.command(router, Command::Resume) {
                 log::error!("{name}: the yield is over, but it cannot be ended: {text}");
                 continue;
             }

@@ -26,7 +26,7 @@ const DIAGNOSTICS_MAX: usize = 16 * 1024;
 
 impl Service {
     /// Reads the configuration file again, and puts it into effect unless this is a dry run.
-    pub(super) async fn reload(&mut self, client: ClientId, id: u64, dry_run: bool) -> Outcome {
+    pub(super) fn reload(&mut self, client: ClientId, id: u64, dry_run: bool) -> Outcome {
         let file = Rc::new(self.read_again()?);
         let (new, dropped) = self.with_layers(&file);
         let differences = compare::compare(self.configuration.model(), new.model());
@@ -35,9 +35,9 @@ impl Service {
             let running = Rc::clone(&self.configuration);
             let path = self.options.configuration.display().to_string();
             self.tell_difference(client, id, [("running", &running), (&path, &new)]);
-            self.foresee_configuration(client, id, &new).await?;
+            self.foresee_configuration(client, id, &new)?;
         } else {
-            self.apply(new).await?;
+            self.apply(new)?;
             self.set_base(file, &dropped);
         }
         let mut text = summary(&differences, self.configuration.model().instances.len(), dry_run);
@@ -61,7 +61,7 @@ impl Service {
     }
 
     /// Reloads at a signal: nobody waits for the answer, so it goes into the log.
-    pub(super) async fn reload_at_signal(&mut self) {
+    pub(super) fn reload_at_signal(&mut self) {
         let file = self.options.configuration.display().to_string();
         let result = match self.read_again() {
             Ok(file) => {
@@ -69,7 +69,7 @@ impl Service {
                 let (new, dropped) = self.with_layers(&file);
                 let differences = compare::compare(self.configuration.model(), new.model());
                 let count = new.model().instances.len();
-                self.apply(new).await.map(|()| {
+                self.apply(new).map(|()| {
                     self.set_base(file, &dropped);
                     summary(&differences, count, false)
                 })
@@ -102,11 +102,11 @@ impl Service {
     }
 
     /// Puts a configuration into effect.
-    pub(super) async fn apply(&mut self, new: Rc<Configuration>) -> Result<(), (ErrorCode, String)> {
+    pub(super) fn apply(&mut self, new: Rc<Configuration>) -> Result<(), (ErrorCode, String)> {
         self.within_sandbox(&new)?;
         let old = Rc::clone(&self.configuration);
         let differences = compare::compare(old.model(), new.model());
-        let Err((code, text)) = self.change_to(new).await else {
+        let Err((code, text)) = self.change_to(new) else {
             let later = compare::next_start(old.model(), self.configuration.model());
             if !later.is_empty() {
                 log::warn!("these take effect when the service is started again: {}", later.join(", "));
@@ -115,13 +115,13 @@ impl Service {
             return Ok(());
         };
         log::error!("the new configuration cannot be put into effect, the old one is restored: {text}");
-        if let Err((_, text)) = self.change_to(old).await {
+        if let Err((_, text)) = self.change_to(old) {
             log::error!("the old configuration cannot be restored: {text}");
         }
         Err((code, text))
     }
 
-    async fn change_to(&mut self, new: Rc<Configuration>) -> Result<(), (ErrorCode, String)> {
+    fn change_to(&mut self, new: Rc<Configuration>) -> Result<(), (ErrorCode, String)> {
         let old = std::mem::replace(&mut self.configuration, Rc::clone(&new));
         let (before, after) = (old.model(), new.model());
         self.findings = start::count(&new);
@@ -181,7 +181,7 @@ impl Service {
         self.notifier.reload(after);
         let known = |name: &str| after.instance(name).is_some() || before.instance(name).is_some();
         self.history.retain(known);
-        self.wait_for_changes(tickets).await
+        self.wait_for_changes(tickets)
     }
 
     /// Tables, journal and sockets for what the new configuration needs.
@@ -237,10 +237,10 @@ impl Service {
     }
 
     /// Waits until the engine has said what became of each change.
-    async fn wait_for_changes(&mut self, mut tickets: SortedMap<u32, String>) -> Result<(), (ErrorCode, String)> {
+    fn wait_for_changes(&mut self, mut tickets: SortedMap<u32, String>) -> Result<(), (ErrorCode, String)> {
         let mut refused: Option<(String, ConfigError)> = None;
         while !tickets.is_empty() {
-            let (ticket, result) = self.wait_for(|reply| reply.reconfigured.pop()).await?;
+            let (ticket, result) = self.wait_for(|reply| reply.reconfigured.pop())?;
             let Some(name) = tickets.remove(&ticket) else { continue };
             if let Err(error) = result {
                 refused.get_or_insert((name, error));

@@ -9,10 +9,10 @@ use super::clients::ClientId;
 
 impl Service {
     /// Has instances count anew.
-    pub(super) async fn clear_statistics(&mut self, client: ClientId, name: Option<&str>) -> Outcome {
+    pub(super) fn clear_statistics(&mut self, client: ClientId, name: Option<&str>) -> Outcome {
         let chosen = self.chosen_with_groups(name)?;
         let names = self.names(&chosen);
-        self.clear_counters(chosen).await?;
+        self.clear_counters(chosen)?;
         let whose = if name.is_some() { names.join(", ") } else { "all instances".into() };
         let text = format!("the statistics of {whose} are cleared");
         let who = self.who(client);
@@ -24,7 +24,7 @@ impl Service {
     ///
     /// # Errors
     /// When the engine does not answer.
-    pub(super) async fn clear_counters(
+    pub(super) fn clear_counters(
         &mut self,
         chosen: impl IntoIterator<Item = usize>,
     ) -> Result<(), (ErrorCode, String)> {
@@ -33,7 +33,7 @@ impl Service {
             instance.clear_counters();
             if let Some(router) = instance.router {
                 // One that is on its way out has nothing left to clear.
-                let _ = self.command(router, Command::ClearCounters).await?;
+                let _ = self.command(router, Command::ClearCounters)?;
             }
         }
         Ok(())

@@ -30,8 +30,8 @@ struct Raise {
 
 impl Service {
     /// Makes an instance MASTER.
-    pub(super) async fn take(&mut self, client: ClientId, id: u64, name: &str, for_s: Option<u64>) -> Outcome {
-        let (router, raises) = self.taking(name).await?;
+    pub(super) fn take(&mut self, client: ClientId, id: u64, name: &str, for_s: Option<u64>) -> Outcome {
+        let (router, raises) = self.taking(name)?;
         let for_s = for_s.unwrap_or(RAISED_FOR_S);
         let mut text = format!("{name} is MASTER");
         let mut change = None;
@@ -43,7 +43,7 @@ impl Service {
                 revision: None,
                 dry_run: false,
             };
-            self.change(client, id, asked).await?;
+            self.change(client, id, asked)?;
             change = self.changes.last();
             for raise in &raises {
                 let whose = if raise.instance == name { String::new() } else { format!("{}: ", raise.instance) };
@@ -51,11 +51,11 @@ impl Service {
             }
             text.push_str("; `locum rollback` ends that");
         }
-        let taken = self.command(router, Command::Take).await;
+        let taken = self.command(router, Command::Take);
         let taken = taken.and_then(|told| told.map_err(|error| (ErrorCode::NotNow, format!("{name}: {error}"))));
         if let Err(refusal) = taken {
             if let Some(number) = change {
-                self.rollback(client, Some(number)).await?;
+                self.rollback(client, Some(number))?;
             }
             return Err(refusal);
         }
@@ -65,14 +65,14 @@ impl Service {
     }
 
     /// What would follow from that.
-    pub(super) async fn moves_of_taking(
+    pub(super) fn moves_of_taking(
         &mut self,
         client: ClientId,
         id: u64,
         name: &str,
         for_s: Option<u64>,
     ) -> Result<Moves, (ErrorCode, String)> {
-        let (router, raises) = self.taking(name).await?;
+        let (router, raises) = self.taking(name)?;
         let mut moves = Vec::new();
         if !raises.is_empty() {
             let raised = edited(&self.configuration, &edits(&raises), self.links())?.into_configuration();
@@ -90,9 +90,9 @@ impl Service {
     }
 
     /// Whose priorities have to be raised for it: its own, and those of its sync group, which moves as one.
-    async fn taking(&mut self, name: &str) -> Result<(RouterId, Vec<Raise>), (ErrorCode, String)> {
+    fn taking(&mut self, name: &str) -> Result<(RouterId, Vec<Raise>), (ErrorCode, String)> {
         let not_now = |text: String| (ErrorCode::NotNow, text);
-        self.refresh_views().await?;
+        self.refresh_views()?;
         let index = self.find(name)?;
         let router = self.instances.get(index).and_then(|instance| instance.router);
         let no_router = || not_now(format!("{name}: its configuration has an error, it does not run"));

@@ -47,8 +47,8 @@ impl Subject<'_> {
 
 impl Service {
     /// The instances as keepalived's JSON has them: an [`Item::Keepalived`] each.
-    pub(super) async fn answer_dump(&mut self, client: ClientId, id: u64) -> Outcome {
-        let dump = self.json_dump().await?;
+    pub(super) fn answer_dump(&mut self, client: ClientId, id: u64) -> Outcome {
+        let dump = self.json_dump()?;
         let count = dump.len();
         if let Some(asking) = self.clients.get_mut(client) {
             for mut instance in dump {
@@ -59,35 +59,35 @@ impl Service {
         Ok(format!("{count} instances"))
     }
 
-    async fn json_dump(&mut self) -> Result<Vec<Value>, (locum_control::ErrorCode, String)> {
-        self.refresh_views().await?;
+    fn json_dump(&mut self) -> Result<Vec<Value>, (locum_control::ErrorCode, String)> {
+        self.refresh_views()?;
         Ok(self.subjects().map(|subject| json::instance(&subject)).collect())
     }
 
     /// Writes what a signal asks for, if the command line allows it.
-    pub(super) async fn dump_at_signal(&mut self, dump: Dump) {
+    pub(super) fn dump_at_signal(&mut self, dump: Dump) {
         let Some(directory) = self.options.dumps.clone() else {
             let help = "`locum run --keepalived-dumps` writes keepalived's files at its signals";
             return log::info!("{} is ignored: {help}", dump.signal_name());
         };
-        if let Err(error) = self.write_dump(&directory, dump).await {
+        if let Err(error) = self.write_dump(&directory, dump) {
             log::warn!("{}: {error}", directory.join(dump.file_name()).display());
         }
     }
 
-    async fn write_dump(&mut self, directory: &Path, dump: Dump) -> Result<(), String> {
+    fn write_dump(&mut self, directory: &Path, dump: Dump) -> Result<(), String> {
         let content = match dump {
             Dump::Json => {
-                let dump = self.json_dump().await.map_err(|(_, text)| text)?;
+                let dump = self.json_dump().map_err(|(_, text)| text)?;
                 to_json(&dump)
             }
             Dump::Data => {
-                self.refresh_views().await.map_err(|(_, text)| text)?;
+                self.refresh_views().map_err(|(_, text)| text)?;
                 let model = self.configuration.model();
                 text::data(&self.subjects().collect::<Vec<_>>(), model, |script| self.script_state(script))
             }
             Dump::Statistics | Dump::StatisticsAndClear => {
-                self.refresh_views().await.map_err(|(_, text)| text)?;
+                self.refresh_views().map_err(|(_, text)| text)?;
                 self.subjects().fold(String::new(), |mut all, subject| {
                     let _ = write!(all, "{}", text::Statistics(&subject)); // a string takes whatever is written
                     all
@@ -97,7 +97,7 @@ impl Service {
         file::replace(directory, dump.file_name(), content.as_bytes()).map_err(|error| error.to_string())?;
         if dump == Dump::StatisticsAndClear {
             // What could not be written is not forgotten.
-            self.clear_counters(0..self.instances.len()).await.map_err(|(_, text)| text)?;
+            self.clear_counters(0..self.instances.len()).map_err(|(_, text)| text)?;
             self.note_order(dump.signal_name(), "the statistics of all instances are cleared".into());
         }
         log::debug!("{} written", directory.join(dump.file_name()).display());

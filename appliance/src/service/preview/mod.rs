@@ -43,13 +43,13 @@ const NOBODY_KNOWN: &str = "nobody else listens: a backup is silent, and none ha
 
 impl Service {
     /// What would follow from an order that is not carried out.
-    pub(super) async fn foresee(&mut self, client: ClientId, id: u64, order: Verb) -> Outcome {
+    pub(super) fn foresee(&mut self, client: ClientId, id: u64, order: Verb) -> Outcome {
         let (name, command) = match order {
             Verb::Yield { instance, last_resort, .. } => (instance, Command::Yield { last_resort }),
             Verb::Resume { instance } => (instance, Command::Resume),
             Verb::Take { instance, for_s } => {
-                let moves = self.moves_of_taking(client, id, &instance, for_s).await?;
-                return self.foresee_moves(client, id, &moves).await;
+                let moves = self.moves_of_taking(client, id, &instance, for_s)?;
+                return self.foresee_moves(client, id, &moves);
             }
             other @ (Verb::Show { .. }
             | Verb::Why { .. }
@@ -72,14 +72,14 @@ impl Service {
         let chosen = self.chosen_with_groups(name.as_deref())?;
         let routers = chosen.iter().filter_map(|index| self.instances.get(*index)?.router);
         let moves: Moves = routers.map(|router| (router, Move::Command(command))).collect();
-        self.foresee_moves(client, id, &moves).await
+        self.foresee_moves(client, id, &moves)
     }
 
-    async fn foresee_moves(&mut self, client: ClientId, id: u64, moves: &Moves) -> Outcome {
+    fn foresee_moves(&mut self, client: ClientId, id: u64, moves: &Moves) -> Outcome {
         if moves.is_empty() {
             return Err((ErrorCode::NotNow, "no instance of these runs".into()));
         }
-        let forecasts = self.play(moves).await?;
+        let forecasts = self.play(moves)?;
         self.tell_forecasts(client, id, forecasts);
         Ok("nothing is done yet".into())
     }
@@ -117,14 +117,14 @@ impl Service {
     }
 
     /// What would follow from another configuration.
-    pub(super) async fn foresee_configuration(
+    pub(super) fn foresee_configuration(
         &mut self,
         client: ClientId,
         id: u64,
         new: &Rc<Configuration>,
     ) -> Result<(), (ErrorCode, String)> {
         let (moves, unknown) = self.moves_to(new);
-        let mut forecasts = if moves.is_empty() { Vec::new() } else { self.play(&moves).await? };
+        let mut forecasts = if moves.is_empty() { Vec::new() } else { self.play(&moves)? };
         forecasts.extend(unknown);
         self.tell_forecasts(client, id, forecasts);
         Ok(())
@@ -196,9 +196,9 @@ impl Service {
     }
 
     /// Plays moves with those who are silent, and without them where there are any.
-    async fn play(&mut self, moves: &[(RouterId, Move)]) -> Result<Vec<Forecast>, (ErrorCode, String)> {
+    fn play(&mut self, moves: &[(RouterId, Move)]) -> Result<Vec<Forecast>, (ErrorCode, String)> {
         self.order(Order::Copy);
-        let set = *self.wait_for(|reply| reply.copied.take()).await?;
+        let set = *self.wait_for(|reply| reply.copied.take())?;
         let scene = Scene::new(clock::now(), set, moves);
         let with = scene.play(true);
         Ok(if scene.has_silent() {
