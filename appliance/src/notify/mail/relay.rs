@@ -126,17 +126,16 @@ impl Relay {
     async fn send_unbounded(&self, from: &str, to: &[String], mail: &str) -> Result<Vec<String>, RelayError> {
         let tcp = self.connect().await?;
         let is_loopback = tcp.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
-        let stream: Box<dyn Stream> = match self.security {
-            MailSecurity::Tls => self.secure(tcp).await?,
-            MailSecurity::None => Box::new(tcp),
-            MailSecurity::StartTls => {
-                let mut clear = Session::new(tcp, self.limit);
-                clear.greeting().await?;
-                clear.hello(&self.helo).await?;
-                let tcp = clear.start_tls().await?;
-                self.secure(tcp).await?
-            }
-        };
+        let mut stream: Box<dyn Stream> = Box::new(tcp);
+        if self.security == MailSecurity::StartTls {
+            let mut clear = Session::new(stream, self.limit);
+            clear.greeting().await?;
+            clear.hello(&self.helo).await?;
+            stream = clear.start_tls().await?;
+        }
+        if self.security != MailSecurity::None {
+            stream = self.secure(stream).await?;
+        }
         let mut session = Session::new(stream, self.limit);
         if self.security != MailSecurity::StartTls {
             session.greeting().await?;
@@ -193,8 +192,8 @@ impl Relay {
     }
 
     #[cfg(feature = "mail-tls")]
-    async fn secure(&self, tcp: TcpStream) -> Result<Box<dyn Stream>, RelayError> {
-        let secured = timeout(self.limit, tls::connect(tcp, &self.host, self.ca_file.as_deref())).await;
+    async fn secure(&self, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, RelayError> {
+        let secured = timeout(self.limit, tls::connect(stream, &self.host, self.ca_file.as_deref())).await;
         match secured {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(error)) => Err(RelayError::Tls(error.to_string())),
@@ -204,7 +203,7 @@ impl Relay {
 
     #[cfg(not(feature = "mail-tls"))]
     #[allow(clippy::unused_async, reason = "the same signature as with TLS")]
-    async fn secure(&self, _: TcpStream) -> Result<Box<dyn Stream>, RelayError> {
+    async fn secure(&self, _: Box<dyn Stream>) -> Result<Box<dyn Stream>, RelayError> {
         let _ = &self.ca_file;
         Err(RelayError::Tls("this build of locum has no TLS; use a relay in your own network without it".into()))
     }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -134,8 +135,8 @@ impl fmt::Debug for Password {
 }
 
 /// A dialogue.
-pub(super) struct Session<S> {
-    stream: S,
+pub(super) struct Session {
+    stream: Box<dyn Stream>,
     received: Vec<u8>,
     /// How long the relay may take for each answer.
     limit: Duration,
@@ -148,14 +149,14 @@ struct Reply {
     lines: Vec<String>,
 }
 
-impl<S: Stream> Session<S> {
-    pub(super) const fn new(stream: S, limit: Duration) -> Self {
+impl Session {
+    pub(super) const fn new(stream: Box<dyn Stream>, limit: Duration) -> Self {
         Self { stream, received: Vec::new(), limit, offers: Vec::new() }
     }
 
     /// Waits for the greeting.
     pub(super) async fn greeting(&mut self) -> Result<(), SmtpError> {
-        self.answer(Step::Greeting).await.map(drop)
+        self.exchange(Step::Greeting, String::new()).await.map(drop)
     }
 
     /// Says who we are, and hears what the relay offers.
@@ -174,7 +175,7 @@ impl<S: Stream> Session<S> {
     }
 
     /// Asks for TLS, and gives the connection to whoever speaks it.
-    pub(super) async fn start_tls(mut self) -> Result<S, SmtpError> {
+    pub(super) async fn start_tls(mut self) -> Result<Box<dyn Stream>, SmtpError> {
         if !self.offers.iter().any(|offer| offer == "STARTTLS") {
             return Err(SmtpError::NotOffered("STARTTLS"));
         }
@@ -240,69 +241,74 @@ impl<S: Stream> Session<S> {
     }
 
     /// Says goodbye; what the relay says to that matters no more.
-    pub(super) async fn quit(&mut self) {
-        let _ = timeout(Duration::from_secs(1), self.command(Step::Message, "QUIT")).await;
+    pub(super) async fn quit(mut self) {
+        self.limit = Duration::from_secs(1);
+        let _ = self.command(Step::Message, "QUIT").await;
     }
 
     async fn command(&mut self, step: Step, line: &str) -> Result<Reply, SmtpError> {
-        let mut bytes = Vec::with_capacity(line.len() + 2);
-        bytes.extend_from_slice(line.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-        let write = async {
-            self.stream.write_all(&bytes).await?;
-            self.stream.flush().await
+        self.exchange(step, format!("{line}\r\n")).await
+    }
+
+    /// Says something, and hears the answer. In a box: what waits for it, at a dozen places, would else have all of this in it.
+    fn exchange<'a>(
+        &'a mut self,
+        step: Step,
+        said: String,
+    ) -> Pin<Box<dyn Future<Output = Result<Reply, SmtpError>> + 'a>> {
+        let limit = self.limit;
+        let exchanged = async move {
+            self.stream.write_all(said.as_bytes()).await?;
+            self.stream.flush().await?;
+            loop {
+                if let Some(reply) = self.reply(step)? {
+                    return reply.accepted(step);
+                }
+                let mut chunk = [0; 1_024];
+                match self.stream.read(&mut chunk).await? {
+                    0 => return Err(SmtpError::Closed),
+                    read => self.received.extend_from_slice(chunk.get(..read).unwrap_or_default()),
+                }
+            }
         };
-        timeout(self.limit, write).await.map_err(|_| SmtpError::Timeout(step))??;
-        self.answer(step).await
+        Box::pin(async move { timeout(limit, exchanged).await.unwrap_or(Err(SmtpError::Timeout(step))) })
     }
 
-    async fn answer(&mut self, step: Step) -> Result<Reply, SmtpError> {
-        let reply = timeout(self.limit, self.reply(step)).await.map_err(|_| SmtpError::Timeout(step))??;
-        if (200..400).contains(&reply.code) {
-            return Ok(reply);
-        }
-        let text = reply.lines.join(" ");
-        let text = text.chars().filter(|char| !char.is_control()).take(SHOWN_CHARS_MAX).collect();
-        Err(SmtpError::Refused { step, code: reply.code, text })
-    }
-
-    /// Reads one answer, of one or several lines (RFC 5321 §4.2.1).
-    async fn reply(&mut self, step: Step) -> Result<Reply, SmtpError> {
+    /// One answer, of one or several lines (RFC 5321 §4.2.1), as soon as all of it has been received.
+    fn reply(&mut self, step: Step) -> Result<Option<Reply>, SmtpError> {
+        let nonsense = || SmtpError::Nonsense(step);
         let mut lines = Vec::new();
-        let mut bytes = 0;
-        loop {
-            let line = self.line(step, REPLY_BYTES_MAX.saturating_sub(bytes)).await?;
-            bytes += line.len();
-            let code = line.get(..3).and_then(|code| code.parse::<u16>().ok()).filter(|code| (200..600).contains(code));
-            let code = code.ok_or(SmtpError::Nonsense(step))?;
-            let (goes_on, text) = match line.get(3..4) {
-                Some("-") => (true, line.get(4..)),
-                Some(" ") => (false, line.get(4..)),
-                None => (false, None),
-                Some(_) => return Err(SmtpError::Nonsense(step)),
+        let mut read = 0;
+        for line in self.received.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+            read += line.len();
+            let line = String::from_utf8_lossy(line);
+            let line = line.trim_end_matches(['\r', '\n']);
+            let code = line.get(..3).and_then(|code| code.parse().ok()).filter(|code| (200..600).contains(code));
+            let code = code.ok_or_else(nonsense)?;
+            let goes_on = match line.as_bytes().get(3) {
+                Some(b'-') => true,
+                Some(b' ') | None => false,
+                Some(_) => return Err(nonsense()),
             };
-            lines.push(text.unwrap_or_default().to_owned());
+            lines.push(line.get(4..).unwrap_or_default().to_owned());
             if !goes_on {
-                return Ok(Reply { code, lines });
+                self.received.drain(..read);
+                return Ok(Some(Reply { code, lines }));
             }
         }
+        if self.received.len() < REPLY_BYTES_MAX { Ok(None) } else { Err(nonsense()) }
     }
+}
 
-    async fn line(&mut self, step: Step, bytes_max: usize) -> Result<String, SmtpError> {
-        loop {
-            if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.received.drain(..=end).collect();
-                return Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned());
-            }
-            if self.received.len() >= bytes_max {
-                return Err(SmtpError::Nonsense(step));
-            }
-            let mut chunk = [0; 1_024];
-            match self.stream.read(&mut chunk).await? {
-                0 => return Err(SmtpError::Closed),
-                read => self.received.extend_from_slice(chunk.get(..read).unwrap_or_default()),
-            }
+impl Reply {
+    /// The reply, if it is a yes or a question for more.
+    fn accepted(self, step: Step) -> Result<Self, SmtpError> {
+        let Self { code, lines } = &self;
+        if (200..400).contains(code) {
+            return Ok(self);
         }
+        let text = lines.join(" ").chars().filter(|char| !char.is_control()).take(SHOWN_CHARS_MAX).collect();
+        Err(SmtpError::Refused { step, code: *code, text })
     }
 }
 

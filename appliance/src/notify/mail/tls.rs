@@ -5,13 +5,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::smtp::Stream;
 
 /// Where systems keep the certificates that they trust: Debian, Alpine and OpenWrt; Fedora; FreeBSD's habit, also Alpine's.
 const SYSTEM_FILES: [&str; 3] =
@@ -48,10 +49,10 @@ impl std::error::Error for TlsError {}
 /// Speaks TLS on a connection. The relay has to show a certificate for `host` that is signed by one of those in `ca_file`, or
 /// by one that the system trusts.
 pub(super) async fn connect(
-    tcp: TcpStream,
+    stream: Box<dyn Stream>,
     host: &str,
     ca_file: Option<&str>,
-) -> Result<TlsStream<TcpStream>, TlsError> {
+) -> Result<TlsStream<Box<dyn Stream>>, TlsError> {
     // Made for each mail, and dropped with it: a hundred and fifty certificates are half a megabyte, mails are rare.
     let roots = roots(ca_file)?;
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -60,7 +61,7 @@ pub(super) async fn connect(
         .with_root_certificates(roots)
         .with_no_client_auth();
     let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(TlsError::Name)?;
-    TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(TlsError::Handshake)
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(TlsError::Handshake)
 }
 
 fn roots(ca_file: Option<&str>) -> Result<RootCertStore, TlsError> {

@@ -37,7 +37,7 @@ fn hand_over(answers: &[&str], user: Option<&str>) -> (Result<Vec<String>, SmtpE
     let (ours, theirs) = duplex(64 * 1024);
     run_local(async {
         let client = async move {
-            let mut session = Session::new(ours, LIMIT);
+            let mut session = Session::new(Box::new(ours), LIMIT);
             session.greeting().await?;
             session.hello("gw1").await?;
             if let Some(user) = user {
@@ -143,7 +143,7 @@ fn relays_that_hang_hang_up_or_are_no_relays() {
     let closed = run_local(async {
         let (ours, theirs) = duplex(64);
         drop(theirs);
-        Session::new(ours, LIMIT).greeting().await
+        Session::new(Box::new(ours), LIMIT).greeting().await
     });
     assert!(matches!(closed, Err(SmtpError::Closed)), "{closed:?}");
 }
@@ -153,7 +153,7 @@ fn what_comes_before_tls_is_not_taken_for_what_comes_after() {
     let injected = run_local(async {
         let (ours, theirs) = duplex(4_096);
         let client = async move {
-            let mut session = Session::new(ours, LIMIT);
+            let mut session = Session::new(Box::new(ours), LIMIT);
             session.greeting().await?;
             session.hello("gw1").await?;
             session.start_tls().await.map(drop)
