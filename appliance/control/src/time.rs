@@ -1,15 +1,16 @@
 //! Times as people read and write them. All are UTC.
 
-/// Those that a length of time can be written in, in seconds.
-const fn unit_s(unit: &str) -> Option<u64> {
-    Some(match unit.as_bytes() {
-        b"s" | b"sec" | b"secs" | b"second" | b"seconds" => 1,
-        b"m" | b"min" | b"mins" | b"minute" | b"minutes" => 60,
-        b"h" | b"hr" | b"hrs" | b"hour" | b"hours" => 3_600,
-        b"d" | b"day" | b"days" => 86_400,
-        b"w" | b"wk" | b"wks" | b"week" | b"weeks" => 7 * 86_400,
-        _ => return None,
-    })
+/// The units that a length of time can be written in, with their seconds.
+const UNITS: [(u64, &[&str]); 5] = [
+    (1, &["s", "sec", "secs", "second", "seconds"]),
+    (60, &["m", "min", "mins", "minute", "minutes"]),
+    (3_600, &["h", "hr", "hrs", "hour", "hours"]),
+    (86_400, &["d", "day", "days"]),
+    (7 * 86_400, &["w", "wk", "wks", "week", "weeks"]),
+];
+
+fn unit_s(unit: &str) -> Option<u64> {
+    UNITS.iter().find(|(_, words)| words.contains(&unit)).map(|(unit_s, _)| *unit_s)
 }
 
 /// A length of time in whole seconds: `90`, `90s`, `30m`, `1h 30m`. `None` where it is none.

@@ -81,13 +81,13 @@ impl Writer {
         self.text.push(':');
     }
 
-    fn open<'w>(&'w mut self, open: &str, close: &'static str) -> Nested<'w> {
+    fn open<'w>(&'w mut self, open: &str, close: Close) -> Nested<'w> {
         self.text.push_str(open);
         Nested { writer: self, close }
     }
 
     /// An object of one field, and in that what `open` begins.
-    fn open_variant<'w>(&'w mut self, name: &str, open: &str, close: &'static str) -> Nested<'w> {
+    fn open_variant<'w>(&'w mut self, name: &str, open: &str, close: Close) -> Nested<'w> {
         self.text.push('{');
         self.key(name);
         self.open(open, close)
@@ -218,20 +218,20 @@ impl<'w> Serializer for &'w mut Writer {
         name: &'static str,
         value: &T,
     ) -> Written {
-        value.serialize(&mut *self.open_variant(name, "", "}").writer)?;
+        value.serialize(&mut *self.open_variant(name, "", Close::Object).writer)?;
         self.put("}")
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Nested<'w>, Unwritable> {
-        Ok(self.open("[", "]"))
+        Ok(self.open("[", Close::List))
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Nested<'w>, Unwritable> {
-        Ok(self.open("[", "]"))
+        Ok(self.open("[", Close::List))
     }
 
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Nested<'w>, Unwritable> {
-        Ok(self.open("[", "]"))
+        Ok(self.open("[", Close::List))
     }
 
     fn serialize_tuple_variant(
@@ -241,15 +241,15 @@ impl<'w> Serializer for &'w mut Writer {
         name: &'static str,
         _: usize,
     ) -> Result<Nested<'w>, Unwritable> {
-        Ok(self.open_variant(name, "[", "]}"))
+        Ok(self.open_variant(name, "[", Close::ListInObject))
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Nested<'w>, Unwritable> {
-        Ok(self.open("{", "}"))
+        Ok(self.open("{", Close::Object))
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Nested<'w>, Unwritable> {
-        Ok(self.open("{", "}"))
+        Ok(self.open("{", Close::Object))
     }
 
     fn serialize_struct_variant(
@@ -259,7 +259,7 @@ impl<'w> Serializer for &'w mut Writer {
         name: &'static str,
         _: usize,
     ) -> Result<Nested<'w>, Unwritable> {
-        Ok(self.open_variant(name, "{", "}}"))
+        Ok(self.open_variant(name, "{", Close::ObjectInObject))
     }
 
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Written {
@@ -272,7 +272,16 @@ impl<'w> Serializer for &'w mut Writer {
 /// A list or an object that is being written, and what ends it.
 struct Nested<'w> {
     writer: &'w mut Writer,
-    close: &'static str,
+    close: Close,
+}
+
+/// What ends a list or an object, and the object of one field around it. Together with the writer it fits two registers.
+#[derive(Clone, Copy)]
+enum Close {
+    List,
+    Object,
+    ListInObject,
+    ObjectInObject,
 }
 
 impl Nested<'_> {
@@ -291,7 +300,12 @@ impl Nested<'_> {
     }
 
     fn close(self) -> Written {
-        self.writer.put(self.close)
+        self.writer.put(match self.close {
+            Close::List => "]",
+            Close::Object => "}",
+            Close::ListInObject => "]}",
+            Close::ObjectInObject => "}}",
+        })
     }
 }
 
