@@ -351,29 +351,25 @@ pub(super) enum Extra {
 }
 
 /// Words that people use for a keyword, too far from it to be typing errors.
+#[rustfmt::skip] // a row a keyword
+const SYNONYMS: [(&str, &[&str]); 11] = [
+    ("advert_int", &["advert_interval", "advertisement_interval", "adv_int", "advertise_interval", "hello_interval"]),
+    ("virtual_router_id", &["vrid", "router_id", "virtual_id", "vr_id"]),
+    ("nopreempt", &["no_preempt", "preempt_off"]),
+    ("priority", &["prio"]),
+    ("interface", &["iface", "device", "dev", "nic"]),
+    ("virtual_ipaddress", &["vip", "vips", "virtual_ip", "virtual_ips", "virtual_address", "virtual_addresses", "virtual_ipaddresses"]),
+    ("auth_pass", &["password", "auth_password"]),
+    ("unicast_peer", &["unicast_peers", "peers", "peer"]),
+    ("unicast_src_ip", &["src_ip", "source_ip", "unicast_source_ip"]),
+    ("interval", &["check_interval"]),
+    ("vrrp_script", &["vrrp_track_script"]),
+];
+
+/// The keyword that is meant by such a word.
 fn synonym(name: &str) -> Option<&'static str> {
-    Some(match name.to_ascii_lowercase().as_str() {
-        "advert_interval" | "advertisement_interval" | "adv_int" | "advertise_interval" | "hello_interval" => {
-            "advert_int"
-        }
-        "vrid" | "router_id" | "virtual_id" | "vr_id" => "virtual_router_id",
-        "no_preempt" | "preempt_off" => "nopreempt",
-        "prio" => "priority",
-        "iface" | "device" | "dev" | "nic" => "interface",
-        "vip"
-        | "vips"
-        | "virtual_ip"
-        | "virtual_ips"
-        | "virtual_address"
-        | "virtual_addresses"
-        | "virtual_ipaddresses" => "virtual_ipaddress",
-        "password" | "auth_password" => "auth_pass",
-        "unicast_peers" | "peers" | "peer" => "unicast_peer",
-        "src_ip" | "source_ip" | "unicast_source_ip" => "unicast_src_ip",
-        "check_interval" => "interval",
-        "vrrp_track_script" => "vrrp_script",
-        _ => return None,
-    })
+    let name = name.to_ascii_lowercase();
+    SYNONYMS.iter().find(|(_, words)| words.contains(&name.as_str())).map(|(keyword, _)| *keyword)
 }
 
 /// A word after an unquoted script that is rather an argument than a user.

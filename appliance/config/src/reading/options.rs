@@ -44,6 +44,9 @@ pub(super) enum Met<'w> {
     Other(&'static Entry),
 }
 
+/// What is done with a word: it, and the words from it on. Says whether to go on.
+pub(super) type Meet<'m, 'w, R> = dyn FnMut(&mut R, Met<'w>, &'w Word<'w>, &'w [Word<'w>]) -> ControlFlow<()> + 'm;
+
 impl Reader<'_> {
     /// Goes through the words of a line, option by option with its values. `meet` is given what it comes by and the words
     /// from there on, and says whether to go on. An option whose values are wrong is said and passed over.
@@ -51,7 +54,7 @@ impl Reader<'_> {
         &mut self,
         place: &'static Place,
         words: &'w [Word<'w>],
-        mut meet: impl FnMut(&mut Self, Met<'w>, &'w Word<'w>, &'w [Word<'w>]) -> ControlFlow<()>,
+        meet: &mut Meet<'_, 'w, Self>,
     ) {
         let Some(entry) = &place.entry else { return };
         let mut rest = words;
@@ -125,16 +128,16 @@ impl Reader<'_> {
     ) -> Option<T> {
         let parsed = parse(&word.text);
         if parsed.is_none() {
-            self.diagnostics.push(
-                Diagnostic::new(
-                    &code::E016_UNKNOWN_WORD,
-                    word.at,
-                    format_args!("`{}` does not fit here", shorten(&word.text)),
-                )
-                .label(format_args!("expected {expected}")),
-            );
+            self.misfit(word, expected);
         }
         parsed
+    }
+
+    fn misfit(&mut self, word: &Word<'_>, expected: &'static str) {
+        let message = format_args!("`{}` does not fit here", shorten(&word.text));
+        self.diagnostics.push(
+            Diagnostic::new(&code::E016_UNKNOWN_WORD, word.at, message).label(format_args!("expected {expected}")),
+        );
     }
 
     /// A line that cannot be made as it stands.

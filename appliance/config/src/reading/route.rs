@@ -41,7 +41,7 @@ impl Reader<'_> {
         let mark = self.diagnostics.mark();
         let mut draft = Draft::new(line.whole());
         self.no_block_in(place, line);
-        self.each_option(place, &line.words, |reader, met, word, rest| match met {
+        self.each_option(place, &line.words, &mut |reader, met, word, rest| match met {
             // What follows belongs to the ways, to the end of the line.
             Met::Option { option, .. } if option.name == NEXT_HOP.name => {
                 reader.next_hops(&mut draft, rest);
@@ -218,7 +218,7 @@ impl Reader<'_> {
                     .fix("put all ways into `nexthop via … dev …`"),
             );
         }
-        self.each_option(&NEXT_HOP, words, |reader, met, word, _| {
+        self.each_option(&NEXT_HOP, words, &mut |reader, met, word, _| {
             match met {
                 Met::Option { option, values, words } => {
                     if let Some(hop) = hops.last_mut() {

@@ -39,7 +39,7 @@ impl Reader<'_> {
         let mark = self.diagnostics.mark();
         let mut draft = Draft::new(line.whole());
         self.no_block_in(place, line);
-        self.each_option(place, &line.words, |reader, met, word, _| match met {
+        self.each_option(place, &line.words, &mut |reader, met, word, _| match met {
             Met::Option { option, values, words } => {
                 reader.rule_option(&mut draft, option, &values, word, words);
                 ControlFlow::Continue(())
@@ -123,10 +123,7 @@ impl Reader<'_> {
             }
             ("fwmark", Some(word)) => rule.fwmark = self.parsed(word, "MARK or MARK/MASK, decimal or with 0x", fwmark),
             ("uidrange", Some(word)) => rule.uid_range = self.parsed(word, "FIRST-LAST", range),
-            ("ipproto", Some(word)) => {
-                rule.ip_protocol = self.parsed(word, "tcp, udp, icmp, …, or a number from 0 to 255", ip_protocol);
-            }
-            ("ip_proto", Some(word)) => {
+            ("ipproto" | "ip_proto", Some(word)) => {
                 rule.ip_protocol = self.parsed(word, "tcp, udp, icmp, …, or a number from 0 to 255", ip_protocol);
             }
             ("sport", Some(word)) => rule.source_ports = self.parsed(word, "PORT or FIRST-LAST", ports),
@@ -268,23 +265,27 @@ fn ports(text: &str) -> Option<(u16, u16)> {
     (range.0 <= range.1).then_some(range)
 }
 
-/// Protocols that rules are written for, or a number (IANA, Assigned Internet Protocol Numbers).
+/// Protocols that rules are written for (IANA, Assigned Internet Protocol Numbers).
+const IP_PROTOCOLS: [(&str, u8); 13] = [
+    ("icmp", 1),
+    ("igmp", 2),
+    ("tcp", 6),
+    ("udp", 17),
+    ("gre", 47),
+    ("esp", 50),
+    ("ah", 51),
+    ("icmpv6", 58),
+    ("ipv6-icmp", 58),
+    ("ospf", 89),
+    ("vrrp", 112),
+    ("sctp", 132),
+    ("udplite", 136),
+];
+
+/// One of them, or a number.
 fn ip_protocol(text: &str) -> Option<u8> {
-    Some(match text.to_ascii_lowercase().as_str() {
-        "icmp" => 1,
-        "igmp" => 2,
-        "tcp" => 6,
-        "udp" => 17,
-        "gre" => 47,
-        "esp" => 50,
-        "ah" => 51,
-        "icmpv6" | "ipv6-icmp" => 58,
-        "ospf" => 89,
-        "vrrp" => 112,
-        "sctp" => 132,
-        "udplite" => 136,
-        number => number.parse().ok()?,
-    })
+    let known = IP_PROTOCOLS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    known.map_or_else(|| text.parse().ok(), |(_, number)| Some(*number))
 }
 
 #[cfg(test)]
