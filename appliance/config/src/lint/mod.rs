@@ -8,7 +8,7 @@ use locum_sorted::{SortedMap, SortedSet};
 
 use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
-use crate::model::{Family, Instance, Model};
+use crate::model::{Family, Instance, Model, Setting};
 use crate::source::{FileId, Span};
 
 /// Checks the model as a whole, and marks as broken what refers to something that is missing or broken.
@@ -221,15 +221,25 @@ fn macvlans_beside_ipvlans(model: &mut Model, found: &mut Diagnostics) {
 fn static_groups(model: &Model, found: &mut Diagnostics) {
     let instances: SortedSet<&str> = model.instances.iter().map(|instance| instance.name.value.as_str()).collect();
     let groups: SortedSet<&str> = model.track_groups.iter().map(|group| group.name.value.as_str()).collect();
-    let members = model.track_groups.iter().flat_map(|group| &group.members);
-    let undefined_members = members.filter(|member| !instances.contains(member.value.as_str()));
-    let used = model.static_addresses.iter().filter_map(|address| address.track_group.as_ref());
-    let used = used.chain(model.static_routes.iter().filter_map(|route| route.track_group.as_ref()));
-    let used = used.chain(model.static_rules.iter().filter_map(|rule| rule.track_group.as_ref()));
-    let undefined_groups = used.filter(|group| !groups.contains(group.value.as_str()));
-    let members = undefined_members.map(|name| (name, "vrrp_instance", &instances));
-    for (name, block, known) in members.chain(undefined_groups.map(|name| (name, "track_group", &groups))) {
-        let Some(at) = name.at else { continue };
+    let mut names: Vec<(&Setting<String>, &str, &SortedSet<&str>)> = Vec::new();
+    for member in model.track_groups.iter().flat_map(|group| &group.members) {
+        names.push((member, "vrrp_instance", &instances));
+    }
+    let mut used: Vec<&Setting<String>> = Vec::new();
+    for address in &model.static_addresses {
+        used.extend(&address.track_group);
+    }
+    for route in &model.static_routes {
+        used.extend(&route.track_group);
+    }
+    for rule in &model.static_rules {
+        used.extend(&rule.track_group);
+    }
+    for group in used {
+        names.push((group, "track_group", &groups));
+    }
+    for (name, block, known) in names {
+        let Some(at) = name.at.filter(|_| !known.contains(name.value.as_str())) else { continue };
         let near = found.suggest(name, known.iter().copied());
         let diagnostic =
             Diagnostic::new(&code::E025_UNDEFINED, at, format_args!("there is no `{block} {}`", name.value))
@@ -291,22 +301,24 @@ fn same_audience(a: &Instance, b: &Instance) -> bool {
 fn interfaces(model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
     let Some(existing) = &around.interfaces else { return };
     for instance in &model.instances {
-        let own = instance.interface.iter();
-        let of_addresses = instance
-            .addresses
-            .iter()
-            .chain(&instance.excluded_addresses)
-            .filter_map(|address| address.interface.as_ref());
-        let of_routes = instance.routes.iter().flat_map(|route| {
-            route
-                .interface
-                .iter()
-                .chain(&route.vrf)
-                .chain(route.next_hops.iter().filter_map(|hop| hop.interface.as_ref()))
-        });
-        let of_rules = instance.rules.iter().flat_map(|rule| rule.input_interface.iter().chain(&rule.output_interface));
+        let mut names: Vec<&Setting<String>> = Vec::new();
+        names.extend(&instance.interface);
+        for address in instance.addresses.iter().chain(&instance.excluded_addresses) {
+            names.extend(&address.interface);
+        }
+        for route in &instance.routes {
+            names.extend(&route.interface);
+            names.extend(&route.vrf);
+            for hop in &route.next_hops {
+                names.extend(&hop.interface);
+            }
+        }
+        for rule in &instance.rules {
+            names.extend(&rule.input_interface);
+            names.extend(&rule.output_interface);
+        }
         let mut said: Vec<&str> = Vec::new();
-        for name in own.chain(of_addresses).chain(of_routes).chain(of_rules) {
+        for name in names {
             if existing.contains(&name.value) || said.contains(&name.value.as_str()) {
                 continue;
             }

@@ -161,20 +161,22 @@ impl<'m> OwnWeights<'m> {
 
     /// The entries that change the priority, with the weight that holds for them.
     fn weighted<'t>(&self, tracks: &'t Tracks) -> Vec<(&'t TrackedBy, Weight)> {
-        let own = |known: &SortedMap<&str, Weight>, entry: &TrackedBy| {
-            entry.weight.or_else(|| known.get(entry.name.value.as_str()).copied())
-        };
         // The weight of a file is multiplied by what the file says, which nobody knows here.
-        let interfaces = tracks.interfaces.iter().map(|entry| (entry, entry.weight));
-        let scripts = tracks.scripts.iter().map(|entry| (entry, own(&self.scripts, entry)));
-        let processes = tracks.processes.iter().map(|entry| (entry, own(&self.processes, entry)));
-        let probes = tracks.probes.iter().map(|entry| (entry, own(&self.probes, entry)));
-        interfaces
-            .chain(scripts)
-            .chain(processes)
-            .chain(probes)
-            .filter_map(|(entry, weight)| weight.filter(|weight| weight.value != 0).map(|weight| (entry, weight)))
-            .collect()
+        let lists = [
+            (&tracks.interfaces, None),
+            (&tracks.scripts, Some(&self.scripts)),
+            (&tracks.processes, Some(&self.processes)),
+            (&tracks.probes, Some(&self.probes)),
+        ];
+        let mut weighted = Vec::new();
+        for (entries, known) in lists {
+            for entry in entries {
+                let own = || known.and_then(|known| known.get(entry.name.value.as_str())).copied();
+                let weight = entry.weight.or_else(own).filter(|weight| weight.value != 0);
+                weighted.extend(weight.map(|weight| (entry, weight)));
+            }
+        }
+        weighted
     }
 }
 

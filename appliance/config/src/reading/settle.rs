@@ -1,5 +1,6 @@
 //! An instance once all of its block and `global_defs` is known: defaults, and what its values say together.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -201,27 +202,30 @@ impl Reader<'_> {
         let native = native_ipv6.map(|at| (Family::V6, at));
         let (family, because) = native.or(first).or_else(by_router).unwrap_or((Family::V4, instance.at.0));
         instance.family = family;
-        let addresses = instance.addresses.iter().map(|address| (address.address, address.at.0));
-        let peers = instance.peers.iter().map(|peer| (peer.address, peer.at.unwrap_or(instance.at.0)));
-        let source = instance.source_address.iter().map(|source| (source.value, source.at.unwrap_or(instance.at.0)));
-        let vip =
-            format!("put it into an instance of its own, or into virtual_ipaddress_excluded of this {family} one");
-        let router = format!("write the router's {family} address");
-        let vips = addresses.map(|(address, at)| (address, at, &vip));
-        let routers = peers.chain(source).map(|(address, at)| (address, at, &router));
-        let others: Vec<(IpAddr, Span, &String)> =
-            vips.chain(routers).filter(|(address, ..)| Family::of(*address) != family).collect();
-        for (address, at, fix) in others {
+        let mut check = |address: IpAddr, at: Span, fix: fmt::Arguments<'_>| {
+            let of_address = Family::of(address);
+            if of_address == family {
+                return;
+            }
+            let message = format_args!("`{address}` is {of_address}, the instance is {family}");
             self.diagnostics.push(
-                Diagnostic::new(
-                    &code::E024_FAMILIES,
-                    at,
-                    format_args!("`{address}` is {}, the instance is {family}", Family::of(address)),
-                )
-                .label(format_args!("{} here", Family::of(address)))
-                .related(because, format_args!("makes it an {family} instance"))
-                .fix(fix.clone()),
+                Diagnostic::new(&code::E024_FAMILIES, at, message)
+                    .label(format_args!("{of_address} here"))
+                    .related(because, format_args!("makes it an {family} instance"))
+                    .fix(fix),
             );
+        };
+        let fix =
+            format_args!("put it into an instance of its own, or into virtual_ipaddress_excluded of this {family} one");
+        for vip in &instance.addresses {
+            check(vip.address, vip.at.0, fix);
+        }
+        let fix = format_args!("write the router's {family} address");
+        for peer in &instance.peers {
+            check(peer.address, peer.at.unwrap_or(instance.at.0), fix);
+        }
+        if let Some(source) = &instance.source_address {
+            check(source.value, source.at.unwrap_or(instance.at.0), fix);
         }
         instance.multicast_group = match (instance.multicast_group.at, family) {
             (Some(at), _) if Family::of(instance.multicast_group.value) != family => {

@@ -63,7 +63,7 @@ impl<'a, 's> Writer<'a, 's> {
             "vrrp_sync_group" => self.named(section, &SYNC_GROUP),
             "vrrp_script" => self.named(section, &SCRIPT),
             "static_ipaddress" => {
-                let lines = section.all("address").flat_map(items).filter_map(|item| self.address(&item)).collect();
+                let lines = self.lines(section.all("address"), Self::address);
                 Some(block(vec![word("static_ipaddress", section.kind.at)], section, lines))
             }
             "interface_up_down_delays" => {
@@ -73,7 +73,7 @@ impl<'a, 's> Writer<'a, 's> {
                 Some(block(vec![word("interface_up_down_delays", section.kind.at)], section, lines))
             }
             "static_routes" => {
-                let lines = section.all("route").flat_map(items).filter_map(|item| self.route(&item)).collect();
+                let lines = self.lines(section.all("route"), Self::route);
                 Some(block(vec![word("static_routes", section.kind.at)], section, lines))
             }
             // Outside the project, which the reader says once for each.
@@ -176,6 +176,24 @@ impl<'a, 's> Writer<'a, 's> {
             lines.push(Statement { words: vec![word("authentication", at)], block });
         }
         block(vec![word(name, section.kind.at)], section, lines)
+    }
+
+    /// The lines that the items of a list stand for.
+    fn lines<'v>(
+        &mut self,
+        values: impl Iterator<Item = &'v Word<'s>>,
+        of_item: fn(&mut Self, &Word<'s>) -> Option<Statement<'s>>,
+    ) -> Vec<Statement<'s>>
+    where
+        's: 'v,
+    {
+        let mut lines = Vec::new();
+        for value in values {
+            for item in items(value) {
+                lines.extend(of_item(self, &item));
+            }
+        }
+        lines
     }
 
     /// A line of a list: what its item refers to.
