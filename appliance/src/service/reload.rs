@@ -169,6 +169,7 @@ impl Service {
                 | (DifferenceKind::Block, _, _) => {}
             }
         }
+        adopt(&mut self.instances, after);
         self.sort_instances();
         self.follow_firewall();
         for gone in before.instances.iter().filter(|instance| after.instance(&instance.name).is_none()) {
@@ -193,8 +194,7 @@ impl Service {
                 interface.open_again();
             }
         }
-        // Those that end and those that begin are there at the same time.
-        let routers = before.instances.len() + after.instances.len();
+        let routers = self.instances.len() + count_new(before, after);
         self.reload_trackers();
         let (interfaces, trackers) = (self.interfaces.len(), self.tracker_places());
         self.order(Order::Grow(Sizes { routers, interfaces, trackers }));
@@ -295,5 +295,58 @@ impl Instance {
         self.outcomes = outcomes;
         self.configured = configured;
         self.placement = placement;
+    }
+}
+
+/// How many instances begin that are not there yet. Those that end still have their places in the engine's tables then;
+/// what stays or begins again keeps its own.
+fn count_new(before: &Model, after: &Model) -> usize {
+    after.instances.iter().filter(|instance| before.instance(&instance.name).is_none()).count()
+}
+
+/// What is configured as before is held as it stands in the new configuration, so that nobody needs the old one any more.
+fn adopt(instances: &mut [Instance], after: &Model) {
+    let known: SortedMap<&str, &Arc<locum_config::Instance>> =
+        after.instances.iter().map(|instance| (instance.name.value.as_str(), instance)).collect();
+    for instance in instances {
+        let same = known.get(instance.name()).copied().filter(|same| **same == instance.configured);
+        if let Some(same) = same {
+            instance.configured = Arc::clone(same);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::link::InstanceKey;
+    use locum_config::Surroundings;
+    use locum_core::time::Instant;
+
+    fn read(instances: &[(&str, u8)]) -> Configuration {
+        let block = |(name, priority): &(&str, u8)| {
+            format!(
+                "vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id {priority}\npriority {priority}\n\
+                 virtual_ipaddress {{\n10.0.0.9\n}}\n}}\n"
+            )
+        };
+        let text: String = instances.iter().map(block).collect();
+        locum_config::check("test.conf", text.as_bytes(), &Surroundings::default())
+    }
+
+    #[test]
+    fn the_old_configuration_is_held_only_where_another_is_to_come() {
+        let before = read(&[("STAYS", 100), ("CHANGES", 101), ("GOES", 102)]);
+        let after = read(&[("STAYS", 100), ("CHANGES", 110), ("COMES", 103)]);
+        let make = |configured: &Arc<locum_config::Instance>| {
+            Instance::new(InstanceKey(0), Arc::clone(configured), plan::Placement::default(), 3, Instant::ZERO, 0)
+        };
+        let mut instances: Vec<_> = before.model().instances.iter().map(make).collect();
+        assert_eq!(count_new(before.model(), after.model()), 1);
+        assert_eq!(count_new(before.model(), before.model()), 0);
+        let held: Vec<_> = before.model().instances.iter().map(Arc::downgrade).collect();
+        adopt(&mut instances, after.model());
+        drop(before);
+        assert_eq!(held.iter().map(std::sync::Weak::strong_count).collect::<Vec<_>>(), [0, 1, 1]);
     }
 }
