@@ -4,70 +4,49 @@
 use std::fmt::Display;
 
 use locum_config::Model;
-use locum_config::model::{Authentication, Global, Instance, Peer, Setting, SyncGroup, Tracks, VirtualAddress, Weight};
+use locum_config::model::{Authentication, Global, Instance, Peer, Setting, VirtualAddress};
 use locum_control::{Difference, DifferenceKind};
 
+use super::plan::ties;
 use crate::seconds::Seconds;
 
 /// What `new` changes. What stays as it is does not appear.
 pub(crate) fn compare(old: &Model, new: &Model) -> Vec<Difference> {
-    let changed = new.instances.iter().filter_map(|instance| match old.instance(&instance.name) {
-        None => Some(difference(instance, DifferenceKind::Added, Vec::new())),
-        Some(before) => {
-            let mut found = if before == instance { Vec::new() } else { details(before, instance) };
-            found.extend(ties(old, new, before, instance));
+    let mut found = Vec::new();
+    for instance in &new.instances {
+        let Some(before) = old.instance(&instance.name) else {
+            found.push(difference(instance, DifferenceKind::Added, Vec::new()));
+            continue;
+        };
+        let mut told = if before == instance { Vec::new() } else { details(before, instance) };
+        told.extend(of_ties(old, new, before, instance));
+        if !told.is_empty() {
             let restarts = needs_restart(before, instance);
             let kind = if restarts { DifferenceKind::Restarted } else { DifferenceKind::Changed };
-            (!found.is_empty()).then(|| difference(instance, kind, found))
+            found.push(difference(instance, kind, told));
         }
-    });
-    let removed = old.instances.iter().filter(|instance| new.instance(&instance.name).is_none());
-    let removed = removed.map(|instance| difference(instance, DifferenceKind::Removed, Vec::new()));
-    changed.chain(removed).chain(blocks(old, new)).collect()
+    }
+    for instance in &old.instances {
+        if new.instance(&instance.name).is_none() {
+            found.push(difference(instance, DifferenceKind::Removed, Vec::new()));
+        }
+    }
+    found.extend(blocks(old, new));
+    found
 }
 
 /// What changes for an instance on account of other blocks.
-fn ties(old: &Model, new: &Model, before: &Instance, after: &Instance) -> Vec<String> {
+fn of_ties(old: &Model, new: &Model, before: &Instance, after: &Instance) -> Vec<String> {
     let mut found = Details(Vec::new());
-    let group_of = |model: &'_ Model| -> Option<SyncGroup> {
-        let has = |group: &&SyncGroup| group.members.iter().any(|member| member.value == before.name.value);
-        model.sync_groups.iter().filter(|group| !group.broken).find(has).cloned()
-    };
-    let (old_group, new_group) = (group_of(old), group_of(new));
-    let name = |group: &Option<SyncGroup>| group.as_ref().map_or("none".to_owned(), |group| group.name.value.clone());
-    found.value("sync group", &name(&old_group), &name(&new_group));
-    let tracks = |group: Option<SyncGroup>| group.map(|group| group.tracks).unwrap_or_default();
-    let (old_tracks, new_tracks) = (tracks(old_group), tracks(new_group));
-    let follows = |model: &Model, own: &Tracks, of_group: &Tracks| -> Vec<(String, Weight)> {
-        let own_weights = weights(model);
-        let lists = [own, of_group].map(|tracks| {
-            [&tracks.interfaces, &tracks.scripts, &tracks.files, &tracks.processes, &tracks.probes]
-                .map(|list| list.iter())
-        });
-        let all = lists.into_iter().flatten().flatten();
-        all.map(|by| {
-            let own = own_weights.iter().find(|(name, _)| *name == by.name.value).map(|(_, weight)| *weight);
-            (by.name.value.clone(), by.weight.or(own).unwrap_or_default())
-        })
-        .collect()
-    };
-    let differs = follows(old, &before.tracks, &old_tracks) != follows(new, &after.tracks, &new_tracks);
-    if differs && before.tracks == after.tracks {
+    let group = |model| ties::sync_group(model, &before.name).map_or("none", |group| &group.name.value);
+    found.value("sync group", &group(old), &group(new));
+    if before.tracks == after.tracks && ties::follows(old, before) != ties::follows(new, after) {
         found.0.push("trackers changed".into());
     }
     if old.global.garp_interval_us != new.global.garp_interval_us {
         found.0.push("vrrp_garp_interval changed".into());
     }
     found.0
-}
-
-/// The weights that trackers have where those who follow them say nothing.
-fn weights(model: &Model) -> Vec<(&str, Weight)> {
-    let scripts = model.scripts.iter().map(|known| (known.name.value.as_str(), known.weight));
-    let files = model.track_files.iter().map(|known| (known.name.value.as_str(), known.weight));
-    let processes = model.track_processes.iter().map(|known| (known.name.value.as_str(), known.weight));
-    let probes = model.probes.iter().map(|known| (known.name.value.as_str(), known.weight));
-    scripts.chain(files).chain(processes).chain(probes).collect()
 }
 
 /// Other blocks.
@@ -112,7 +91,6 @@ fn blocks(old: &Model, new: &Model) -> Vec<Difference> {
 /// What a service reads at its start only.
 pub(crate) fn next_start(old: &Model, new: &Model) -> Vec<String> {
     let mut found = Details(Vec::new());
-    let word = |value: &Option<Setting<String>>| value.as_ref().map_or("none".to_owned(), |word| word.value.clone());
     found.value("net_namespace", &word(&old.home.net_namespace), &word(&new.home.net_namespace));
     found.value("instance", &word(&old.home.instance), &word(&new.home.instance));
     let (old, new) = (&old.global, &new.global);
@@ -130,11 +108,12 @@ pub(crate) fn next_start(old: &Model, new: &Model) -> Vec<String> {
 
 /// Whether an instance must end and begin again: who it is for others has changed, or how it reaches them.
 pub(crate) fn needs_restart(old: &Instance, new: &Instance) -> bool {
-    let identity = |instance: &Instance| {
-        let made = (instance.virtual_mac.clone(), instance.ipvlan.clone());
-        (instance.interface.clone(), instance.family, instance.vrid, made, instance.broken)
-    };
     identity(old) != identity(new)
+}
+
+fn identity(instance: &Instance) -> impl PartialEq {
+    let Instance { interface, family, vrid, virtual_mac, ipvlan, broken, .. } = instance;
+    (interface, family, vrid, virtual_mac, ipvlan, broken)
 }
 
 fn difference(instance: &Instance, kind: DifferenceKind, details: Vec<String>) -> Difference {
@@ -144,8 +123,7 @@ fn difference(instance: &Instance, kind: DifferenceKind, details: Vec<String>) -
 /// What differs between two instances of the same name.
 fn details(old: &Instance, new: &Instance) -> Vec<String> {
     let mut found = Details(Vec::new());
-    let interface = |instance: &Instance| instance.interface.as_ref().map_or("none".into(), |name| name.value.clone());
-    found.value("interface", &interface(old), &interface(new));
+    found.value("interface", &word(&old.interface), &word(&new.interface));
     found.value("family", &old.family, &new.family);
     found.setting("virtual_router_id", &old.vrid, &new.vrid);
     found.setting("priority", &old.priority, &new.priority);
@@ -194,16 +172,23 @@ fn details(old: &Instance, new: &Instance) -> Vec<String> {
     found.0
 }
 
+/// What is written, if anything is.
+fn word(written: &Option<Setting<String>>) -> &str {
+    written.as_ref().map_or("none", |word| &word.value)
+}
+
 struct Details(Vec<String>);
 
 impl Details {
-    fn value<T: PartialEq + Display>(&mut self, what: &str, old: &T, new: &T) {
+    /// What is written otherwise is another value.
+    fn value(&mut self, what: &str, old: &dyn Display, new: &dyn Display) {
+        let (old, new) = (old.to_string(), new.to_string());
         if old != new {
             self.0.push(format!("{what} {old} -> {new}"));
         }
     }
 
-    fn setting<T: PartialEq + Display>(&mut self, what: &str, old: &Setting<T>, new: &Setting<T>) {
+    fn setting<T: Display>(&mut self, what: &str, old: &Setting<T>, new: &Setting<T>) {
         self.value(what, &old.value, &new.value);
     }
 

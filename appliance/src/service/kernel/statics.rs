@@ -43,8 +43,12 @@ pub(super) struct Statics(Vec<Static>);
 
 impl Statics {
     pub(super) fn new(model: &Model) -> Self {
-        let new = |what| Static { what, messages: None, is_due: true, installed: false, refusal: None };
-        Self(wanted(model).map(new).collect())
+        let mut all = Vec::new();
+        let mut add = |what| all.push(Static { what, messages: None, is_due: true, installed: false, refusal: None });
+        model.static_addresses.iter().for_each(|address| add(What::Address(address.clone())));
+        model.static_routes.iter().for_each(|route| add(What::Route(route.clone())));
+        model.static_rules.iter().for_each(|rule| add(What::Rule(rule.clone())));
+        Self(all)
     }
 
     /// Goes on with those of another configuration; what it does not name is removed.
@@ -147,12 +151,6 @@ impl Statics {
             }
         }
     }
-}
-
-fn wanted(model: &Model) -> impl Iterator<Item = What> {
-    let addresses = model.static_addresses.iter().cloned().map(What::Address);
-    let routes = model.static_routes.iter().cloned().map(What::Route);
-    addresses.chain(routes).chain(model.static_rules.iter().cloned().map(What::Rule))
 }
 
 fn device(wanted: &StaticAddress) -> &str {
