@@ -222,15 +222,12 @@ impl Drop for Trackers {
 
 impl Running {
     fn start(pen: Pen, what: What, customs: &Customs) -> Self {
-        let own = pen.clone();
-        let task =
-            match &what {
-                What::Script(script) => script::Script::new(script, customs)
-                    .map(|(check, plan)| task::spawn(watch::watch(check, plan, own))),
-                What::Probe(probe) => probe::Asked::new(probe, own.tracker())
-                    .map(|(check, plan)| task::spawn(watch::watch(check, plan, own))),
-                What::Interface | What::File(_) | What::Process(_) => None,
-            };
+        let asked = match &what {
+            What::Script(script) => script::Script::planned(script, customs),
+            What::Probe(probe) => probe::Asked::planned(probe, pen.tracker()),
+            What::Interface | What::File(_) | What::Process(_) => None,
+        };
+        let task = asked.map(|(check, plan)| task::spawn(watch::watch(check, plan, pen.clone())));
         if let What::File(file) = &what {
             file::write_initial(file);
         }

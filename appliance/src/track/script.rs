@@ -1,5 +1,6 @@
 //! `vrrp_script`: a command that is run at intervals; exit status 0 is success.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use locum_config::model::VrrpScript;
@@ -20,8 +21,8 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// `None` for one that is broken.
-    pub(super) fn new(script: &VrrpScript, customs: &Customs) -> Option<(Self, Plan)> {
+    /// One, and how often it is asked; `None` for one that is broken.
+    pub(super) fn planned(script: &VrrpScript, customs: &Customs) -> Option<(Box<dyn Check>, Plan)> {
         let command = Command::new(script.command.as_ref()?, customs);
         let asked = Self {
             command,
@@ -38,7 +39,7 @@ impl Script {
             recover_hold: Duration::ZERO,
             starts_failed: *script.starts_failed,
         };
-        Some((asked, plan))
+        Some((Box::new(asked), plan))
     }
 
     /// What keeps it from being run counts as a failure if it ran before, or if it is to count as failed until it ran.
@@ -46,10 +47,8 @@ impl Script {
         let answer = if self.has_run { Answer::Bad } else { Answer::Unasked };
         Verdict { answer, result: why, duration: Duration::ZERO, last_lines: Vec::new() }
     }
-}
 
-impl Check for Script {
-    async fn check(&mut self) -> Verdict {
+    async fn run(&mut self) -> Verdict {
         self.command.look_again();
         if let Err(why) = check(&self.command, self.security) {
             return self.refused(why.to_string());
@@ -74,11 +73,16 @@ impl Check for Script {
             }
         }
     }
+}
 
-    async fn settle(&mut self, pen: &Pen) {
-        if let Some(run) = self.overdue.take() {
-            pen.printed(run.stop(self.timeout).await.last_lines);
-        }
+impl Check for Script {
+    fn check(&mut self) -> Pin<Box<dyn Future<Output = Verdict> + '_>> {
+        Box::pin(self.run())
+    }
+
+    fn settle<'a>(&'a mut self, pen: &'a Pen) -> Option<Pin<Box<dyn Future<Output = ()> + 'a>>> {
+        let run = self.overdue.take()?;
+        Some(Box::pin(async move { pen.printed(run.stop(self.timeout).await.last_lines) }))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Asking at intervals: what scripts and probes have in common.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use locum_core::priority::Reading;
@@ -15,10 +15,12 @@ const INTERVAL_MIN: Duration = Duration::from_millis(1);
 /// Something that can be asked.
 pub(super) trait Check {
     /// Asks once.
-    async fn check(&mut self) -> Verdict;
+    fn check(&mut self) -> Pin<Box<dyn Future<Output = Verdict> + '_>>;
 
-    /// What is left to do before it may be asked again.
-    async fn settle(&mut self, _pen: &Pen) {}
+    /// What is left to do before it may be asked again, if anything is.
+    fn settle<'a>(&'a mut self, _pen: &'a Pen) -> Option<Pin<Box<dyn Future<Output = ()> + 'a>>> {
+        None
+    }
 }
 
 /// What came of asking.
@@ -55,7 +57,7 @@ pub(super) struct Plan {
 ///
 /// An answer that takes longer than the interval is waited for; the runs that were due meanwhile are left out
 /// (keepalived does the same: two runs of one script never meet).
-pub(super) async fn watch(mut check: impl Check, plan: Plan, pen: Pen) {
+pub(super) async fn watch(mut check: Box<dyn Check>, plan: Plan, pen: Pen) {
     let mut count = Count::new(plan.rise, plan.fall, plan.starts_failed);
     let mut hold = Hold::new(plan.fail_hold, plan.recover_hold);
     if plan.starts_failed {
@@ -100,7 +102,9 @@ pub(super) async fn watch(mut check: impl Check, plan: Plan, pen: Pen) {
             Answer::Unasked => pen.detail(result.clone()),
         }
         pen.ran(result, duration, last_lines);
-        check.settle(&pen).await;
+        if let Some(rest) = check.settle(&pen) {
+            rest.await;
+        }
         let passed = intervals_begun(due, Instant::now(), interval);
         due += interval.saturating_mul(passed);
         pen.next_in(due.saturating_duration_since(Instant::now()), u64::from(passed - 1));
@@ -132,12 +136,14 @@ mod tests {
     struct Played<F>(Instant, F);
 
     impl<F: FnMut(u64) -> (Answer, u64)> Check for Played<F> {
-        async fn check(&mut self) -> Verdict {
+        fn check(&mut self) -> Pin<Box<dyn Future<Output = Verdict> + '_>> {
             let started = self.0.elapsed();
             let (answer, takes_ms) = (self.1)(u64::try_from(started.as_millis()).unwrap());
             let duration = Duration::from_millis(takes_ms);
-            tokio::time::sleep(duration).await;
-            Verdict { answer, result: format!("{answer:?}"), duration, last_lines: Vec::new() }
+            Box::pin(async move {
+                tokio::time::sleep(duration).await;
+                Verdict { answer, result: format!("{answer:?}"), duration, last_lines: Vec::new() }
+            })
         }
     }
 
@@ -162,7 +168,7 @@ mod tests {
             let pen = board.insert(Kind::Script, "played").unwrap();
             let tracker = pen.tracker();
             let start = Instant::now();
-            tokio::task::spawn_local(watch(Played(start, answer), plan, pen));
+            tokio::task::spawn_local(watch(Box::new(Played(start, answer)), plan, pen));
             let reports = board.reports();
             let mut changes = Vec::new();
             while let Ok(Report { reading, .. }) =

@@ -9,6 +9,7 @@ mod tcp;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
 use locum_config::model::{Probe, ProbeTarget};
@@ -63,8 +64,8 @@ impl From<io::Error> for Failure {
 }
 
 impl Asked {
-    /// `None` for one that is broken.
-    pub(super) fn new(probe: &Probe, TrackerId(number): TrackerId) -> Option<(Self, Plan)> {
+    /// One, and how often it is asked; `None` for one that is broken.
+    pub(super) fn planned(probe: &Probe, TrackerId(number): TrackerId) -> Option<(Box<dyn Check>, Plan)> {
         let ms = |ms: u32| Duration::from_millis(u64::from(ms));
         let asked = Self {
             target: probe.target.as_ref()?.value,
@@ -85,7 +86,7 @@ impl Asked {
             recover_hold: ms(*probe.recover_hold_ms),
             starts_failed: *probe.starts_failed,
         };
-        Some((asked, plan))
+        Some((Box::new(asked), plan))
     }
 
     async fn ask(&mut self) -> Result<String, Failure> {
@@ -101,14 +102,16 @@ impl Asked {
 }
 
 impl Check for Asked {
-    async fn check(&mut self) -> Verdict {
+    fn check(&mut self) -> Pin<Box<dyn Future<Output = Verdict> + '_>> {
         let started = Instant::now();
         let limit = self.timeout;
-        let (answer, result) = match timeout(limit, self.ask()).await {
-            Ok(Ok(words)) => (Answer::Good, words),
-            Ok(Err(failure)) => (Answer::Bad, failure.to_string()),
-            Err(_) => (Answer::Bad, format!("no answer within {} ms", limit.as_millis())),
-        };
-        Verdict { answer, result, duration: started.elapsed(), last_lines: Vec::new() }
+        Box::pin(async move {
+            let (answer, result) = match timeout(limit, self.ask()).await {
+                Ok(Ok(words)) => (Answer::Good, words),
+                Ok(Err(failure)) => (Answer::Bad, failure.to_string()),
+                Err(_) => (Answer::Bad, format!("no answer within {} ms", limit.as_millis())),
+            };
+            Verdict { answer, result, duration: started.elapsed(), last_lines: Vec::new() }
+        })
     }
 }
