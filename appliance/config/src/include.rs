@@ -1,5 +1,6 @@
 //! Finds the files that a configuration includes and reads them, before anything is made of their content.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, code};
@@ -78,7 +79,6 @@ impl Loader {
 
     fn include(&mut self, file: FileId, line: &Line, checks: Checks) -> Included {
         let mut included = Included::default();
-        let problem = |message: String| Diagnostic::new(&code::E008_INCLUDE, line.at, message);
         if line.argument.is_empty() {
             included.problems.push(
                 Diagnostic::new(
@@ -92,7 +92,7 @@ impl Loader {
         }
         if line.argument.contains('$') {
             included.problems.push(
-                problem("the name of an included file cannot hold parameters".to_owned())
+                line.problem(format_args!("the name of an included file cannot hold parameters"))
                     .why("Includes are found before parameters are put in place, as in keepalived.")
                     .fix("write the name out"),
             );
@@ -112,7 +112,7 @@ impl Loader {
             let paths = glob::matches(&base, pattern, &files::names_in);
             if paths.is_empty() && ((wildcard && checks.wildcard) || (braces && checks.brace)) {
                 included.problems.push(
-                    problem(format!("no file matches `{pattern}`"))
+                    line.problem(format_args!("no file matches `{pattern}`"))
                         .label("demanded by include_check or by this variant of include"),
                 );
             }
@@ -122,60 +122,58 @@ impl Loader {
                 }
                 match self.include_file(file, line, &path, checks) {
                     Ok(id) => included.files.push(id),
-                    Err(diagnostic) => included.problems.push(*diagnostic),
+                    Err(diagnostic) => included.problems.push(diagnostic),
                 }
             }
         }
         included
     }
 
-    fn include_file(
-        &mut self,
-        by: FileId,
-        line: &Line,
-        path: &Path,
-        checks: Checks,
-    ) -> Result<FileId, Box<Diagnostic>> {
-        let bound = |what: String| {
-            Box::new(Diagnostic::new(&code::E005_BOUND, line.at, what).label("the bound was met here").refuse_start())
+    fn include_file(&mut self, by: FileId, line: &Line, path: &Path, checks: Checks) -> Result<FileId, Diagnostic> {
+        let bound = |what: fmt::Arguments<'_>| {
+            Diagnostic::new(&code::E005_BOUND, line.at, what).label("the bound was met here").refuse_start()
         };
         if self.sources.len() >= limits::FILES {
-            return Err(bound(format!("more than {} files", limits::FILES)));
+            return Err(bound(format_args!("more than {} files", limits::FILES)));
         }
         if self.origin(by).is_some_and(|origin| origin.depth + 1 >= limits::INCLUDE_DEPTH) {
-            return Err(bound(format!("includes are nested deeper than {}", limits::INCLUDE_DEPTH)));
+            return Err(bound(format_args!("includes are nested deeper than {}", limits::INCLUDE_DEPTH)));
         }
         let canonical = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let mut around = Some(by);
         while let Some(origin) = around.and_then(|file| self.origin(file)) {
             if origin.canonical == canonical {
-                return Err(Box::new(
-                    Diagnostic::new(&code::E008_INCLUDE, line.at, format_args!("{} includes itself", path.display()))
-                        .label("closes the circle")
-                        .why("The line is left out.")
-                        .fix("take it away"),
-                ));
+                return Err(line
+                    .problem(format_args!("{} includes itself", path.display()))
+                    .label("closes the circle")
+                    .why("The line is left out.")
+                    .fix("take it away"));
             }
             around = origin.included_by;
         }
         let most = limits::TOTAL_BYTES.saturating_sub(self.sources.total_bytes());
         match files::read(path, most) {
             Ok(bytes) => Ok(self.add(path.display().to_string(), path.to_owned(), &bytes, Some(by), checks)),
-            Err(error) if error.is_too_large() => Err(bound(format!(
+            Err(error) if error.is_too_large() => Err(bound(format_args!(
                 "with {}, the configuration has more than {} MiB",
                 path.display(),
                 limits::TOTAL_BYTES >> 20
             ))),
             Err(error) => {
-                let diagnostic = Diagnostic::new(&code::E008_INCLUDE, line.at, error.to_string())
-                    .why("What it would say is unknown.");
-                Err(Box::new(match error.fix() {
+                let diagnostic = line.problem(format_args!("{error}")).why("What it would say is unknown.");
+                Err(match error.fix() {
                     Some(_) if error.is_missing() => diagnostic.fix("correct the name, or take the line away"),
                     Some(fix) => diagnostic.fix(fix),
                     None => diagnostic,
-                }))
+                })
             }
         }
+    }
+}
+
+impl Line {
+    fn problem(&self, message: fmt::Arguments<'_>) -> Diagnostic {
+        Diagnostic::new(&code::E008_INCLUDE, self.at, message)
     }
 }
 

@@ -204,17 +204,17 @@ mod without_times {
     use super::{Cause, State, TransitionRecord};
 
     #[derive(Serialize)]
-    struct WithoutTimes {
-        instance: String,
+    struct WithoutTimes<'r> {
+        instance: &'r str,
         from: State,
         to: State,
-        cause: Cause,
-        text: String,
+        cause: &'r Cause,
+        text: &'r str,
     }
 
     pub(super) fn serialize<S: Serializer>(record: &TransitionRecord, serializer: S) -> Result<S::Ok, S::Error> {
-        let TransitionRecord { instance, at_us: _, at_unix_ms: _, from, to, cause, text } = record.clone();
-        WithoutTimes { instance, from, to, cause, text }.serialize(serializer)
+        let TransitionRecord { instance, at_us: _, at_unix_ms: _, from, to, cause, text } = record;
+        WithoutTimes { instance, from: *from, to: *to, cause, text }.serialize(serializer)
     }
 }
 

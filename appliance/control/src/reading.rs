@@ -273,7 +273,11 @@ impl<T: FromJson> FromJson for Box<T> {
 impl<T: FromJson> FromJson for Vec<T> {
     fn read(value: &Value, reader: &mut Reader) -> Self {
         let list = reader.or(value.as_array().map(Vec::as_slice), "a list", &[]);
-        list.iter().map(|value| T::read(value, reader)).collect()
+        let mut all = Self::with_capacity(list.len());
+        for value in list {
+            all.push(T::read(value, reader));
+        }
+        all
     }
 }
 

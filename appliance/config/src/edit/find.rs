@@ -27,7 +27,7 @@ pub(crate) struct Target<'f, 's> {
     /// The blocks, in the order of reading; none outside all blocks.
     blocks: Vec<&'f Statement<'s>>,
     pub(crate) lines: Vec<&'f Statement<'s>>,
-    name: BlockName,
+    name: &'f BlockName,
 }
 
 impl<'s> Found<'s> {
@@ -43,11 +43,11 @@ impl<'s> Found<'s> {
     }
 
     /// The block of this name.
-    pub(crate) fn target(&self, wanted: &BlockName) -> Tried<Target<'_, 's>> {
+    pub(crate) fn target<'f>(&'f self, wanted: &'f BlockName) -> Tried<Target<'f, 's>> {
         let (place, blocks): (&'static Place, Vec<&Statement<'s>>) = match wanted {
             BlockName::File => {
                 let lines = self.top.iter().collect();
-                return Ok(Target { place: &FILE, blocks: Vec::new(), lines, name: wanted.clone() });
+                return Ok(Target { place: &FILE, blocks: Vec::new(), lines, name: wanted });
             }
             BlockName::GlobalDefs => {
                 (&GLOBAL_DEFS, self.top.iter().filter(|line| line.keyword() == GLOBAL_DEFS.name).collect())
@@ -68,7 +68,7 @@ impl<'s> Found<'s> {
             return Err(EditError::NoBlock { block: wanted.clone(), near }.into());
         }
         let lines = blocks.iter().flat_map(|block| block.statements()).collect();
-        Ok(Target { place, blocks, lines, name: wanted.clone() })
+        Ok(Target { place, blocks, lines, name: wanted })
     }
 
     /// The blocks that a keyword opens.
@@ -78,23 +78,28 @@ impl<'s> Found<'s> {
 
     /// Adds to `changes` what the edit changes in the text.
     pub(super) fn changes(&self, edit: &Edit, changes: &mut Vec<Change>) -> Tried<()> {
+        if let Edit::AddBlock { block } = edit {
+            changes.push(self.add_block_of(block)?);
+            return Ok(());
+        }
+        if let Edit::Set { block: BlockName::GlobalDefs, keyword, values } = edit
+            && self.of(GLOBAL_DEFS.name).next().is_none()
+        {
+            let keyword = option(&GLOBAL_DEFS, keyword)?;
+            let lines = ["global_defs {".to_owned(), format!("    {}", line_of(keyword, values)?), "}".to_owned()];
+            changes.push(self.layout.append_top(None, &lines));
+            return Ok(());
+        }
+        let target = self.target(edit.block())?;
+        let place = target.place;
         match edit {
-            Edit::Set { block: BlockName::GlobalDefs, keyword, values }
-                if self.of(GLOBAL_DEFS.name).next().is_none() =>
-            {
-                let keyword = option(&GLOBAL_DEFS, keyword)?;
-                let lines = ["global_defs {".to_owned(), format!("    {}", line_of(keyword, values)?), "}".to_owned()];
-                changes.push(self.layout.append_top(None, &lines));
-            }
-            Edit::Set { block, keyword, values } => {
-                let target = self.target(block)?;
-                let keyword = option(target.place, keyword)?;
-                few_enough(target.place, keyword, values)?;
-                self.set(&target, keyword, values, changes)?;
+            Edit::Set { keyword, values, .. } => {
+                let keyword = option(place, keyword)?;
+                few_enough(place, keyword, values)?;
+                self.set(&target, keyword, values, changes)
             }
             Edit::Unset { block, keyword } => {
-                let target = self.target(block)?;
-                let keyword = option(target.place, keyword)?;
+                let keyword = option(place, keyword)?;
                 let lines = target.matching(&|word| word == keyword);
                 if lines.is_empty() {
                     return Err(EditError::NotThere(format!("`{keyword}` in `{block}`")).into());
@@ -102,22 +107,12 @@ impl<'s> Found<'s> {
                 for line in lines {
                     changes.push(self.remove(line)?);
                 }
+                Ok(())
             }
-            Edit::AddEntry { block, list, words } => {
-                let target = self.target(block)?;
-                self.add_entry(&target, &list_of(target.place, list)?, words, changes)?;
-            }
-            Edit::SetEntry { block, list, words } => {
-                let target = self.target(block)?;
-                self.set_entry(&target, &list_of(target.place, list)?, words, changes)?;
-            }
-            Edit::RemoveEntry { block, list, entry } => {
-                let target = self.target(block)?;
-                self.remove_entry(&target, &list_of(target.place, list)?, entry, changes)?;
-            }
-            Edit::AddBlock { block } => changes.push(self.add_block_of(block)?),
-            Edit::RemoveBlock { block } => {
-                let target = self.target(block)?;
+            Edit::AddEntry { list, words, .. } => self.add_entry(&target, &list_of(place, list)?, words, changes),
+            Edit::SetEntry { list, words, .. } => self.set_entry(&target, &list_of(place, list)?, words, changes),
+            Edit::RemoveEntry { list, entry, .. } => self.remove_entry(&target, &list_of(place, list)?, entry, changes),
+            Edit::RemoveBlock { .. } => {
                 for statement in &target.blocks {
                     if let Some(block) = statement.block.as_ref().filter(|block| !self.layout.is_block_literal(block)) {
                         let brace = Word { text: "}".into(), raw: "}".into(), at: block.close.unwrap_or(block.open) };
@@ -125,9 +120,10 @@ impl<'s> Found<'s> {
                     }
                     changes.push(self.remove(statement)?);
                 }
+                Ok(())
             }
+            Edit::AddBlock { .. } => Ok(()), // Done above: there is no such block yet.
         }
-        Ok(())
     }
 
     fn add_block_of(&self, block: &BlockName) -> Tried<Change> {

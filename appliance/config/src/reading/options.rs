@@ -111,9 +111,8 @@ impl Reader<'_> {
 
     /// A prefix of the family of the line.
     pub(super) fn family_prefix(&mut self, families: &mut Families, word: &Word<'_>) -> Option<Prefix> {
-        let is_default = matches!(word.text.as_ref(), "default" | "any" | "all");
         let prefix = self.prefix(word, Some(families.family() == Family::V6))?;
-        if !is_default {
+        if !is_default(&word.text) {
             self.family(families, Family::of(prefix.address), word.at);
         }
         Some(prefix)
@@ -148,7 +147,7 @@ impl Reader<'_> {
     /// A prefix as `ip route` takes it: an address with or without length, or `default`, which is IPv4 unless `family`
     /// says otherwise.
     pub(super) fn prefix(&mut self, word: &Word<'_>, v6: Option<bool>) -> Option<Prefix> {
-        if matches!(word.text.as_ref(), "default" | "any" | "all") {
+        if is_default(&word.text) {
             let address = if v6.unwrap_or(false) {
                 IpAddr::from(Ipv6Addr::UNSPECIFIED)
             } else {
@@ -217,6 +216,11 @@ impl Reader<'_> {
         }
         Some(number)
     }
+}
+
+/// The words for every destination.
+pub(super) fn is_default(word: &str) -> bool {
+    matches!(word, "default" | "any" | "all")
 }
 
 /// The parts of `[FROM/]TO`; more than two are left together, and so refused as one.

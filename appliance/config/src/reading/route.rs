@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::ControlFlow;
 
 use super::Reader;
-use super::options::{Families, Met};
+use super::options::{Families, Met, is_default};
 use super::statement::{Statement, Word};
 use super::values::Value;
 use crate::diagnostic::{Diagnostic, code};
@@ -83,7 +83,7 @@ impl Reader<'_> {
         }
         let like_a_prefix = word.text.starts_with(|c: char| c.is_ascii_digit())
             || word.text.contains([':', '/'])
-            || matches!(word.text.as_ref(), "default" | "any" | "all");
+            || is_default(&word.text);
         if draft.destination.is_some() || !like_a_prefix {
             self.unknown_option(place, entry, word);
             return ControlFlow::Break(());

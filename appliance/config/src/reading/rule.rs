@@ -16,6 +16,15 @@ use crate::source::Span;
 /// configuration that is taken over stand where they stood.
 pub(super) const FIRST_PREFERENCE: u32 = 16_384;
 
+/// Actions of a word.
+const PLAIN_ACTIONS: [(&str, RuleAction); 5] = [
+    ("l3mdev", RuleAction::L3mdev),
+    ("nop", RuleAction::Nop),
+    ("blackhole", RuleAction::Blackhole),
+    ("unreachable", RuleAction::Unreachable),
+    ("prohibit", RuleAction::Prohibit),
+];
+
 /// A rule while its line is read.
 struct Draft {
     rule: Rule,
@@ -137,12 +146,7 @@ impl Reader<'_> {
                     self.action(draft, RuleAction::Table(table), at.at);
                 }
             }
-            ("l3mdev", _) => self.action(draft, RuleAction::L3mdev, at.at),
             ("goto", _) => self.action(draft, RuleAction::Goto(number32.unwrap_or(0)), at.at),
-            ("nop", _) => self.action(draft, RuleAction::Nop, at.at),
-            ("blackhole", _) => self.action(draft, RuleAction::Blackhole, at.at),
-            ("unreachable", _) => self.action(draft, RuleAction::Unreachable, at.at),
-            ("prohibit", _) => self.action(draft, RuleAction::Prohibit, at.at),
             ("suppress_prefixlength" | "sup_pl", _) => {
                 rule.suppress_prefix_len = number32;
                 draft.table_words = Some(at.at);
@@ -161,7 +165,12 @@ impl Reader<'_> {
             }
             ("no_track", _) => rule.no_track = true,
             ("track_group", _) => rule.track_group = setting(),
-            _ => {} // `type` says nothing itself.
+            // `type` says nothing itself.
+            (word, _) => {
+                if let Some((_, action)) = PLAIN_ACTIONS.iter().find(|(name, _)| *name == word) {
+                    self.action(draft, *action, at.at);
+                }
+            }
         }
     }
 

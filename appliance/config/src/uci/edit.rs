@@ -15,64 +15,51 @@ pub(crate) fn changes(sources: &Sources, found: &Found<'_>, edit: &Edit, changes
     let text = sources.file(FileId::MAIN).map_or("", |main| main.text());
     let sections = sections(FileId::MAIN, text, &mut Diagnostics::default());
     let file = UciFile { text, sections: &sections };
+    if let Edit::AddBlock { block } = edit {
+        changes.push(file.add_block(block)?);
+        return Ok(());
+    }
+    let block = edit.block();
+    let section = file.section(block)?;
     match edit {
-        Edit::Set { block, keyword, values } => {
-            let section = file.section(block)?;
+        Edit::Set { keyword, values, .. } => {
             // `fail` of a script is UCI's word for `fall`.
             option(found.target(block)?.place, if keyword == "fail" { "fall" } else { keyword })?;
             file.set(section, keyword, values, changes)
         }
-        Edit::Unset { block, keyword } => {
-            let section = file.section(block)?;
+        Edit::Unset { keyword, .. } => {
             changes.extend(section.of(keyword).map(|option| file.remove_line(option)));
             if changes.is_empty() {
                 return Err(EditError::NotThere(format!("`{keyword}` in `{block}`")).into());
             }
             Ok(())
         }
-        Edit::AddEntry { block, list, words } => {
-            let section = file.section(block)?;
+        Edit::AddEntry { list, words, .. } => {
             let target = found.target(block)?;
             list_of(target.place, list)?;
             let first = words.first().ok_or(EditError::Unwritable)?;
-            let mut there =
-                target.lines.iter().filter(|line| line.keyword() == list).flat_map(|line| line.statements());
-            if there.any(|line| is_about(line, first)) {
+            let lists = target.lines.iter().filter(|line| line.keyword() == list);
+            if lists.flat_map(|line| line.statements()).any(|line| is_about(line, first)) {
                 return Err(EditError::AlreadyThere(format!("`{first}`")).into());
             }
             file.add_entry(section, list, words, changes)
         }
-        Edit::SetEntry { block, list, words } => {
-            let section = file.section(block)?;
+        Edit::SetEntry { list, words, .. } => {
             list_of(found.target(block)?.place, list)?;
             file.set_entry(section, list, words, changes)
         }
-        Edit::RemoveEntry { block, list, entry } => {
-            let section = file.section(block)?;
+        Edit::RemoveEntry { list, entry, .. } => {
             file.remove_entry(section, list, entry, changes)?;
             if changes.is_empty() {
                 return Err(EditError::NotThere(format!("`{entry}` in `{list}` of `{block}`")).into());
             }
             Ok(())
         }
-        Edit::AddBlock { block } => {
-            if file.section(block).is_ok() {
-                return Err(EditError::AlreadyThere(format!("`{block}`")).into());
-            }
-            let lines = match block {
-                BlockName::GlobalDefs => vec!["config globals 'globals'".to_owned()],
-                BlockName::File => return Err(EditError::NotInUci(format!("`{block}`")).into()),
-                BlockName::Named { name, .. } => {
-                    vec![format!("config {}", kind_of(block)?), format!("\toption name {}", quoted(name)?)]
-                }
-            };
-            changes.push(file.append_section(kind_of(block)?, &lines));
+        Edit::RemoveBlock { .. } => {
+            changes.push(file.remove_section(section));
             Ok(())
         }
-        Edit::RemoveBlock { block } => {
-            changes.push(file.remove_section(file.section(block)?));
-            Ok(())
-        }
+        Edit::AddBlock { .. } => Ok(()), // Done above: there is no such section yet.
     }
 }
 
@@ -103,6 +90,18 @@ impl<'f, 's> UciFile<'f, 's> {
         of_kind.find(|section| section.own_name().is_some_and(|own| own.text == *name)).ok_or_else(|| {
             EditError::NoBlock { block: block.clone(), near: closest(name, names).map(str::to_owned) }.into()
         })
+    }
+
+    fn add_block(&self, block: &BlockName) -> Tried<Change> {
+        if self.section(block).is_ok() {
+            return Err(EditError::AlreadyThere(format!("`{block}`")).into());
+        }
+        let kind = kind_of(block)?;
+        let lines = match block {
+            BlockName::Named { name, .. } => vec![format!("config {kind}"), format!("\toption name {}", quoted(name)?)],
+            BlockName::GlobalDefs | BlockName::File => vec!["config globals 'globals'".to_owned()],
+        };
+        Ok(self.append_section(kind, &lines))
     }
 
     fn set(&self, section: &Section<'s>, keyword: &str, values: &[String], changes: &mut Vec<Change>) -> Tried<()> {
@@ -361,28 +360,29 @@ fn described<'w>(list: &str, words: &'w [String]) -> Tried<Described<'w>> {
     };
     let mut device = "";
     while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or(EditError::Unwritable);
-        match (kind, word) {
-            ("ipaddress", "dev") => {
-                device = value()?;
-                options.push(("device", device));
+        let option = match (kind, word) {
+            ("ipaddress", "dev") => "device",
+            ("ipaddress", "scope") => "scope",
+            ("ipaddress", "label") => "label_suffix",
+            ("peer", "min_ttl") => "min_ttl",
+            ("peer", "max_ttl") => "max_ttl",
+            ("track_interface" | "track_script", "weight") => "weight",
+            ("track_interface" | "track_script", "reverse") => {
+                options.push(("direction", "reverse"));
+                continue;
             }
-            ("ipaddress", "scope") => options.push(("scope", value()?)),
-            ("ipaddress", "label") => {
-                let label = value()?;
-                let suffix = label.strip_prefix(device).and_then(|rest| rest.strip_prefix(':'));
-                let Some(suffix) = suffix else {
-                    let what = format!("the label `{label}`: it must be DEVICE:SUFFIX, behind `dev`");
-                    return Err(EditError::NotInUci(what).into());
-                };
-                options.push(("label_suffix", suffix));
-            }
-            ("peer", "min_ttl") => options.push(("min_ttl", value()?)),
-            ("peer", "max_ttl") => options.push(("max_ttl", value()?)),
-            ("track_interface" | "track_script", "weight") => options.push(("weight", value()?)),
-            ("track_interface" | "track_script", "reverse") => options.push(("direction", "reverse")),
             _ => return Err(EditError::NotInUci(format!("`{word}` in `{list}`")).into()),
+        };
+        let mut value = words.next().ok_or(EditError::Unwritable)?;
+        if option == "device" {
+            device = value;
+        } else if option == "label_suffix" {
+            let suffix = value.strip_prefix(device).and_then(|rest| rest.strip_prefix(':'));
+            value = suffix.ok_or_else(|| {
+                EditError::NotInUci(format!("the label `{value}`: it must be DEVICE:SUFFIX, behind `dev`"))
+            })?;
         }
+        options.push((option, value));
     }
     let labelled = options.iter().any(|(option, _)| *option == "label_suffix");
     let v4 = network(first).is_ok_and(|(address, _)| address.is_ipv4());
