@@ -145,7 +145,9 @@ impl Service {
                     None,
                 ) => {
                     self.forget_unrun(&name);
-                    self.insert(configured);
+                    if !self.must_wait(configured) {
+                        self.insert(configured);
+                    }
                 }
                 (DifferenceKind::Changed | DifferenceKind::Added, Some(configured), Some(router)) => {
                     let ticket = self.ticket();

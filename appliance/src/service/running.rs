@@ -95,19 +95,37 @@ impl Service {
         Some(index)
     }
 
-    /// A router has ended. Where its instance is still configured, it was only to begin again.
+    /// A router has ended. Where its instance is still configured, it was only to begin again; and another one may have
+    /// waited for its place.
     pub(super) fn forget(&mut self, router: RouterId) {
         let Some(index) = self.index_of(router) else { return };
         let ended = self.instances.remove(index);
         self.index_routers();
         let configuration = std::rc::Rc::clone(&self.configuration);
-        match configuration.model().instance(ended.name()) {
-            Some(configured) => {
+        let model = configuration.model();
+        if model.instance(ended.name()).is_none() {
+            log::info!("{}: removed", ended.name());
+        }
+        for configured in &model.instances {
+            if (configured.name == ended.configured.name || is_same_router(configured, &ended.configured))
+                && !self.instances.iter().any(|known| known.name() == configured.name.value)
+                && !self.must_wait(configured)
+            {
                 self.insert(configured);
             }
-            None => log::info!("{}: removed", ended.name()),
         }
         self.sort_instances();
+    }
+
+    /// Whether another instance is, until it has ended, the virtual router that this one is to be. One that stays keeps
+    /// nobody waiting: the engine refuses this one then, and says why.
+    pub(super) fn must_wait(&self, configured: &model::Instance) -> bool {
+        let model = self.configuration.model();
+        let stays = |known: &model::Instance| {
+            model.instance(&known.name).is_some_and(|configured| is_same_router(configured, known))
+        };
+        let running = self.instances.iter().filter(|known| known.refusal.is_none()).map(|known| &known.configured);
+        running.filter(|known| is_same_router(known, configured)).any(|known| !stays(known))
     }
 
     /// Takes an instance that never ran out of the table.
@@ -147,6 +165,11 @@ impl Service {
             *slot = Some(index);
         }
     }
+}
+
+/// Whether two instances are the same virtual router to others.
+fn is_same_router(one: &model::Instance, other: &model::Instance) -> bool {
+    (one.vrid, one.family, &one.interface) == (other.vrid, other.family, &other.interface)
 }
 
 /// Brings the table of interfaces up to date with the configuration. Those that are known keep their place; those that are

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use locum_control::State;
 use locum_tests::Daemon::Locum;
@@ -115,6 +115,57 @@ fn instances_begin_begin_again_and_end() {
         assert!(!lab.router(A).has("172.20.45.246".parse().unwrap()));
         assert_eq!(lab.router(A).instances().len(), 2);
     });
+}
+
+/// Another name for the same virtual router, and two that exchange their VRIDs: what is to begin waits until what had its
+/// place has ended.
+#[test]
+fn what_takes_the_place_of_another_begins_when_that_has_ended() {
+    with_lab(&[Locum], |lab| {
+        let block = |name: &str, vrid: u8| {
+            format!(
+                "vrrp_instance {name} {{\n interface eth0\n virtual_router_id {vrid}\n virtual_ipaddress {{\n \
+                 172.20.45.{}/32\n }}\n}}\n",
+                150 + vrid
+            )
+        };
+        lab.start(A, &(block("ONE", 1) + &block("TWO", 2)));
+        lab.router(A).wait_state("TWO", State::Master, TAKEOVER_MAX);
+        rewrite(lab, |_| block("NEW", 1) + &block("TWO", 2));
+        let told = lab.router(A).locum(&["reload"]);
+        assert!(told.stdout.contains("+ NEW: begins") && told.stdout.contains("- ONE: ends"), "{told:?}");
+        wait_begun(lab, "NEW", 1);
+        assert_eq!(lab.router(A).status("ONE"), None);
+        rewrite(lab, |_| block("NEW", 2) + &block("TWO", 1));
+        let told = lab.router(A).locum(&["reload"]);
+        assert!(told.stdout.contains("! NEW: ends and begins again: virtual_router_id 1 -> 2"), "{told:?}");
+        wait_begun(lab, "NEW", 2);
+        wait_begun(lab, "TWO", 1);
+        assert_eq!(lab.router(A).instances().len(), 2);
+        for name in ["NEW", "TWO"] {
+            let history = lab.router(A).history(name);
+            assert!(history.iter().all(|change| change.to != State::Fault), "{history:?}");
+        }
+        // One that stays makes nobody wait: the other is refused.
+        let peer = "virtual_router_id 1\n unicast_peer {\n 172.20.45.132\n }";
+        let same = block("SAME", 1).replace("virtual_router_id 1", peer).replace(".151/32", ".160/32");
+        rewrite(lab, |text| text.to_owned() + &same);
+        let told = lab.router(A).locum(&["reload"]);
+        assert!(told.stdout.contains("+ SAME: begins"), "{told:?}");
+        lab.router(A).wait_state("SAME", State::Fault, TAKEOVER_MAX);
+    });
+}
+
+/// Waits until an instance with this VRID is MASTER.
+fn wait_begun(lab: &mut Lab, name: &str, vrid: u8) {
+    let limit = Instant::now() + 4 * TAKEOVER_MAX;
+    let is_there = |lab: &mut Lab| {
+        lab.router(A).status(name).is_some_and(|status| status.vrid == vrid && status.state == State::Master)
+    };
+    while !is_there(lab) {
+        assert!(Instant::now() < limit, "{name}: {:?}", lab.router(A).status(name));
+        sleep(Duration::from_millis(50));
+    }
 }
 
 /// Every instance but the changed ones keeps its state and its beat while one is changed after the other.
