@@ -78,7 +78,8 @@ fn with_surroundings<T>(links: Links, act: impl FnOnce(&Surroundings<'_>) -> T) 
 }
 
 /// Gives back to the kernel what reading a configuration took for a while, which is more than what stays of it. glibc keeps
-/// it for later; the allocator of musl binaries gives it back by itself.
+/// it for later unless it is told. dlmalloc, in musl binaries, cannot be told: it gives back large blocks only, and uses the
+/// rest again.
 #[cfg_attr(target_env = "gnu", allow(unsafe_code, reason = "nix has no malloc_trim"))]
 fn give_back_memory() {
     #[cfg(target_env = "gnu")]
