@@ -199,8 +199,8 @@ impl Service {
         let Some(name) = self.interfaces.get(interface).map(|interface| interface.name.clone()) else { return };
         let mut orders = Vec::new();
         for instance in &self.instances {
-            let mut parts = plan::parts(&instance.configured, &instance.placement);
-            let uses = parts.any(|part| part.devices().any(|device| device == name));
+            let parts = plan::parts(&instance.configured, &instance.placement);
+            let uses = parts.iter().any(|part| part.devices().any(|device| device == name));
             if let Some(router) = instance.router.filter(|_| uses) {
                 let interface_id = |name: &str| self.interface_id(name);
                 let plan = plan::install_plan(&instance.configured, &instance.placement, &self.network, interface_id);

@@ -85,7 +85,7 @@ impl Instance {
         now: Instant,
         unix_ms: u64,
     ) -> Self {
-        let outcomes = vec![None; plan::parts(&configured, &placement).count()];
+        let outcomes = vec![None; plan::parts(&configured, &placement).len()];
         let marks_max = (MARKS_IN_ALL / of.max(1)).clamp(*MARKS_EACH.start(), *MARKS_EACH.end());
         Self {
             key,

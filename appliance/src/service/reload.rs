@@ -288,12 +288,12 @@ fn summary(differences: &[Difference], instances: usize, dry_run: bool) -> Strin
 impl Instance {
     /// It goes on with another configuration: what became of the addresses that stay is still known.
     fn reconfigure(&mut self, configured: Arc<locum_config::Instance>, placement: plan::Placement) {
-        let outcome_of = |wanted: plan::Part<'_>| {
-            let known = plan::parts(&self.configured, &self.placement).zip(&self.outcomes);
-            let mut same = known.filter(|(part, _)| *part == wanted);
-            same.next().and_then(|(_, outcome)| outcome.clone())
+        let known = plan::parts(&self.configured, &self.placement);
+        let outcome_of = |wanted: &plan::Part<'_>| {
+            let same = known.iter().position(|part| part == wanted);
+            same.and_then(|place| self.outcomes.get(place)?.clone())
         };
-        let outcomes = plan::parts(&configured, &placement).map(outcome_of).collect();
+        let outcomes = plan::parts(&configured, &placement).iter().map(outcome_of).collect();
         self.outcomes = outcomes;
         self.configured = configured;
         self.placement = placement;

@@ -53,7 +53,7 @@ impl Service {
 
     /// What it has in the kernel beside its addresses, and how much more there is.
     fn parts(&self, instance: &Instance) -> (Vec<PartStatus>, u32) {
-        let parts = plan::parts(&instance.configured, &instance.placement).zip(&instance.outcomes);
+        let parts = plan::parts(&instance.configured, &instance.placement).into_iter().zip(&instance.outcomes);
         let status = |(part, outcome): (Part<'_>, &Option<ItemOutcome>)| {
             let (kind, name, refusal) = match part {
                 Part::Interface(made) => (PartKind::Interface, made.describe(), self.kernel.refusal(&made.name)),
@@ -232,7 +232,7 @@ impl Instance {
     }
 
     pub(super) fn vips(&self) -> Vec<VipStatus> {
-        let parts = plan::parts(&self.configured, &self.placement).zip(&self.outcomes);
+        let parts = plan::parts(&self.configured, &self.placement).into_iter().zip(&self.outcomes);
         let installed = parts.filter_map(|(part, outcome)| match part {
             Part::Address(_, device) => Some((device, outcome.as_ref())),
             Part::Interface(_) | Part::Route(_) | Part::Rule(_) => None,

@@ -161,7 +161,7 @@ impl Service {
         };
         let mut lacking = Vec::new();
         for (index, instance) in self.instances.iter().enumerate().filter(|(_, it)| it.state == State::Master) {
-            let parts = plan::parts(&instance.configured, &instance.placement).zip(&instance.outcomes);
+            let parts = plan::parts(&instance.configured, &instance.placement).into_iter().zip(&instance.outcomes);
             let mut lost = parts.filter(|it| it.0.is_tracked() && was_there(it) && lacks(&it.0));
             if let Some(router) = instance.router.filter(|_| lost.next().is_some()) {
                 lacking.push((index, router));
@@ -211,8 +211,8 @@ impl Service {
                 None => Some(format!("interface {device} of {} does not exist", part.short_name())),
             })
         };
-        let parts = || plan::parts(&instance.configured, &instance.placement);
-        let missing = self.ipvlan_refusal(instance).or_else(|| parts().find_map(missing));
+        let parts = plan::parts(&instance.configured, &instance.placement);
+        let missing = self.ipvlan_refusal(instance).or_else(|| parts.into_iter().find_map(missing));
         let is_member = |group: &&TrackGroup| group.members.iter().any(|member| member.value == instance.name());
         let groups = self.configuration.model().track_groups.iter().filter(is_member);
         let lack = groups.filter_map(|group| self.kernel.lack_of(&group.name)).next();
@@ -236,7 +236,7 @@ impl Service {
     pub(in super::super) fn handle_item(&mut self, router: RouterId, plan: u32, number: u16, outcome: ItemOutcome) {
         let Some(index) = self.index_of(router) else { return };
         if let (Some(instance), ItemOutcome::Failed(refusal)) = (self.instances.get(index), &outcome) {
-            let part = plan::parts(&instance.configured, &instance.placement).nth(usize::from(number));
+            let part = plan::parts(&instance.configured, &instance.placement).into_iter().nth(usize::from(number));
             if let Some(part) = part.filter(|part| self.is_overtaken(plan, instance, part, refusal)) {
                 log::debug!("{}: {}: {refusal}; its interface has changed", instance.name(), part.name());
                 return;
@@ -244,7 +244,8 @@ impl Service {
         }
         let Some(instance) = self.instances.get_mut(index) else { return };
         let number = usize::from(number);
-        let Some(part) = plan::parts(&instance.configured, &instance.placement).nth(number) else { return };
+        let parts = plan::parts(&instance.configured, &instance.placement);
+        let Some(part) = parts.get(number) else { return };
         let (part_name, is_tracked) = (part.name(), part.is_tracked());
         let name = instance.name().to_owned();
         if let Some(slot) = instance.outcomes.get_mut(number) {

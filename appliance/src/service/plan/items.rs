@@ -88,13 +88,16 @@ impl<'a> Part<'a> {
 }
 
 /// The parts of an instance, numbered as the engine reports about them.
-pub(crate) fn parts<'a>(instance: &'a Instance, placement: &'a Placement) -> impl Iterator<Item = Part<'a>> {
+pub(crate) fn parts<'a>(instance: &'a Instance, placement: &'a Placement) -> Vec<Part<'a>> {
+    let mut parts = Vec::new();
     // An ipvlan is set up in every state.
-    let interfaces = placement.made.iter().filter(|made| !made.is_ipvlan()).map(Part::Interface);
-    let addresses =
-        super::addresses(instance).map(move |(address, _)| Part::Address(address, placement.device(address, instance)));
-    let routes = instance.routes.iter().map(Part::Route);
-    interfaces.chain(addresses).chain(routes).chain(instance.rules.iter().map(Part::Rule))
+    parts.extend(placement.made.iter().filter(|made| !made.is_ipvlan()).map(Part::Interface));
+    for (address, _) in super::addresses(instance) {
+        parts.push(Part::Address(address, placement.device(address, instance)));
+    }
+    parts.extend(instance.routes.iter().map(Part::Route));
+    parts.extend(instance.rules.iter().map(Part::Rule));
+    parts
 }
 
 /// How to install the parts of an instance as the network is now. `interface_id` finds the engine's number of an
@@ -135,7 +138,12 @@ pub(crate) fn install_plan(
         let interface = placement.own().and_then(|made| interface_id(&made.name))?;
         Some(Framed { interface, mac })
     });
-    InstallPlan { number: 0, items: parts(instance, placement).map(item).collect(), retired: Vec::new(), framed }
+    InstallPlan {
+        number: 0,
+        items: parts(instance, placement).into_iter().map(item).collect(),
+        retired: Vec::new(),
+        framed,
+    }
 }
 
 /// What the journal must list before the instances may run.

@@ -297,7 +297,11 @@ mod tests {
         assert_eq!(placement.advert_mac, None, "the MAC address is that of the interface below");
         assert_eq!(instance.source_address.map(|source| source.value), Some(own.0));
         // It is up in every state, so it is no part of what a MASTER installs.
-        assert!(super::super::parts(instance, placement).all(|part| !matches!(part, super::super::Part::Interface(_))));
+        assert!(
+            !super::super::parts(instance, placement)
+                .iter()
+                .any(|part| matches!(part, super::super::Part::Interface(_)))
+        );
         assert_eq!(placement.hears(instance), None, "adverts to the group come in below");
 
         let with_peer = model("use_ipvlan 10.0.0.54/24\n unicast_peer {\n 10.0.0.2\n }");
