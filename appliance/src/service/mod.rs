@@ -459,6 +459,14 @@ impl Service {
 
     /// Brings every instance's view up to date.
     fn refresh_views(&mut self) -> Result<(), (ErrorCode, String)> {
+        self.ask_for_views()?;
+        // A change of state that was told behind the view is newer than that: FAULT would be shown without what blocks it. Once
+        // more is enough, unless states change so fast that nobody can see them.
+        let is_newer = |instance: &Instance| instance.view.as_ref().is_some_and(|view| view.state != instance.state);
+        if self.instances.iter().any(is_newer) { self.ask_for_views() } else { Ok(()) }
+    }
+
+    fn ask_for_views(&mut self) -> Result<(), (ErrorCode, String)> {
         let mut first = Some(0);
         while let Some(from) = first {
             let room = VIEWS_AT_A_TIME.min(self.instances.len());

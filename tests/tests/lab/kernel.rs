@@ -210,7 +210,7 @@ fn a_route_over_an_interface_that_comes_late_and_goes_is_there_with_it() {
     with_lab(&[Locum], |lab| {
         lab.start(A, &configuration("", "virtual_routes {\n 192.168.112.0/24 dev eth7\n }"));
         let status = lab.router(A).wait_state(GROUP.instance, State::Fault, SOON);
-        assert!(status.blocks[0].detail.contains("eth7"), "{:?}", status.blocks);
+        assert!(status.blocks.first().is_some_and(|block| block.detail.contains("eth7")), "{:?}", status.blocks);
         for _ in 0..2 {
             let router = lab.router(A);
             router.ip("link add eth7 type veth peer name eth8");
