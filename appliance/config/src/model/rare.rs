@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use super::{Notify, Setting, Tracks};
 
-/// A value that most instances do not have: a pointer where there is none, and read as [`Nothing::NOTHING`] then.
+/// A value that most instances do not have: a pointer where there is none, and read as an empty one then.
 #[derive(Clone)]
 pub struct Rare<T>(Option<Box<T>>);
 
