@@ -8,6 +8,9 @@
     reason = "these are tests, and the harness wants them outside cfg(test)"
 )]
 
+use std::fmt::Display;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
@@ -77,6 +80,19 @@ const TAKEOVER_MAX: Duration = Duration::from_secs(12);
 /// A number of the environment, by which a test lasts longer or is played again.
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// The threads of a process, as their directories in /proc, the first one first.
+fn tasks(process: impl Display) -> Vec<PathBuf> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("threads");
+    let mut paths: Vec<_> = tasks.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// What a thread is called.
+fn comm(task: &Path) -> String {
+    fs::read_to_string(task.join("comm")).unwrap_or_default().trim().to_owned()
 }
 
 /// A service that a test starts by itself. It ends with the test, however that ends.

@@ -11,7 +11,7 @@ use locum_tests::Daemon::Locum;
 use locum_tests::Node::{A, B};
 use locum_tests::{CpuShare, Group, Lab, Moment, can_run_in_real_time, scenario, skip, wait_for, with_lab};
 
-use crate::{TAKEOVER_MAX, number, with_priority};
+use crate::{TAKEOVER_MAX, comm, number, tasks, with_priority};
 
 const GROUP: Group = Group::VI_1;
 
@@ -136,9 +136,7 @@ fn a_thousand_instances_in_real_time_do_not_end_the_service() {
             wait_all(lab, State::Master);
         }
         assert_eq!(lab.router(A).pid(), service);
-        let threads = fs::read_dir(format!("/proc/{service}/task")).expect("its threads").map(|it| it.unwrap().path());
-        let comm = |path: &std::path::Path| fs::read_to_string(path.join("comm")).unwrap();
-        let engine = threads.into_iter().find(|path| comm(path).trim() == "engine").expect("an engine");
+        let engine = tasks(service).into_iter().find(|path| comm(path) == "engine").expect("an engine");
         let stat = fs::read_to_string(engine.join("stat")).unwrap();
         // proc_pid_stat(5): 40 is rt_priority, 41 the policy, of which 2 is SCHED_RR; the first two are cut off.
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();

@@ -9,7 +9,7 @@ use locum_tests::Daemon::Locum;
 use locum_tests::Node::A;
 use locum_tests::{Group, Lab, copy_program, locum_binary, scenario, skip, wait_for, with_lab};
 
-use crate::{Running, TAKEOVER_MAX};
+use crate::{Running, TAKEOVER_MAX, comm, tasks};
 
 const GROUP: Group = Group::VI_1;
 
@@ -31,7 +31,8 @@ struct Thread {
 
 /// The service's thread and the engine's.
 fn threads(lab: &mut Lab) -> [Thread; 2] {
-    let (engines, others): (Vec<_>, Vec<_>) = tasks(lab).into_iter().partition(|path| comm(path) == "engine");
+    let (engines, others): (Vec<_>, Vec<_>) =
+        tasks_of_service(lab).into_iter().partition(|path| comm(path) == "engine");
     [&others[0], &engines[0]].map(|path| {
         let text = fs::read_to_string(path.join("status")).expect("its status");
         let value = |name: &str| {
@@ -134,8 +135,8 @@ fn the_engine_is_scheduled_as_it_is_to_be_and_never_killed_for_it() {
             skip(&format!("this machine does not allow it: {log}"));
             return;
         }
-        let process = tasks(lab).remove(0);
-        let engine = tasks(lab).into_iter().find(|path| comm(path) == "engine").expect("an engine");
+        let process = tasks_of_service(lab).remove(0);
+        let engine = tasks_of_service(lab).into_iter().find(|path| comm(path) == "engine").expect("an engine");
         let stat = fs::read_to_string(engine.join("stat")).unwrap();
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
         // proc_pid_stat(5): 40 is rt_priority, 41 the policy, of which 2 is SCHED_RR; the first two are cut off.
@@ -160,7 +161,8 @@ fn vrrp_priority_is_the_nice_value_of_the_engine_alone() {
             skip(&format!("this machine does not allow it: {log}"));
             return;
         }
-        let (engines, others): (Vec<_>, Vec<_>) = tasks(lab).into_iter().partition(|path| comm(path) == "engine");
+        let (engines, others): (Vec<_>, Vec<_>) =
+            tasks_of_service(lab).into_iter().partition(|path| comm(path) == "engine");
         let nice = |task: &std::path::Path| {
             let stat = fs::read_to_string(task.join("stat")).unwrap();
             // proc_pid_stat(5): the 19th; the first two are cut off.
@@ -171,18 +173,11 @@ fn vrrp_priority_is_the_nice_value_of_the_engine_alone() {
     });
 }
 
-fn comm(task: &std::path::Path) -> String {
-    fs::read_to_string(task.join("comm")).unwrap_or_default().trim().to_owned()
-}
-
 /// The threads of the service, the first one first.
-fn tasks(lab: &mut Lab) -> Vec<std::path::PathBuf> {
+fn tasks_of_service(lab: &mut Lab) -> Vec<std::path::PathBuf> {
     let pid = lab.router(A).show().iter().find_map(|item| match item {
         Item::Service(service) => Some(service.pid),
         _ => None,
     });
-    let tasks = fs::read_dir(format!("/proc/{}/task", pid.expect("a process"))).expect("threads");
-    let mut paths: Vec<_> = tasks.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths
+    tasks(pid.expect("a process"))
 }

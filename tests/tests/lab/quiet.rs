@@ -9,7 +9,7 @@ use locum_tests::Daemon::Locum;
 use locum_tests::Node::{A, B};
 use locum_tests::{Group, Lab, Node, scenario, with_lab};
 
-use crate::{TAKEOVER_MAX, with_priority};
+use crate::{TAKEOVER_MAX, comm, tasks, with_priority};
 
 const GROUP: Group = Group::VI_1;
 
@@ -32,9 +32,7 @@ fn switches(lab: &mut Lab, node: Node) -> [u64; 2] {
         let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
         count.expect("a count").trim().parse::<u64>().expect("a number")
     };
-    let threads = fs::read_dir(format!("/proc/{service}/task")).expect("its threads").map(|it| it.unwrap().path());
-    let is_engine = |path: &std::path::PathBuf| fs::read_to_string(path.join("comm")).unwrap().trim() == "engine";
-    let (engine, other): (Vec<_>, Vec<_>) = threads.into_iter().partition(is_engine);
+    let (engine, other): (Vec<_>, Vec<_>) = tasks(service).into_iter().partition(|path| comm(path) == "engine");
     assert_eq!((engine.len(), other.len()), (1, 1));
     [of(&other[0]), of(&engine[0])]
 }
