@@ -1,5 +1,5 @@
-//! Many packets in one system call: adverts that are due together leave together, and what has come in together is taken
-//! together. Read sendmmsg(2) and recvmmsg(2) before changing it.
+//! Many packets in one system call: adverts that are due together leave together, announcements of many addresses too, and
+//! what has come in together is taken together. Read sendmmsg(2) and recvmmsg(2) before changing it.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::net::SocketAddr;
@@ -31,11 +31,21 @@ pub(super) struct Outbox {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Packet {
     router: RouterId,
+    content: Content,
     over: Over,
     /// `None` over a socket that knows its destination from the frame.
     to: Option<SocketAddr>,
     start: usize,
     len: usize,
+}
+
+/// What a packet says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// That a router is MASTER, or is not any more.
+    Advert,
+    /// Where an address is now.
+    Announcement,
 }
 
 /// The socket that a packet goes over.
@@ -71,7 +81,7 @@ impl Outbox {
         self.arena.get_mut(self.used + ETHERNET_BYTES..).unwrap_or_default()
     }
 
-    /// Takes the packet that was written.
+    /// Takes the advert that was written.
     pub(super) fn push(&mut self, transmit: Transmit, framed: Option<Framed>) {
         let destination = transmit.destination;
         let (start, end) = (self.used + ETHERNET_BYTES, self.used + ETHERNET_BYTES + transmit.len);
@@ -82,16 +92,34 @@ impl Outbox {
             (Some(framed), Some(header)) => {
                 header.copy_from_slice(&multicast_header(framed.mac, destination));
                 let over = Over::Frames(framed.interface);
-                Packet { router: transmit.router, over, to: None, start: self.used, len: end - self.used }
+                self.packet(transmit.router, Content::Advert, over, end)
             }
             (Some(_), None) | (None, _) => {
                 let over = Over::Adverts(transmit.interface, Family::of(destination));
                 let to = Some(SocketAddr::new(destination, 0));
-                Packet { router: transmit.router, over, to, start, len: transmit.len }
+                Packet { to, start, len: transmit.len, ..self.packet(transmit.router, Content::Advert, over, end) }
             }
         };
+        self.take(packet);
+    }
+
+    /// Takes an announcement, as a frame. It is lost where [`Outbox::is_full`].
+    pub(super) fn push_announcement(&mut self, router: RouterId, interface: InterfaceId, frame: &[u8]) {
+        let end = self.used + frame.len();
+        if let Some(space) = self.arena.get_mut(self.used..end) {
+            space.copy_from_slice(frame);
+            self.take(self.packet(router, Content::Announcement, Over::Frames(interface), end));
+        }
+    }
+
+    /// A frame that ends there.
+    const fn packet(&self, router: RouterId, content: Content, over: Over, end: usize) -> Packet {
+        Packet { router, content, over, to: None, start: self.used, len: end - self.used }
+    }
+
+    fn take(&mut self, packet: Packet) {
         if self.packets.push(packet).is_ok() {
-            self.used = end;
+            self.used = packet.start + packet.len;
         }
     }
 
@@ -104,14 +132,14 @@ impl Outbox {
     pub(super) fn send<'a>(
         &mut self,
         socket: impl Fn(Over) -> Option<BorrowedFd<'a>>,
-        mut done: impl FnMut(RouterId, Option<Errno>),
+        mut done: impl FnMut(RouterId, Content, Option<Errno>),
     ) {
         while let Some(over) = self.packets.first().map(|packet| packet.over) {
             match socket(over) {
                 Some(fd) => self.send_over(fd, over, &mut done),
                 None => {
                     let lost = self.packets.iter().filter(|packet| packet.over == over);
-                    lost.for_each(|packet| done(packet.router, Some(Errno::ENETDOWN)));
+                    lost.for_each(|packet| done(packet.router, packet.content, Some(Errno::ENETDOWN)));
                 }
             }
             self.packets.retain(|packet| packet.over != over);
@@ -119,33 +147,33 @@ impl Outbox {
         self.used = 0;
     }
 
-    fn send_over(&mut self, fd: BorrowedFd<'_>, over: Over, done: &mut impl FnMut(RouterId, Option<Errno>)) {
+    fn send_over(&mut self, fd: BorrowedFd<'_>, over: Over, done: &mut impl FnMut(RouterId, Content, Option<Errno>)) {
         let mut next = 0;
         loop {
             let mut slices: heapless::Vec<[IoSlice<'_>; 1], PACKETS_MAX> = heapless::Vec::new();
             let mut to: heapless::Vec<Option<SockaddrStorage>, PACKETS_MAX> = heapless::Vec::new();
-            let mut routers: heapless::Vec<RouterId, PACKETS_MAX> = heapless::Vec::new();
+            let mut of: heapless::Vec<(RouterId, Content), PACKETS_MAX> = heapless::Vec::new();
             for packet in self.packets.iter().filter(|packet| packet.over == over).skip(next) {
                 let bytes = self.arena.get(packet.start..packet.start + packet.len).unwrap_or_default();
                 // All three have room for every packet of the outbox.
                 let _ = slices.push([IoSlice::new(bytes)]);
                 let _ = to.push(packet.to.map(Into::into));
-                let _ = routers.push(packet.router);
+                let _ = of.push((packet.router, packet.content));
             }
-            if routers.is_empty() {
+            if of.is_empty() {
                 return;
             }
             let flags = MsgFlags::MSG_DONTWAIT;
             let sent = sendmmsg(fd.as_raw_fd(), &mut self.headers, slices.iter(), to, [], flags).map(Iterator::count);
             match sent {
                 Ok(count) if count > 0 => {
-                    routers.iter().take(count).for_each(|router| done(*router, None));
+                    of.iter().take(count).for_each(|(router, content)| done(*router, *content, None));
                     next += count;
                 }
                 // The first one could not be sent; the others may.
                 Ok(_) => next += 1,
                 Err(errno) => {
-                    routers.iter().take(1).for_each(|router| done(*router, Some(errno)));
+                    of.iter().take(1).for_each(|(router, content)| done(*router, *content, Some(errno)));
                     next += 1;
                 }
             }

@@ -19,11 +19,13 @@ use super::batch::Framed;
 use super::link::{ItemOutcome, Refusal};
 use super::pace::Paces;
 use crate::netlink::NETLINK_ROUTE;
+use crate::netlink::message::NLM_F_ACK;
 
-/// Items handled before the engine looks for other work.
-const PIECE: usize = 32;
+/// Items handled before the engine looks for other work; a bit of [`Asked::items`] for each.
+const PIECE: usize = u32::BITS as usize;
 
-/// Where a netlink message has its sequence number, and its length in front.
+/// Where a netlink message has its flags and its sequence number; its length is in front.
+const FLAGS_AT: usize = 6;
 const SEQUENCE_AT: usize = 8;
 const HEADER_BYTES: usize = 16;
 const NLMSG_ERROR: u16 = 2;
@@ -148,8 +150,10 @@ pub(super) struct Jobs {
 pub(super) trait Hands {
     /// The router's plan.
     fn plan(&mut self, router: RouterId) -> Option<&mut InstallPlan>;
-    /// Sends one announcement.
+    /// Makes one announcement ready.
     fn announce(&mut self, router: RouterId, interface: InterfaceId, address: IpAddr);
+    /// Sends those that are ready.
+    fn send(&mut self);
     /// What became of an item.
     fn done(&mut self, router: RouterId, index: u16, outcome: ItemOutcome);
 }
@@ -257,7 +261,14 @@ impl Jobs {
         self.paced_until = Some(self.paced_until.map_or(until, |known| known.min(until)));
     }
 
+    /// Sends a piece of the job's announcements in one go.
     fn announce(&mut self, now: Instant, job: Job, hands: &mut impl Hands) -> Progress {
+        let progress = self.make_ready(now, job, hands);
+        hands.send();
+        progress
+    }
+
+    fn make_ready(&mut self, now: Instant, job: Job, hands: &mut impl Hands) -> Progress {
         let mut next = job.next;
         for _ in 0..PIECE {
             let Some(item) = hands.plan(job.router).and_then(|plan| plan.items.get(next)) else {
@@ -277,12 +288,13 @@ impl Jobs {
 
     /// Sends the messages for a piece of the job in one go.
     fn ask(&mut self, job: Job, hands: &mut impl Hands) -> Asked {
-        let mut asked = Asked { first: self.sequence, unanswered: 0, is_last: true, failure: None };
+        let mut asked = Asked { first: self.sequence, is_last: true, ..Asked::default() };
         let Some(plan) = hands.plan(job.router) else { return asked };
         let (_, piece, is_last) = job.piece(plan);
         asked.is_last = is_last;
         self.batch.clear();
         let backwards = job.kind.removes();
+        let mut before = None;
         for place in 0..piece.len() {
             let index = if backwards { piece.len() - 1 - place } else { place };
             let Some(item) = piece.get(index) else { continue };
@@ -298,13 +310,19 @@ impl Jobs {
                 | JobKind::AnnounceExtra => continue,
             };
             // An empty one, for an interface that does not exist, asks nothing.
-            asked.unanswered += usize::from(!message.is_empty());
-            let start = self.batch.len();
-            self.batch.extend_from_slice(message);
-            if let Some(field) = self.batch.get_mut(start + SEQUENCE_AT..start + SEQUENCE_AT + 4) {
-                let number = asked.first.wrapping_add(u32::try_from(index).unwrap_or(u32::MAX));
-                field.copy_from_slice(&number.to_ne_bytes());
+            if message.is_empty() {
+                continue;
             }
+            // Each has the flag that asks for an answer. The last one keeps it: whoever is refused is answered in any case.
+            let start = self.batch.len();
+            if let Some(before) = before.replace(start) {
+                self.put(before + FLAGS_AT, |flags| (u16::from_ne_bytes(flags) & !NLM_F_ACK).to_ne_bytes());
+            }
+            self.batch.extend_from_slice(message);
+            let number = asked.first.wrapping_add(u32::try_from(index).unwrap_or(u32::MAX));
+            self.put(start + SEQUENCE_AT, |_| number.to_ne_bytes());
+            asked.items |= 1 << index;
+            asked.last = Some(index);
         }
         self.sequence = self.sequence.wrapping_add(u32::try_from(PIECE).unwrap_or(u32::MAX));
         // rtnetlink handles the messages while they are sent: when `send` returns, the answers are there.
@@ -337,16 +355,20 @@ impl Jobs {
         }
     }
 
+    /// Changes a field of the messages that are about to be sent.
+    fn put<const BYTES: usize>(&mut self, at: usize, change: impl FnOnce([u8; BYTES]) -> [u8; BYTES]) {
+        if let Some(field) = self.batch.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+            *field = change(*field);
+        }
+    }
+
     /// The kernel's answers, one for each item of the piece; `None` where nothing was asked.
     fn answers(&mut self, asked: Asked) -> [Option<Result<(), Refusal>>; PIECE] {
         let mut answers = [const { None }; PIECE];
-        if let Some(errno) = asked.failure {
-            answers.fill_with(|| Some(Err(Refusal { errno, words: None })));
-            return answers;
-        }
-        let mut unanswered = asked.unanswered;
-        // There is one for each, and nobody looks whether there are more.
-        while unanswered > 0
+        let Some(last) = asked.last else { return answers };
+        // When the last one is answered, so are all that were refused. Nobody looks whether there are more.
+        while asked.failure.is_none()
+            && answers.get(last).is_some_and(Option::is_none)
             && let Ok(len) = self.netlink.recv(&mut self.answer.as_mut_slice(), 0)
         {
             let mut rest = self.answer.get(..len).unwrap_or_default();
@@ -354,21 +376,32 @@ impl Jobs {
                 rest = after;
                 let index = usize::try_from(answer.sequence.wrapping_sub(asked.first)).unwrap_or(usize::MAX);
                 if let Some(slot) = answers.get_mut(index).filter(|_| answer.kind == NLMSG_ERROR) {
-                    unanswered = unanswered.saturating_sub(usize::from(slot.is_none()));
                     *slot = Some(answer.result);
                 }
             }
+        }
+        // What became of those that have no answer; that is not known where even the last one has none.
+        let others = match asked.failure {
+            Some(errno) => Err(Refusal { errno, words: None }),
+            None if answers.get(last).is_some_and(Option::is_some) => Ok(()),
+            None => return answers,
+        };
+        for (_, answer) in answers.iter_mut().enumerate().filter(|(index, _)| asked.items & (1 << index) != 0) {
+            answer.get_or_insert_with(|| others.clone());
         }
         answers
     }
 }
 
 /// What the kernel was asked for a piece of a job.
+#[derive(Clone, Copy, Default)]
 struct Asked {
     /// The number of the message for the first item.
     first: u32,
-    /// How many messages there are.
-    unanswered: usize,
+    /// For which items there is a message, a bit for each.
+    items: u32,
+    /// The item whose message is the last.
+    last: Option<usize>,
     /// It is the job's last piece.
     is_last: bool,
     /// They could not be sent.
@@ -532,6 +565,10 @@ mod tests {
             self.1.push(format!("{address} is announced"));
         }
 
+        fn send(&mut self) {
+            self.1.push("sent".into());
+        }
+
         fn done(&mut self, _: RouterId, index: u16, outcome: ItemOutcome) {
             let word = if matches!(outcome, ItemOutcome::Failed(_)) { "failed" } else { "is there" };
             self.1.push(format!("item {index} {word}"));
@@ -557,11 +594,41 @@ mod tests {
             while !jobs.is_empty() {
                 jobs.work(Instant::ZERO, &mut hands);
             }
-            let is_announced: Vec<bool> = hands.1.iter().map(|said| said.ends_with("announced")).collect();
-            let first = is_announced.iter().position(|is| *is).unwrap();
+            let said = |word: &str| hands.1.iter().map(|said| said.ends_with(word)).collect::<Vec<bool>>();
+            let first = said("announced").iter().position(|is| *is).unwrap();
             assert_eq!(first, if count > PIECE { PIECE } else { 0 }, "{:?}", hands.1);
-            assert_eq!(is_announced.iter().filter(|is| **is).count(), count);
-            assert_eq!(hands.1.iter().filter(|said| said.ends_with("failed")).count(), count, "{:?}", hands.1);
+            // What is ready leaves before answers are read.
+            assert_eq!(said("sent").iter().position(|is| *is), Some(first + PIECE), "{:?}", hands.1);
+            for word in ["announced", "failed"] {
+                assert_eq!(said(word).iter().filter(|is| **is).count(), count, "{:?}", hands.1);
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_not_answered_was_not_refused() {
+        const RTM_NEWLINK: u16 = 16;
+        const RTM_GETLINK: u16 = 18;
+        let about = |kind, index: u32| {
+            let mut fixed = [0; 16];
+            fixed[4..8].copy_from_slice(&index.to_ne_bytes());
+            Message::new(kind, 0, &fixed).finish()
+        };
+        // A question about the loopback, which is answered as such; and something that nobody has.
+        let (good, bad) = (about(RTM_GETLINK, 1), about(RTM_NEWLINK, i32::MAX.cast_unsigned()));
+        for (order, expected) in [
+            ([&good, &bad, &good], ["is there", "failed", "is there"]),
+            ([&bad, &good, &bad], ["failed", "is there", "failed"]),
+        ] {
+            let items = order.map(|add| Item { add: (*add).clone(), ..Item::default() });
+            // One that cannot be asked for.
+            let items = items.into_iter().chain([Item::default()]).collect();
+            let mut hands = Seen(InstallPlan { items, ..InstallPlan::default() }, vec![]);
+            let mut jobs = Jobs::new(1).unwrap();
+            jobs.push(RouterId::default(), JobKind::Add);
+            jobs.work(Instant::ZERO, &mut hands);
+            let expected: Vec<_> = (0..).zip(expected).map(|(index, word)| format!("item {index} {word}")).collect();
+            assert_eq!(hands.1, expected);
         }
     }
 }

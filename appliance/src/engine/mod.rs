@@ -26,6 +26,7 @@ mod untold;
 pub(crate) mod wire;
 
 use std::io;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::thread::JoinHandle;
 
@@ -34,11 +35,12 @@ use locum_core::router::{Action, Event, InterfaceId, Transition};
 use locum_core::set::{Interface, Output, RouterId, RouterSet, Slot};
 use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::Family;
+use locum_core::wire::{arp, neighbour};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
-use self::batch::{Inbox, Outbox, Over};
+use self::batch::{Content, Inbox, Outbox, Over};
 use self::install::{Hands, InstallPlan, JobKind, Jobs};
 use self::lateness::Lateness;
 use self::link::{EngineEnd, ItemOutcome, Report, ServiceEnd};
@@ -390,31 +392,24 @@ impl Engine {
 
     /// Sends the adverts that wait.
     fn send(&mut self) {
-        let Self { outbox, attachments, beside, end, .. } = self;
-        let attachment = |interface: InterfaceId| attachments.get(usize::from(interface.0))?.as_deref();
-        let socket = |over| match over {
-            Over::Adverts(interface, family) => attachment(interface)?.socket(family),
-            Over::Frames(interface) => attachment(interface)?.frames(),
-        };
-        outbox.send(socket, |router, error| {
-            if let Some(beside) = beside.get_mut(router.index()).filter(|beside| beside.send_error != error) {
-                beside.send_error = error;
-                if let Some(errno) = error {
-                    end.tell(Report::SendFailed { router, errno });
-                }
-            }
-        });
+        self.parts().1.send();
     }
 
     /// Does a piece of the kernel work that waits.
     fn jobs(&mut self) {
-        let Self { jobs, beside, attachments, end, .. } = self;
-        jobs.work(clock::now(), &mut EngineHands { beside, attachments, end });
+        let (jobs, mut hands) = self.parts();
+        jobs.work(clock::now(), &mut hands);
+    }
+
+    fn parts(&mut self) -> (&mut Jobs, EngineHands<'_>) {
+        let Self { jobs, outbox, beside, attachments, end, .. } = self;
+        (jobs, EngineHands { outbox, beside, attachments, end })
     }
 }
 
 /// What the jobs work with.
 struct EngineHands<'a> {
+    outbox: &'a mut Outbox,
     beside: &'a mut [Beside],
     attachments: &'a [Option<Box<Attachment>>],
     end: &'a mut EngineEnd,
@@ -425,14 +420,46 @@ impl Hands for EngineHands<'_> {
         self.beside.get_mut(router.index())?.plan.as_deref_mut()
     }
 
-    fn announce(&mut self, router: RouterId, interface: InterfaceId, address: std::net::IpAddr) {
+    fn announce(&mut self, router: RouterId, interface: InterfaceId, address: IpAddr) {
         let attachment = self.attachments.get(usize::from(interface.0)).and_then(Option::as_ref);
-        // A frame that is lost here is one of several rounds.
-        if attachment.is_some_and(|attachment| attachment.announce(address).unwrap_or(false))
-            && let Some(beside) = self.beside.get_mut(router.index())
-        {
-            beside.announcements_sent = beside.announcements_sent.saturating_add(1);
+        let Some(mac) = attachment.and_then(|attachment| attachment.announces_from()) else { return };
+        match address {
+            IpAddr::V4(address) => {
+                self.outbox.push_announcement(router, interface, &arp::gratuitous(mac, address));
+            }
+            IpAddr::V6(address) => {
+                self.outbox.push_announcement(router, interface, &neighbour::unsolicited(mac, address));
+            }
         }
+        if self.outbox.is_full() {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        let Self { outbox, attachments, beside, end } = self;
+        let attachment = |interface: InterfaceId| attachments.get(usize::from(interface.0))?.as_deref();
+        let socket = |over| match over {
+            Over::Adverts(interface, family) => attachment(interface)?.socket(family),
+            Over::Frames(interface) => attachment(interface)?.frames(),
+        };
+        outbox.send(socket, |router, content, error| {
+            let Some(beside) = beside.get_mut(router.index()) else { return };
+            match (content, error) {
+                (Content::Announcement, None) => {
+                    beside.announcements_sent = beside.announcements_sent.saturating_add(1);
+                }
+                // One that is lost here is one of several rounds.
+                (Content::Announcement, Some(_)) => {}
+                (Content::Advert, error) if beside.send_error == error => {}
+                (Content::Advert, error) => {
+                    beside.send_error = error;
+                    if let Some(errno) = error {
+                        end.tell(Report::SendFailed { router, errno });
+                    }
+                }
+            }
+        });
     }
 
     fn done(&mut self, router: RouterId, index: u16, outcome: ItemOutcome) {

@@ -256,8 +256,7 @@ fn what_finds_no_room_is_told_when_there_is_some() {
         plan.items = [true, false, true].map(|installed| Item { installed, ..Item::default() }).into();
         let item = |engine: &mut Engine, index| {
             let router = engine.set.routers().next().unwrap().0;
-            let Engine { beside, attachments, end, .. } = engine;
-            EngineHands { beside, attachments, end }.done(router, index, ItemOutcome::Installed);
+            engine.parts().1.done(router, index, ItemOutcome::Installed);
         };
         assert_eq!(told(&mut engine, &mut service), ["INIT -> MASTER"]);
         fill(&mut engine);

@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use locum_core::router::{InterfaceId, Received};
 use locum_core::set::PACKET_BYTES_MAX;
 use locum_core::vocabulary::Family;
-use locum_core::wire::arp::{self, Mac};
-use locum_core::wire::{ipv4, ipv6, neighbour, vrrp};
+use locum_core::wire::arp::Mac;
+use locum_core::wire::{ipv4, ipv6, vrrp};
 use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockFilter, Socket, Type};
@@ -143,18 +143,10 @@ impl Attachment {
         }
     }
 
-    /// Announces an address. Returns whether there was a way to.
-    pub(crate) fn announce(&self, address: IpAddr) -> io::Result<bool> {
-        let Some(announce) = &self.announce else { return Ok(false) };
-        match address {
-            IpAddr::V4(address) => {
-                announce.packet.send(&arp::gratuitous(announce.mac, address))?;
-            }
-            IpAddr::V6(address) => {
-                announce.packet.send(&neighbour::unsolicited(announce.mac, address))?;
-            }
-        }
-        Ok(true)
+    /// The frame that announces an address goes from this MAC address, over [`Attachment::frames`]. Absent where nothing is
+    /// announced.
+    pub(super) fn announces_from(&self) -> Option<Mac> {
+        self.announce.as_ref().map(|announce| announce.mac)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Netlink messages as bytes, built piece by piece. Read netlink(7) before changing it.
 
 const NLM_F_REQUEST: u16 = 0x1;
-const NLM_F_ACK: u16 = 0x4;
+/// It is answered also where all is well (netlink(7)).
+pub(crate) const NLM_F_ACK: u16 = 0x4;
 /// `NLM_F_ROOT | NLM_F_MATCH`: all that there are.
 const NLM_F_DUMP: u16 = 0x300;
 /// Where the length of a message stands in it is at its begin; the header is 16 bytes.
