@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::os::fd::AsRawFd;
+use std::thread::sleep;
 use std::time::Duration;
 
 use nix::cmsg_space;
@@ -20,8 +21,9 @@ const ETH_P_ALL: u16 = 3;
 /// What the kernel may keep while nobody reads.
 const BUFFER_BYTES: usize = 32 << 20;
 
-/// How long [`Tap::next`] waits for a frame.
-const WAIT_MAX: Duration = Duration::from_millis(50);
+/// How long [`Tap::next`] waits before it looks again. It sleeps, and does not wait in the socket: whoever sends a frame would
+/// pay for waking it, a large part of what a router's announcement costs.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// An AF_PACKET socket on all ports of a switch.
 #[derive(Debug)]
@@ -54,7 +56,6 @@ impl Tap {
         setsockopt(&socket, ReceiveTimestampns, &true)?;
         // Without root the kernel's ordinary limit stays, which is enough for all but the bursts.
         let _ = setsockopt(&socket, RcvBufForce, &BUFFER_BYTES);
-        socket.set_read_timeout(Some(WAIT_MAX))?;
         Ok(Self { socket })
     }
 
@@ -66,10 +67,14 @@ impl Tap {
         let (at, port, len) = {
             let mut slices = [IoSliceMut::new(buffer)];
             let mut control = cmsg_space!(TimeSpec);
-            let flags = MsgFlags::empty();
+            let flags = MsgFlags::MSG_DONTWAIT;
             let message = match recvmsg::<LinkAddr>(self.socket.as_raw_fd(), &mut slices, Some(&mut control), flags) {
                 Ok(message) => message,
-                Err(Errno::EAGAIN | Errno::EINTR | Errno::ENETDOWN) => return None,
+                Err(Errno::EAGAIN) => {
+                    sleep(LOOK_EVERY);
+                    return None;
+                }
+                Err(Errno::EINTR | Errno::ENETDOWN) => return None,
                 Err(error) => panic!("the tap broke: {error}"),
             };
             let stamp = message.cmsgs().ok()?.find_map(|message| match message {

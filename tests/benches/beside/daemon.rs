@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -76,6 +77,12 @@ impl Setup {
         if self.interval_ms.is_multiple_of(1000) { 2 } else { 3 }
     }
 
+    /// The virtual addresses of the first instance beside the one that each has.
+    pub(crate) fn more_addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
+        let all = (2..=u8::MAX).flat_map(|third| (1..=250).map(move |host| Ipv4Addr::new(10, 70, third, host)));
+        all.take(self.more_addresses)
+    }
+
     /// The configuration file, which both read.
     pub(crate) fn text(&self, lans: usize) -> String {
         let mut text = String::from("global_defs {\n    router_id bench\n");
@@ -111,8 +118,7 @@ impl Setup {
             };
             block(&mut text, "virtual_ipaddress", &[format!("10.{}.1.{vrid}", 70 + lan)]);
             if n == 0 && self.more_addresses > 0 {
-                let more: Vec<_> =
-                    (0..self.more_addresses).map(|n| format!("10.70.{}.{}", 2 + n / 250, n % 250 + 1)).collect();
+                let more: Vec<_> = self.more_addresses().map(|address| address.to_string()).collect();
                 block(&mut text, "virtual_ipaddress_excluded", &more);
             }
             text.push_str("}\n");

@@ -8,6 +8,7 @@
     reason = "a measurement that cannot be taken ends the run"
 )]
 
+mod bare;
 mod daemon;
 mod figures;
 mod ground;

@@ -1,6 +1,5 @@
-//! What measures and what is measured against: the client's probe, bare loops, sleepers, and programs that only compute.
+//! What measures, and what makes it hard: the client's probe, sleepers, and programs that only compute.
 
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::sync::Arc;
@@ -8,11 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use locum_tests::{Namespace, checksum};
-use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, clock_gettime};
+use locum_tests::checksum;
 use nix::unistd::gettid;
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::figures::{Sample, us};
 use crate::ground::Ground;
@@ -33,7 +30,7 @@ pub(crate) struct Until<T: Send + 'static> {
 }
 
 impl<T: Send + 'static> Until<T> {
-    fn start(work: impl FnOnce(&AtomicBool) -> T + Send + 'static) -> Self {
+    pub(crate) fn start(work: impl FnOnce(&AtomicBool) -> T + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         Self { stop, thread: Some(thread::spawn(move || work(&told))) }
@@ -105,85 +102,4 @@ pub(crate) fn hog() -> Until<()> {
             }
         }
     })
-}
-
-/// Sends so many adverts from router 1 in each interval, by one sleep and a send for each, until it is dropped; in real
-/// time with this priority. How exactly they follow one another is what the kernel and the machine give.
-pub(crate) fn bare_master(ground: &Ground, adverts: u8, interval: Duration, realtime: Option<u8>) -> Until<()> {
-    let (sender, _) = floor_sockets(ground).unwrap_or_else(|error| panic!("the bare loop: {error}"));
-    Until::start(move |stop| {
-        if let Some(priority) = realtime {
-            let (thread, priority) = (gettid().to_string(), priority.to_string());
-            let _ = Command::new("chrt").args(["--rr", "--pid", &priority, &thread]).output(); // as in `rise`
-        }
-        let group = SocketAddr::from((Ipv4Addr::new(224, 0, 0, 18), 0)).into();
-        let mut packet = [0x21, 0, 200, 1, 0, 1, 0, 0, 10, 70, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0];
-        let mut due = Instant::now();
-        while !stop.load(Ordering::Relaxed) {
-            due += interval;
-            sleep(due.saturating_duration_since(Instant::now()));
-            for vrid in 1..=adverts {
-                packet[1] = vrid;
-                let _ = sender.send_to(&packet, &group); // a loss is seen at the switch
-            }
-        }
-    })
-}
-
-/// The time that the calling thread has computed.
-fn thread_cpu() -> Duration {
-    Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap_or(TimeSpec::new(0, 0)))
-}
-
-/// What an advert costs a bare loop, in microseconds of a CPU: the kernel's share, below which nobody gets who takes them
-/// one at a time.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Floor {
-    /// One sleep and one send.
-    pub(crate) sent: f64,
-    /// One wait and one receive, of the same packets.
-    pub(crate) received: f64,
-}
-
-/// Sends so many adverts a second, evenly spread, from router 1 to router 2, for a time.
-pub(crate) fn floor(ground: &Ground, rate: u32, time: Duration) -> Floor {
-    let (sender, receiver) = floor_sockets(ground).unwrap_or_else(|error| panic!("the bare loop: {error}"));
-    let receiving = Until::start(move |stop| {
-        let (from, mut count) = (thread_cpu(), 0_u32);
-        let mut buffer = [std::mem::MaybeUninit::uninit(); 256];
-        while !stop.load(Ordering::Relaxed) {
-            count += u32::from(receiver.recv(&mut buffer).is_ok());
-        }
-        us(thread_cpu() - from) / f64::from(count.max(1))
-    });
-    let sending = thread::spawn(move || {
-        let group = SocketAddr::from((Ipv4Addr::new(224, 0, 0, 18), 0)).into();
-        let mut packet = [0x21, 0, 200, 1, 0, 1, 0, 0, 10, 70, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0];
-        let (from, started, mut count) = (thread_cpu(), Instant::now(), 0_u32);
-        while started.elapsed() < time {
-            let due = Duration::from_secs(1) * count / rate;
-            sleep(due.saturating_sub(started.elapsed()));
-            packet[1] = u8::try_from(count % 255 + 1).unwrap_or(1);
-            let _ = sender.send_to(&packet, &group); // a loss is seen at the receiver
-            count += 1;
-        }
-        us(thread_cpu() - from) / f64::from(count.max(1))
-    });
-    let sent = sending.join().expect("the bare loop is well");
-    Floor { sent, received: receiving.finish() }
-}
-
-fn floor_sockets(ground: &Ground) -> io::Result<(Socket, Socket)> {
-    let raw =
-        |namespace: &Namespace| namespace.enter(|| Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(112))));
-    let (sender, receiver) = (raw(ground.router(1))?, raw(ground.router(2))?);
-    sender.bind_device(Some(b"eth0"))?;
-    sender.set_multicast_ttl_v4(255)?;
-    sender.set_multicast_loop_v4(false)?;
-    sender.set_multicast_if_v4(&Ipv4Addr::new(10, 70, 0, 1))?;
-    receiver.bind_device(Some(b"eth0"))?;
-    let here = InterfaceIndexOrAddress::Address(Ipv4Addr::new(10, 70, 0, 2));
-    receiver.join_multicast_v4_n(&Ipv4Addr::new(224, 0, 0, 18), &here)?;
-    receiver.set_read_timeout(Some(Duration::from_millis(50)))?;
-    Ok((sender, receiver))
 }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use locum_tests::Moment;
 
 use super::{Context, Pair, Taken, in_turn};
+use crate::bare::bare_master;
 use crate::daemon::{Setup, Which};
 use crate::figures::{Goal, Line, Sample, ms};
 use crate::ground::{Ground, Seen};
-use crate::tools::{bare_master, hog};
+use crate::tools::hog;
 
 /// What else the machine does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

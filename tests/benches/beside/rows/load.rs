@@ -6,10 +6,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::{Context, Pair, Taken, in_turn};
+use crate::bare::floor;
 use crate::daemon::{Daemon, Setup};
 use crate::figures::{Goal, Line, Sample, us};
 use crate::ground::Ground;
-use crate::tools::floor;
 
 /// All of these rows have the interval of the field.
 const INTERVAL_MS: u64 = 1000;
