@@ -18,7 +18,7 @@ use self::compare::{Finding, compare, compare_sync_groups};
 use self::follow::Priorities;
 use self::group::{AddressFrom, Group, Node, groups};
 use self::trackers::TrackerFailure;
-use self::world::{World, settling_time};
+use self::world::World;
 use super::{Exit, complain, print, print_json, table};
 use crate::service::ties;
 use crate::simulate::TooLong;
@@ -72,7 +72,7 @@ struct MemberPlan {
 }
 
 /// What has become of a group after an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 struct Outcome {
     /// Who is MASTER in the end. None, or more than one, is bad.
     masters: Vec<String>,
@@ -84,7 +84,7 @@ struct Outcome {
     moved_us: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Failure {
     node: String,
     was_master: bool,
@@ -156,116 +156,97 @@ fn load(file: &Path) -> Result<Node, String> {
 
 fn make(nodes: &[Node]) -> Result<Plan, TooLong> {
     let groups = groups(nodes);
-    let settling = settling_time(&groups);
-    let mut world = World::new(&groups, nodes);
-    start_all(&mut world, nodes.len());
-    world.run(settling)?;
-    let outcome = |world: &World<'_, '_>, group, before_us| outcome(world, nodes, group, before_us);
-    let starts: Vec<Outcome> = (0..groups.len()).map(|group| outcome(&world, group, 0)).collect();
-    let mut failures: Vec<Vec<Failure>> = groups.iter().map(|_| Vec::new()).collect();
-    for (node, name) in nodes.iter().enumerate().map(|(index, node)| (index, &node.name)) {
-        let mut world = settled(&groups, nodes, settling)?;
-        let held: Vec<(bool, u64)> = (0..groups.len())
-            .map(|group| (world.masters(group).contains(&node), world.since_advert_us(node, group)))
-            .collect();
-        world.fail(node);
-        world.run(settling)?;
-        let fails: Vec<Outcome> =
-            held.iter().enumerate().map(|(group, (_, before_us))| outcome(&world, group, *before_us)).collect();
-        world.restart_watches();
-        world.start(node);
-        world.run(settling)?;
-        let returns: Vec<Outcome> = (0..groups.len()).map(|group| outcome(&world, group, 0)).collect();
-        let mut world = settled(&groups, nodes, settling)?;
-        world.stop(node);
-        world.run(settling)?;
-        let stops = (0..groups.len()).map(|group| outcome(&world, group, 0));
-        let each = groups.iter().zip(&mut failures).zip(held).zip(fails.into_iter().zip(returns).zip(stops));
-        for (((group, failures), (was_master, _)), ((fails, returns), stops)) in each {
-            if group.member_of(node).is_some() {
-                failures.push(Failure { node: name.clone(), was_master, fails, returns, stops });
-            }
-        }
+    let world = World::started(&groups, nodes)?;
+    let mut plans = Vec::with_capacity(groups.len());
+    for (index, group) in groups.iter().enumerate() {
+        plans.push(group_plan(group, nodes, world.outcome(index, 0)));
     }
-    let (trackers, trackers_not_played) = trackers::play(&groups, nodes, settling)?;
+    for (index, node) in nodes.iter().enumerate() {
+        play(&groups, nodes, (index, &node.name), &mut plans)?;
+    }
+    let trackers_not_played = trackers::play(&groups, nodes, &mut plans)?;
+    for (group, plan) in groups.iter().zip(&mut plans) {
+        plan.findings.extend(weigh::weights(group, nodes, &plan.trackers));
+    }
     let mut findings = compare_sync_groups(&groups, nodes);
     findings.extend(weigh::sync_groups(&groups, nodes));
-    let plans = groups.iter().zip(starts).zip(failures).zip(trackers);
-    let groups = plans
-        .map(|(((group, start), failures), trackers)| group_plan(group, nodes, start, failures, trackers))
-        .collect();
     let nodes = nodes.iter().map(|node| node.name.clone()).collect();
-    Ok(Plan { schema: 1, nodes, findings, groups, trackers_not_played })
+    Ok(Plan { schema: 1, nodes, findings, groups: plans, trackers_not_played })
 }
 
-/// What has become of a group. `before_us` have passed unnoticed before the watch began.
-fn outcome(world: &World<'_, '_>, nodes: &[Node], group: usize, before_us: u64) -> Outcome {
-    let watch = world.watch(group);
-    let masters = world.masters(group).into_iter().filter_map(|node| nodes.get(node));
-    let nobody_us = if watch.nobody > Duration::ZERO { watch.nobody.us() + before_us } else { 0 };
-    Outcome {
-        masters: masters.map(|node| node.name.clone()).collect(),
-        nobody_us,
-        several_us: watch.several.us(),
-        moved_us: watch.moved.us(),
-    }
-}
-
-fn start_all(world: &mut World<'_, '_>, nodes: usize) {
-    for node in 0..nodes {
-        world.start(node);
-    }
-}
-
-/// All nodes up, and nothing more to happen; what happens from here on is counted.
-fn settled<'g, 'n>(groups: &'g [Group<'n>], nodes: &'n [Node], settling: Duration) -> Result<World<'g, 'n>, TooLong> {
-    let mut world = World::new(groups, nodes);
-    start_all(&mut world, nodes.len());
-    world.run(settling)?;
-    world.restart_watches();
-    Ok(world)
-}
-
-fn group_plan(
-    group: &Group<'_>,
+/// A node fails and returns, and is stopped in order instead: what becomes of the groups that it is in.
+fn play(
+    groups: &[Group<'_>],
     nodes: &[Node],
-    start: Outcome,
-    failures: Vec<Failure>,
-    trackers: Vec<TrackerFailure>,
-) -> GroupPlan {
-    let first = group.members.first().map(|member| member.instance);
-    let mut vips: Vec<String> = Vec::new();
-    for vip in group.members.iter().flat_map(|member| &member.instance.addresses) {
-        let vip = vip.address.to_string();
-        if !vips.contains(&vip) {
-            vips.push(vip);
+    (node, name): (usize, &str),
+    plans: &mut [GroupPlan],
+) -> Result<(), TooLong> {
+    let mut world = World::settled(groups, nodes)?;
+    let mut failures = Vec::new();
+    for (group, _) in groups.iter().enumerate().filter(|(_, group)| group.member_of(node).is_some()) {
+        let was_master = world.masters(group).contains(&node);
+        let failure = Failure { node: name.to_owned(), was_master, ..Failure::default() };
+        failures.push((group, world.since_advert_us(node, group), failure));
+    }
+    world.fail(node);
+    world.settle()?;
+    for (group, before_us, failure) in &mut failures {
+        failure.fails = world.outcome(*group, *before_us);
+    }
+    world.restart_watches();
+    world.start(node);
+    world.settle()?;
+    for (group, _, failure) in &mut failures {
+        failure.returns = world.outcome(*group, 0);
+    }
+    let mut world = World::settled(groups, nodes)?;
+    world.stop(node);
+    world.settle()?;
+    for (group, _, mut failure) in failures {
+        failure.stops = world.outcome(group, 0);
+        if let Some(plan) = plans.get_mut(group) {
+            plan.failures.push(failure);
         }
     }
-    let of = group.members.iter().filter_map(|member| Some((member, nodes.get(member.node)?)));
-    let members =
-        of.map(|(member, node)| (member, node, node.configuration.model())).map(|(member, node, model)| MemberPlan {
+    Ok(())
+}
+
+/// What is known of a group before anything fails.
+fn group_plan(group: &Group<'_>, nodes: &[Node], start: Outcome) -> GroupPlan {
+    let mut vips: Vec<String> = Vec::new();
+    let mut members = Vec::with_capacity(group.members.len());
+    for member in &group.members {
+        let Some(node) = nodes.get(member.node) else { continue };
+        let (model, instance) = (node.configuration.model(), member.instance);
+        for vip in &instance.addresses {
+            let vip = vip.address.to_string();
+            if !vips.contains(&vip) {
+                vips.push(vip);
+            }
+        }
+        members.push(MemberPlan {
             node: node.name.clone(),
-            instance: member.instance.name.value.clone(),
-            interface: member.instance.interface.as_ref().map(|interface| interface.value.clone()),
-            priority: *member.instance.priority,
-            effective_priority: Priorities::of(model, member.instance).effective(),
-            sync_group: ties::sync_group(model, &member.instance.name).map(|sync| sync.name.value.clone()),
-            preempt: *member.instance.preempt,
+            instance: instance.name.value.clone(),
+            interface: instance.interface.as_ref().map(|interface| interface.value.clone()),
+            priority: *instance.priority,
+            effective_priority: Priorities::of(model, instance).effective(),
+            sync_group: ties::sync_group(model, &instance.name).map(|sync| sync.name.value.clone()),
+            preempt: *instance.preempt,
             address: member.address.to_string(),
             address_from: member.address_from,
-            broken: member.instance.broken,
+            broken: instance.broken,
         });
-    let mut findings = compare(group, nodes);
-    findings.extend(weigh::weights(group, nodes, &trackers));
+    }
+    let first = group.members.first().map(|member| member.instance);
     GroupPlan {
         vrid: first.map_or(0, |first| *first.vrid),
         family: first.map_or_else(String::new, |first| first.family.to_string()),
         vips,
-        members: members.collect(),
-        findings,
+        members,
+        findings: compare(group, nodes),
         start,
-        failures,
-        trackers,
+        failures: Vec::new(),
+        trackers: Vec::new(),
     }
 }
 

@@ -101,13 +101,7 @@ impl<'n> Findings<'_, 'n> {
     }
 
     /// Says who has which value, where they are not all the same.
-    fn same(
-        &mut self,
-        severity: Severity,
-        what: &str,
-        value: impl Fn(&Instance) -> String,
-        help: &'static str,
-    ) -> bool {
+    fn same(&mut self, severity: Severity, what: &str, value: fn(&Instance) -> String, help: &'static str) -> bool {
         let mut values: SortedMap<String, Vec<&str>> = SortedMap::new();
         for member in &self.group.members {
             values.get_or_default(value(member.instance)).push(self.name(member.node));

@@ -100,11 +100,11 @@ impl<'n> Priorities<'n> {
 
     /// What counts while all is well.
     pub(super) fn effective(&self) -> u8 {
-        self.without(|_| false)
+        self.without(&|_| false)
     }
 
     /// What counts when the trackers fail of which `fails` says so.
-    pub(super) fn without(&self, fails: impl Fn(&Follows<'_>) -> bool) -> u8 {
+    pub(super) fn without(&self, fails: &dyn Fn(&Follows<'_>) -> bool) -> u8 {
         let Some(base) = NonZeroU8::new(self.base) else { return 0 };
         let tracker = |it: &Follows<'_>| Tracker { reading: reading(it, fails(it)), ..Tracker::default() };
         let trackers: Vec<Tracker> = self.follows.iter().map(tracker).collect();
@@ -114,7 +114,7 @@ impl<'n> Priorities<'n> {
     }
 
     /// `80 + 20 (script chk) - 5 (interface eth1)`, and what it comes to before it is held within the bounds.
-    pub(super) fn arithmetic(&self, fails: impl Fn(&Follows<'_>) -> bool) -> (String, i32) {
+    pub(super) fn arithmetic(&self, fails: &dyn Fn(&Follows<'_>) -> bool) -> (String, i32) {
         let (mut words, mut points) = (self.base.to_string(), i32::from(self.base));
         for it in &self.follows {
             let Contribution::Adds(more) = it.weight.contribution(reading(it, fails(it))) else { continue };

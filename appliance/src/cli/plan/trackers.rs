@@ -3,13 +3,13 @@
 
 use locum_control::SortedSet;
 use locum_core::priority::{Reading, TrackerId};
-use locum_core::time::Duration;
 use serde::Serialize;
 
 use super::follow::{Followed, sync_group};
 use super::group::{Group, Node};
 use super::weigh::ranking;
-use super::{Outcome, outcome, settled};
+use super::world::World;
+use super::{GroupPlan, Outcome};
 use crate::service::ties;
 use crate::simulate::TooLong;
 use crate::track::Kind;
@@ -36,9 +36,6 @@ pub(super) struct TrackerFailure {
     pub(super) what: Kind,
 }
 
-/// By group; and how many failures were not played because there are too many.
-pub(super) type Played = (Vec<Vec<TrackerFailure>>, usize);
-
 /// Something that can fail.
 struct Thing<'n> {
     kind: Kind,
@@ -47,46 +44,47 @@ struct Thing<'n> {
     tracker: Option<(TrackerId, Reading)>,
 }
 
-/// Plays the failures of all nodes.
-pub(super) fn play(groups: &[Group<'_>], nodes: &[Node], settling: Duration) -> Result<Played, TooLong> {
-    let mut found: Vec<Vec<TrackerFailure>> = groups.iter().map(|_| Vec::new()).collect();
+/// Plays the failures of all nodes. Returns how many were not played because there are too many.
+pub(super) fn play(groups: &[Group<'_>], nodes: &[Node], plans: &mut [GroupPlan]) -> Result<usize, TooLong> {
     let members: usize = groups.iter().map(|group| group.members.len()).sum();
     let mut left = (MEMBERS_MAX / members.max(1)).clamp(1, PLAYED_MAX);
     let mut not_played = 0;
     for (node, of) in nodes.iter().enumerate() {
         let above: Vec<Option<Vec<usize>>> = groups.iter().map(|group| above(group, nodes, node)).collect();
         let cases: SortedSet<&Vec<usize>> = above.iter().flatten().collect();
-        for (dark, thing) in cases.into_iter().flat_map(|dark| things(groups, node, of).map(move |it| (dark, it))) {
-            let concerned: Vec<usize> = (0..groups.len())
-                .filter(|index| above.get(*index).and_then(Option::as_ref) == Some(dark))
-                .filter(|index| groups.get(*index).is_some_and(|group| concerns(&thing, group, node, of)))
-                .collect();
-            if concerned.is_empty() {
-                continue;
-            }
-            if left == 0 {
-                not_played += 1;
-                continue;
-            }
-            left -= 1;
-            for (index, outcome, was_master) in play_one(groups, nodes, settling, node, dark, &thing, &concerned)? {
-                if let Some(found) = found.get_mut(index) {
-                    let after = dark.iter().filter_map(|node| nodes.get(*node)).map(|node| node.name.clone());
-                    found.push(TrackerFailure {
-                        node: of.name.clone(),
-                        kind: thing.kind.to_string(),
-                        name: thing.name.to_owned(),
-                        after: after.collect(),
-                        was_master,
-                        fails: outcome,
-                        member: node,
-                        what: thing.kind,
-                    });
+        for dark in cases {
+            for thing in things(groups, node, of) {
+                let concerned: Vec<usize> = (0..groups.len())
+                    .filter(|index| above.get(*index).and_then(Option::as_ref) == Some(dark))
+                    .filter(|index| groups.get(*index).is_some_and(|group| concerns(&thing, group, node, of)))
+                    .collect();
+                if concerned.is_empty() {
+                    continue;
+                }
+                if left == 0 {
+                    not_played += 1;
+                    continue;
+                }
+                left -= 1;
+                for (index, outcome, was_master) in play_one(groups, nodes, node, dark, &thing, &concerned)? {
+                    if let Some(plan) = plans.get_mut(index) {
+                        let after = dark.iter().filter_map(|node| nodes.get(*node)).map(|node| node.name.clone());
+                        plan.trackers.push(TrackerFailure {
+                            node: of.name.clone(),
+                            kind: thing.kind.to_string(),
+                            name: thing.name.to_owned(),
+                            after: after.collect(),
+                            was_master,
+                            fails: outcome,
+                            member: node,
+                            what: thing.kind,
+                        });
+                    }
                 }
             }
         }
     }
-    Ok((found, not_played))
+    Ok(not_played)
 }
 
 /// The nodes that come before this one in a group's elections. `None` where it is not a member, or the last: then its
@@ -100,7 +98,7 @@ fn above(group: &Group<'_>, nodes: &[Node], node: usize) -> Option<Vec<usize>> {
 }
 
 /// What can fail on a node: what it follows, and the interfaces that its groups are on.
-fn things<'n>(groups: &[Group<'n>], node: usize, of: &'n Node) -> impl Iterator<Item = Thing<'n>> + use<'n> {
+fn things<'n>(groups: &[Group<'n>], node: usize, of: &'n Node) -> Vec<Thing<'n>> {
     let model = of.configuration.model();
     let followed = Followed::of(model);
     let mut things: Vec<Thing<'n>> = followed
@@ -112,7 +110,7 @@ fn things<'n>(groups: &[Group<'n>], node: usize, of: &'n Node) -> impl Iterator<
             things.push(Thing { kind: Kind::Interface, name: &interface.value, tracker: None });
         }
     }
-    things.into_iter()
+    things
 }
 
 /// Whether it says something about a group that the failure of the whole node does not: the member follows it, or it is
@@ -134,16 +132,15 @@ fn is_on(group: &Group<'_>, node: usize, thing: &Thing<'_>) -> bool {
 fn play_one(
     groups: &[Group<'_>],
     nodes: &[Node],
-    settling: Duration,
     node: usize,
     dark: &[usize],
     thing: &Thing<'_>,
     concerned: &[usize],
 ) -> Result<Vec<(usize, Outcome, bool)>, TooLong> {
-    let mut world = settled(groups, nodes, settling)?;
+    let mut world = World::settled(groups, nodes)?;
     if !dark.is_empty() {
         dark.iter().for_each(|node| world.fail(*node));
-        world.run(settling)?;
+        world.settle()?;
         world.restart_watches();
     }
     let cut: Vec<usize> =
@@ -165,9 +162,9 @@ fn play_one(
     if let Some((tracker, reading)) = thing.tracker {
         world.read(node, tracker, reading);
     }
-    world.run(settling)?;
+    world.settle()?;
     let played = concerned.iter().zip(held);
-    Ok(played.map(|(index, (master, before_us))| (*index, outcome(&world, nodes, *index, before_us), master)).collect())
+    Ok(played.map(|(index, (master, before_us))| (*index, world.outcome(*index, before_us), master)).collect())
 }
 
 /// Whether the node's members of two groups are in one sync group.

@@ -59,8 +59,8 @@ fn too_small(
     after: &[String],
 ) -> Finding {
     let fails = |it: &ties::Follows<'_>| it == tracker;
-    let left = rank.priorities.without(fails);
-    let (words, points) = rank.priorities.arithmetic(fails);
+    let left = rank.priorities.without(&fails);
+    let (words, points) = rank.priorities.arithmetic(&fails);
     let sum = if points == i32::from(left) && words == left.to_string() {
         format!("{left} is left")
     } else if points == i32::from(left) {
@@ -78,7 +78,7 @@ fn too_small(
         )
     } else {
         let more = i32::from(left) - i32::from(its) + 1;
-        let loses_all = rank.loses(rank.priorities.without(|it| all.contains(it)), next);
+        let loses_all = rank.loses(rank.priorities.without(&|it| all.contains(it)), next);
         let together =
             if all.len() > 1 && loses_all { "; only together with others does it move the role" } else { "" };
         (format!("{what}, and {other} has {its}: {name} stays MASTER{together}"), remedy(tracker, more).into())
@@ -189,7 +189,7 @@ impl<'n> Rank<'n> {
 
 /// Sums beyond what a priority can be.
 fn held_in_bounds(rank: &Rank<'_>, found: &mut Vec<Finding>) {
-    let (words, points) = rank.priorities.arithmetic(|_| false);
+    let (words, points) = rank.priorities.arithmetic(&|_| false);
     let effective = rank.priorities.effective();
     if points != i32::from(effective) && rank.priorities.base() < u8::MAX {
         found.push(Finding {

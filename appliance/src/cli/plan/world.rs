@@ -6,11 +6,12 @@ use locum_core::set::{Interface, Link, Slot};
 use locum_core::time::{Duration, Instant};
 use locum_core::vocabulary::State;
 
+use super::Outcome;
 use super::follow::{Followed, sync_group};
 use super::group::{Group, Node};
 use crate::engine::Set;
 use crate::service::{Ties, core_config};
-use crate::simulate::{self, GroupKey, TooLong, Watch};
+use crate::simulate::{self, GroupKey, TooLong};
 
 /// Steps of one run. Hundred adverts a second of ten routers for half an hour fit.
 const STEPS_MAX: usize = 2_000_000;
@@ -19,13 +20,28 @@ const STEPS_MAX: usize = 2_000_000;
 pub(super) struct World<'g, 'n> {
     groups: &'g [Group<'n>],
     nodes: &'n [Node],
+    /// How long it takes until nothing more happens by itself.
+    settling: Duration,
     world: simulate::World,
 }
 
 impl<'g, 'n> World<'g, 'n> {
-    /// All nodes off.
-    pub(super) fn new(groups: &'g [Group<'n>], nodes: &'n [Node]) -> Self {
-        Self { groups, nodes, world: simulate::World::new(Instant::ZERO, STEPS_MAX, GroupKey::of_network) }
+    /// All nodes have started at once, and nothing more happens.
+    pub(super) fn started(groups: &'g [Group<'n>], nodes: &'n [Node]) -> Result<Self, TooLong> {
+        let world = simulate::World::new(Instant::ZERO, STEPS_MAX, GroupKey::of_network);
+        let mut world = Self { groups, nodes, settling: settling_time(groups), world };
+        for node in 0..nodes.len() {
+            world.start(node);
+        }
+        world.settle()?;
+        Ok(world)
+    }
+
+    /// The same; what happens from here on is counted.
+    pub(super) fn settled(groups: &'g [Group<'n>], nodes: &'n [Node]) -> Result<Self, TooLong> {
+        let mut world = Self::started(groups, nodes)?;
+        world.restart_watches();
+        Ok(world)
     }
 
     /// Starts a node. All that it follows is well from the first moment.
@@ -83,9 +99,9 @@ impl<'g, 'n> World<'g, 'n> {
         self.world.restart_watches();
     }
 
-    /// Lets time pass.
-    pub(super) fn run(&mut self, time: Duration) -> Result<(), TooLong> {
-        self.world.run(time)
+    /// Lets time pass until nothing more happens by itself.
+    pub(super) fn settle(&mut self) -> Result<(), TooLong> {
+        self.world.run(self.settling)
     }
 
     /// The nodes that are MASTER of a group, and hold its addresses.
@@ -97,9 +113,17 @@ impl<'g, 'n> World<'g, 'n> {
         self.world.nodes().filter(|(_, set)| is_master(set)).map(|(node, _)| node).collect()
     }
 
-    /// Who held the addresses of a group.
-    pub(super) fn watch(&self, group: usize) -> Watch {
-        key(group).map(|key| self.world.watch(key)).unwrap_or_default()
+    /// What has become of a group. `before_us` have passed unnoticed before the watch began.
+    pub(super) fn outcome(&self, group: usize, before_us: u64) -> Outcome {
+        let watch = key(group).map(|key| self.world.watch(key)).unwrap_or_default();
+        let masters = self.masters(group).into_iter().filter_map(|node| self.nodes.get(node));
+        let nobody_us = if watch.nobody > Duration::ZERO { watch.nobody.us() + before_us } else { 0 };
+        Outcome {
+            masters: masters.map(|node| node.name.clone()).collect(),
+            nobody_us,
+            several_us: watch.several.us(),
+            moved_us: watch.moved.us(),
+        }
     }
 
     /// How long ago a node sent its last advert in a group.
@@ -117,7 +141,7 @@ fn interface(group: usize) -> Option<InterfaceId> {
 }
 
 /// How long to wait until nothing more happens by itself: twice the longest Master_Down_Interval and preempt delay.
-pub(super) fn settling_time(groups: &[Group<'_>]) -> Duration {
+fn settling_time(groups: &[Group<'_>]) -> Duration {
     let of = |group: &Group<'_>| {
         let instances = || group.members.iter().map(|member| member.instance);
         let interval_cs = instances().map(|it| *it.advert_interval_cs).max().unwrap_or(0);
