@@ -4,7 +4,10 @@
 use std::fmt::Display;
 
 use locum_config::Model;
-use locum_config::model::{Authentication, Global, Instance, Peer, Setting, VirtualAddress};
+use locum_config::model::{
+    Authentication, Global, Instance, Peer, Probe, Setting, SyncGroup, TrackFile, TrackProcess, VirtualAddress,
+    VrrpScript,
+};
 use locum_control::{Difference, DifferenceKind};
 
 use super::plan::ties;
@@ -53,28 +56,20 @@ fn of_ties(old: &Model, new: &Model, before: &Instance, after: &Instance) -> Vec
 fn blocks(old: &Model, new: &Model) -> Vec<Difference> {
     let mut found = Vec::new();
     let block = |name: String, what: &str| Difference { name, kind: DifferenceKind::Block, details: vec![what.into()] };
-    macro_rules! named {
-        ($keyword:literal, $list:ident) => {
-            for after in &new.$list {
-                let name = format!("{} {}", $keyword, after.name.value);
-                match old.$list.iter().find(|before| before.name == after.name) {
-                    None => found.push(block(name, "added")),
-                    Some(before) if before != after => found.push(block(name, "changed")),
-                    Some(_) => {}
-                }
+    for ((keyword, olds), (_, news)) in named(old).iter().zip(&named(new)) {
+        for (name, after) in news {
+            match olds.iter().find(|(known, _)| known == name) {
+                None => found.push(block(format!("{keyword} {name}"), "added")),
+                Some((_, before)) if before != after => found.push(block(format!("{keyword} {name}"), "changed")),
+                Some(_) => {}
             }
-            for before in &old.$list {
-                if !new.$list.iter().any(|after| before.name == after.name) {
-                    found.push(block(format!("{} {}", $keyword, before.name.value), "removed"));
-                }
+        }
+        for (name, _) in olds {
+            if !news.iter().any(|(known, _)| known == name) {
+                found.push(block(format!("{keyword} {name}"), "removed"));
             }
-        };
+        }
     }
-    named!("vrrp_sync_group", sync_groups);
-    named!("vrrp_script", scripts);
-    named!("track_file", track_files);
-    named!("vrrp_track_process", track_processes);
-    named!("vrrp_probe", probes);
     if old.up_down_delays != new.up_down_delays {
         found.push(block("interface_up_down_delays".into(), "changed"));
     }
@@ -86,6 +81,32 @@ fn blocks(old: &Model, new: &Model) -> Vec<Difference> {
         found.push(block("global_defs".into(), "changed"));
     }
     found
+}
+
+/// A block that has a name.
+#[derive(PartialEq)]
+enum Named<'m> {
+    SyncGroup(&'m SyncGroup),
+    Script(&'m VrrpScript),
+    File(&'m TrackFile),
+    Process(&'m TrackProcess),
+    Probe(&'m Probe),
+}
+
+/// All blocks that have names, by keyword.
+fn named(model: &Model) -> [(&'static str, Vec<(&str, Named<'_>)>); 5] {
+    let sync_groups = model.sync_groups.iter().map(|it| (it.name.value.as_str(), Named::SyncGroup(it)));
+    let scripts = model.scripts.iter().map(|it| (it.name.value.as_str(), Named::Script(it)));
+    let files = model.track_files.iter().map(|it| (it.name.value.as_str(), Named::File(it)));
+    let processes = model.track_processes.iter().map(|it| (it.name.value.as_str(), Named::Process(it)));
+    let probes = model.probes.iter().map(|it| (it.name.value.as_str(), Named::Probe(it)));
+    [
+        ("vrrp_sync_group", sync_groups.collect()),
+        ("vrrp_script", scripts.collect()),
+        ("track_file", files.collect()),
+        ("vrrp_track_process", processes.collect()),
+        ("vrrp_probe", probes.collect()),
+    ]
 }
 
 /// What a service reads at its start only.

@@ -12,6 +12,11 @@ use locum_control::{FromJson, Value, from_value};
 /// # Errors
 /// What the file system says; a file of more than `bytes_max`, one whose `version` is another, or that makes no sense.
 pub(super) fn read<T: FromJson>(path: &Path, bytes_max: u64, version: u32) -> io::Result<Option<T>> {
+    let Some(content) = read_value(path, bytes_max, version)? else { return Ok(None) };
+    Ok(Some(from_value(&content)?))
+}
+
+fn read_value(path: &Path, bytes_max: u64, version: u32) -> io::Result<Option<Value>> {
     let text = match fs::metadata(path) {
         Ok(meta) if meta.len() > bytes_max => return Err(io::Error::other("it is too long to be ours")),
         Ok(_) => fs::read(path)?,
@@ -20,7 +25,7 @@ pub(super) fn read<T: FromJson>(path: &Path, bytes_max: u64, version: u32) -> io
     };
     let content: Value = serde_json::from_slice(&text)?;
     match content.get("version").and_then(Value::as_u64) {
-        Some(theirs) if theirs == u64::from(version) => Ok(Some(from_value(&content)?)),
+        Some(theirs) if theirs == u64::from(version) => Ok(Some(content)),
         Some(theirs) => Err(io::Error::other(format!("it has version {theirs}, this program knows {version}"))),
         None => Err(io::Error::other("it has no version")),
     }
