@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use locum_config::edit::{BlockName, Edit, EditError, Edited, Setting};
 use locum_config::files::{route_names, script_file};
-use locum_config::{Configuration, Home, InterfaceAddress, LoadError, Surroundings};
+use locum_config::{Configuration, Home, InterfaceAddress, LoadError, RouteNames, Surroundings};
 
 /// The host's name.
 pub(crate) fn host_name() -> String {
@@ -62,19 +62,22 @@ pub(crate) fn set_config_id(name: String) {
 }
 
 fn with_surroundings<T>(links: Links, act: impl FnOnce(&Surroundings<'_>) -> T) -> T {
-    let environment = |name: &str| std::env::var(name).ok();
     let route_names = route_names();
-    let result = act(&Surroundings {
+    let result = act(&surroundings(links, &route_names));
+    give_back_memory();
+    result
+}
+
+fn surroundings(links: Links, route_names: &RouteNames) -> Surroundings<'_> {
+    Surroundings {
         interfaces: links.interfaces,
         addresses: links.addresses,
         net_namespaces: Some(crate::namespace::names()),
         config_id: CONFIG_ID.get().cloned().or_else(|| host_name().split('.').next().map(str::to_owned)),
-        environment: Some(&environment),
-        route_names: Some(&route_names),
+        environment: Some(&|name| std::env::var(name).ok()),
+        route_names: Some(route_names),
         script_file: Some(&script_file),
-    });
-    give_back_memory();
-    result
+    }
 }
 
 /// Gives back to the kernel what reading a configuration took for a while, which is more than what stays of it. glibc keeps

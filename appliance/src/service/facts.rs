@@ -202,9 +202,8 @@ impl Service {
             let parts = plan::parts(&instance.configured, &instance.placement);
             let uses = parts.iter().any(|part| part.devices().any(|device| device == name));
             if let Some(router) = instance.router.filter(|_| uses) {
-                let interface_id = |name: &str| self.interface_id(name);
-                let plan = plan::install_plan(&instance.configured, &instance.placement, &self.network, interface_id);
-                orders.push(Order::SetPlan { router, plan: Box::new(plan) });
+                let plan = self.install_plan(&instance.configured, &instance.placement);
+                orders.push(Order::SetPlan { router, plan });
             }
         }
         orders.into_iter().for_each(|order| self.order(order));

@@ -89,7 +89,7 @@ fn an_ordinary_instance_is_small() {
                 let announce = plan::announce_config(configured, &model.global);
                 let config = plan::core_config(configured, InterfaceId(0), announce, ties).unwrap();
                 let installs =
-                    plan::install_plan(configured, placements.get(configured), &network, |_| Some(InterfaceId(0)));
+                    plan::install_plan(configured, placements.get(configured), &network, &|_| Some(InterfaceId(0)));
                 // The configuration itself goes into the router's slot.
                 (config.addresses, Box::new(installs))
             })

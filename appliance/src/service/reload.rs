@@ -155,9 +155,8 @@ impl Service {
                     let Some(config) = self.core_config(configured) else { continue };
                     self.order(Order::Reconfigure { router, config: Box::new(config), ticket });
                     let placement = self.placements.get(configured).clone();
-                    let interface_id = |name: &str| self.interface_id(name);
-                    let plan = plan::install_plan(configured, &placement, &self.network, interface_id);
-                    self.order(Order::SetPlan { router, plan: Box::new(plan) });
+                    let plan = self.install_plan(configured, &placement);
+                    self.order(Order::SetPlan { router, plan });
                     let index = known.unwrap_or_default();
                     let (tracks, group) = (self.tracks_of(configured), self.group_name(&name));
                     if let Some(instance) = self.instances.get_mut(index) {
@@ -205,8 +204,10 @@ impl Service {
         entries.sort_unstable();
         entries.dedup();
         self.journalled_addresses = entries;
-        let both = before.instances.iter().chain(&after.instances);
-        self.journalled_routes = plan::items::route_entries(both.map(|instance| &**instance), &self.network);
+        self.journalled_routes = Vec::new();
+        for instance in before.instances.iter().chain(&after.instances) {
+            plan::items::add_route_entries(instance, &self.network, &mut self.journalled_routes);
+        }
         self.placements = plan::Placements::of(after);
         self.kernel.adopt(after, &self.placements);
         self.kernel.look(&self.network, false);

@@ -12,9 +12,10 @@ use locum_core::vocabulary::{Cause, State};
 use super::Service;
 use super::facts::Interface;
 use super::instance::Instance;
-use super::plan::{self, Placements, Ties};
+use super::plan::{self, Placement, Placements, Ties};
 use crate::clock;
 use crate::engine::INTERFACES_MAX;
+use crate::engine::install::InstallPlan;
 use crate::engine::link::{InstanceKey, Order};
 use crate::engine::storage::Owned;
 
@@ -34,8 +35,7 @@ impl Service {
         let config = self.core_config(configured);
         instance.tracks = self.tracks_of(configured);
         instance.group = self.group_name(&configured.name);
-        let interface_id = |name: &str| self.interface_id(name);
-        let plan = plan::install_plan(configured, &instance.placement, &self.network, interface_id);
+        let plan = self.install_plan(configured, &instance.placement);
         let name = instance.name().to_owned();
         self.instances.push(instance);
         let configuration = &self.configuration;
@@ -49,12 +49,16 @@ impl Service {
                 if last_resort.is_some() {
                     log::warn!("{name} stands back, as the operator has said before the restart");
                 }
-                let (config, plan) = (Box::new(config), Box::new(plan));
-                self.order(Order::Insert { key, config, source, plan, last_resort });
+                self.order(Order::Insert { key, config: Box::new(config), source, plan, last_resort });
                 return true;
             }
         }
         false
+    }
+
+    /// How the engine is to install the parts of an instance as the network is now.
+    pub(super) fn install_plan(&self, configured: &model::Instance, placement: &Placement) -> Box<InstallPlan> {
+        Box::new(plan::install_plan(configured, placement, &self.network, &|name| self.interface_id(name)))
     }
 
     /// What the core is to run for an instance. `None` where that cannot be, which the check of the configuration has

@@ -211,10 +211,9 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
         _lock: lock,
     };
     // Everything that may be in the kernel from now on.
-    service.journalled_routes = {
-        let configured = service.configuration.model().instances.iter().map(|instance| &**instance);
-        plan::items::route_entries(configured, &service.network)
-    };
+    for instance in &configuration.model().instances {
+        plan::items::add_route_entries(instance, &service.network, &mut service.journalled_routes);
+    }
     service.kernel.look(&service.network, false);
     service.write_journal().map_err(|error| StartError::Io("journal".into(), error))?;
     service.kernel.act(&service.network);

@@ -67,8 +67,10 @@ impl Service {
         // Those that are to run, before they do, and those that still run.
         let model = self.configuration.model();
         let ending = self.instances.iter().filter(|running| model.instance(running.name()).is_none());
-        let all = model.instances.iter().chain(ending.map(|running| &running.configured));
-        let routes = plan::items::route_entries(all.map(|it| &**it), &self.network);
+        let mut routes = Vec::new();
+        for instance in model.instances.iter().chain(ending.map(|running| &running.configured)) {
+            plan::items::add_route_entries(instance, &self.network, &mut routes);
+        }
         // What a change of the network makes of the messages must be known before they are used.
         let others = self.journalled_routes != routes;
         self.journalled_routes = routes;
@@ -95,9 +97,8 @@ impl Service {
         let mut orders = Vec::new();
         for instance in self.instances.iter().filter(|instance| !instance.configured.routes.is_empty()) {
             let Some(router) = instance.router else { continue };
-            let interface_id = |name: &str| self.interface_id(name);
-            let plan = plan::install_plan(&instance.configured, &instance.placement, &self.network, interface_id);
-            orders.push(Order::SetPlan { router, plan: Box::new(plan) });
+            let plan = self.install_plan(&instance.configured, &instance.placement);
+            orders.push(Order::SetPlan { router, plan });
         }
         orders.into_iter().for_each(|order| self.order(order));
     }

@@ -106,7 +106,7 @@ pub(crate) fn install_plan(
     instance: &Instance,
     placement: &Placement,
     network: &Network,
-    interface_id: impl Fn(&str) -> Option<InterfaceId>,
+    interface_id: &dyn Fn(&str) -> Option<InterfaceId>,
 ) -> InstallPlan {
     let own = instance.interface.as_ref().map(|name| name.value.as_str());
     let everywhere = instance.garp.extra_interfaces.all;
@@ -160,25 +160,18 @@ pub(crate) fn journal_entries(model: &Model) -> Vec<Entry> {
     model.instances.iter().map(|instance| &**instance).flat_map(of_instance).collect()
 }
 
-/// The routes and rules that the journal must list while these instances may run.
-pub(crate) fn route_entries<'a>(
-    instances: impl IntoIterator<Item = &'a Instance>,
-    network: &Network,
-) -> Vec<RouteEntry> {
-    let mut entries = Vec::new();
-    for instance in instances {
-        let routes = instance.routes.iter().filter_map(|route| {
-            let (_, remove) = super::route::messages(route, network)?;
-            Some(RouteEntry::new(Part::Route(route).name(), &remove))
-        });
-        // Only those with our mark: others cannot be told from what was there before.
-        let rules = instance.rules.iter().map(|rule| {
-            let (_, remove) = rule_messages(rule);
-            RouteEntry::new(rule_name(rule), &remove)
-        });
-        entries.extend(routes.chain(rules));
+/// Adds the routes and rules that the journal must list while an instance may run.
+pub(crate) fn add_route_entries(instance: &Instance, network: &Network, entries: &mut Vec<RouteEntry>) {
+    for route in &instance.routes {
+        if let Some((_, remove)) = super::route::messages(route, network) {
+            entries.push(RouteEntry::new(Part::Route(route).name(), &remove));
+        }
     }
-    entries
+    // Only those with our mark: others cannot be told from what was there before.
+    for rule in &instance.rules {
+        let (_, remove) = rule_messages(rule);
+        entries.push(RouteEntry::new(rule_name(rule), &remove));
+    }
 }
 
 /// The message that adds an address to an interface, with all its options (ip-address(8) names them).
