@@ -295,7 +295,7 @@ pub(crate) fn read_v6(bytes: &[u8]) -> Option<Received<'_>> {
 
 /// An address to bind a packet socket with: what it gets (packet(7): only family, protocol and index matter).
 #[allow(unsafe_code, reason = "neither nix nor socket2 makes a sockaddr_ll in safe code")]
-fn link_layer_address(index: NonZeroU32, protocol: u16) -> io::Result<SockAddr> {
+pub(crate) fn link_layer_address(index: NonZeroU32, protocol: u16) -> io::Result<SockAddr> {
     let bad = |_| io::Error::from(io::ErrorKind::InvalidInput);
     let address = libc::sockaddr_ll {
         sll_family: u16::try_from(libc::AF_PACKET).map_err(bad)?,

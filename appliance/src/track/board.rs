@@ -178,8 +178,7 @@ impl Pen {
     }
 
     /// What it says, and why.
-    pub(super) fn reading(&self, reading: Reading, detail: impl Into<String>) {
-        let detail = detail.into();
+    pub(super) fn reading(&self, reading: Reading, detail: String) {
         self.with(|place| {
             place.status.detail = detail;
             if place.status.reading == reading {
@@ -202,8 +201,7 @@ impl Pen {
     }
 
     /// Why it says what it says, where only that has changed.
-    pub(super) fn detail(&self, detail: impl Into<String>) {
-        let detail = detail.into();
+    pub(super) fn detail(&self, detail: String) {
         self.with(|place| place.status.detail = detail);
     }
 
@@ -253,15 +251,15 @@ mod tests {
         let second = board.insert(Kind::Script, "second").unwrap();
         assert_eq!((first.tracker(), second.tracker()), (TrackerId(0), TrackerId(1)));
         assert_eq!(reports.try_next(), None);
-        second.reading(Reading::Bad, "exit 1");
-        first.reading(Reading::Good, "done");
-        second.reading(Reading::Good, "done");
-        second.reading(Reading::Bad, "exit 2");
+        second.reading(Reading::Bad, "exit 1".into());
+        first.reading(Reading::Good, "done".into());
+        second.reading(Reading::Good, "done".into());
+        second.reading(Reading::Bad, "exit 2".into());
         let report = |tracker, reading, detail: &str| Report { tracker, reading, detail: detail.into() };
         assert_eq!(reports.try_next(), Some(report(TrackerId(1), Reading::Bad, "exit 2")));
         assert_eq!(reports.try_next(), Some(report(TrackerId(0), Reading::Good, "done")));
-        second.reading(Reading::Good, "done");
-        second.reading(Reading::Bad, "exit 3");
+        second.reading(Reading::Good, "done".into());
+        second.reading(Reading::Bad, "exit 3".into());
         assert_eq!(reports.try_next(), None, "it says what was told already");
         assert_eq!(board.status(TrackerId(1)).unwrap().detail, "exit 3");
     }
@@ -271,10 +269,10 @@ mod tests {
         let board = Rc::new(Board::default());
         let old = board.insert(Kind::File, "old").unwrap();
         board.insert(Kind::File, "other").unwrap();
-        old.reading(Reading::Value(7), "7");
+        old.reading(Reading::Value(7), "7".into());
         board.remove(old.tracker());
         assert!(board.status(old.tracker()).is_none());
-        old.reading(Reading::Value(8), "8");
+        old.reading(Reading::Value(8), "8".into());
         assert_eq!(board.reports().try_next(), None);
         let new = board.insert(Kind::Probe, "new").unwrap();
         assert_eq!(new.tracker(), old.tracker());

@@ -189,7 +189,7 @@ impl Trackers {
             Some(false) => "it is down",
             None => "there is no such interface",
         };
-        running.pen.reading(judge::reading(is_up == Some(true)), detail);
+        running.pen.reading(judge::reading(is_up == Some(true)), detail.into());
     }
 
     fn follow_files(&mut self) {

@@ -62,7 +62,7 @@ pub(super) async fn watch(mut check: Box<dyn Check>, plan: Plan, pen: Pen) {
     let mut hold = Hold::new(plan.fail_hold, plan.recover_hold);
     if plan.starts_failed {
         hold = hold.failed();
-        pen.reading(Reading::Bad, "counts as failed until its first success");
+        pen.reading(Reading::Bad, "counts as failed until its first success".into());
     }
     let interval = plan.interval.max(INTERVAL_MIN);
     let mut due = Instant::now();
@@ -77,7 +77,7 @@ pub(super) async fn watch(mut check: Box<dyn Check>, plan: Plan, pen: Pen) {
                     next = &mut next => break next,
                     () = until(hold.due()) => {
                         if hold.expire(Instant::now()) {
-                            say(&pen, &hold, "it has lasted for its hold time");
+                            say(&pen, &hold, "it has lasted for its hold time".into());
                         }
                     }
                 }
@@ -93,7 +93,7 @@ pub(super) async fn watch(mut check: Box<dyn Check>, plan: Plan, pen: Pen) {
                     None => result.clone(),
                 };
                 hold.take(now, is_good);
-                say(&pen, &hold, &detail);
+                say(&pen, &hold, detail);
             }
             Answer::Unasked if hold.settled().is_none() => {
                 // Like a script that keepalived has disabled: neither for nor against.
@@ -117,7 +117,7 @@ fn intervals_begun(since: Instant, now: Instant, interval: Duration) -> u32 {
     u32::try_from(passed.div_ceil(interval.as_micros().max(1))).unwrap_or(u32::MAX).max(1)
 }
 
-fn say(pen: &Pen, hold: &Hold, detail: &str) {
+fn say(pen: &Pen, hold: &Hold, detail: String) {
     match hold.settled() {
         Some(is_good) => pen.reading(reading(is_good), detail),
         None => pen.detail(detail),

@@ -16,7 +16,7 @@ const ADVERTISEMENT: u8 = 136;
 /// Asks, and waits for the answer for as long as it is not dropped.
 pub(super) async fn ask(address: IpAddr, way: &Way) -> Result<String, Failure> {
     let link = Link::towards(address, way)?;
-    let mac = link.link.addr().filter(|_| link.link.halen() == 6);
+    let mac = link.mac;
     match address {
         IpAddr::V4(target) => {
             let Some(mac) = mac else { return Err(Failure::Absent("the interface has no hardware addresses".into())) };
@@ -25,7 +25,7 @@ pub(super) async fn ask(address: IpAddr, way: &Way) -> Result<String, Failure> {
                 // Without an address of its own it asks as RFC 5227 has it.
                 Some(IpAddr::V6(_)) | None => link.v4.unwrap_or(Ipv4Addr::UNSPECIFIED),
             };
-            let mut raw = Raw::arp(&link.link)?;
+            let mut raw = Raw::arp(&link)?;
             raw.socket().send(&arp_request(mac, source, target))?;
             loop {
                 if is_arp_reply(raw.receive().await?.0, target) {
@@ -36,7 +36,7 @@ pub(super) async fn ask(address: IpAddr, way: &Way) -> Result<String, Failure> {
         IpAddr::V6(target) => {
             let mut raw = Raw::icmp(false, way)?;
             raw.socket().set_multicast_hops_v6(255)?;
-            let to = SocketAddrV6::new(solicited_node(target), 0, 0, link.index());
+            let to = SocketAddrV6::new(solicited_node(target), 0, 0, link.index.get());
             raw.socket().send_to(&solicitation(target, mac), &to.into())?;
             loop {
                 let (message, hop_limit) = raw.receive().await?;

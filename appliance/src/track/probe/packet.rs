@@ -1,18 +1,22 @@
 //! Raw sockets for one question each. Read raw(7), packet(7) and ipv6(7) before changing it.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::os::fd::AsRawFd;
 
+use locum_config::model::Prefix;
+use locum_core::wire::arp::Mac;
 use nix::errno::Errno;
-use nix::ifaddrs::getifaddrs;
 use nix::libc;
-use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, SockaddrIn6, bind, recvmsg};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
 use super::Way;
+use crate::engine::wire::link_layer_address;
 use crate::readiness::{Owned, readable};
+use crate::service::Network;
 
 /// More than any answer that is looked at.
 const PACKET_BYTES_MAX: usize = 1_500;
@@ -55,10 +59,9 @@ impl Raw {
     }
 
     /// ARP over one interface. What is sent and received are whole frames.
-    pub(super) fn arp(link: &LinkAddr) -> io::Result<Self> {
+    pub(super) fn arp(link: &Link) -> io::Result<Self> {
         let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(ARP.to_be()))))?;
-        // The address says which interface, and nothing of the protocol: that of the socket stays.
-        bind(socket.as_raw_fd(), link)?;
+        socket.bind(&link_layer_address(link.index, ARP)?)?;
         Self::new(socket)
     }
 
@@ -92,8 +95,10 @@ impl Raw {
 /// An interface, as far as questions over it need to know.
 #[derive(Clone, Debug)]
 pub(super) struct Link {
-    /// Its index and hardware address.
-    pub(super) link: LinkAddr,
+    /// Its index.
+    pub(super) index: NonZeroU32,
+    /// Its hardware address, where it is an Ethernet.
+    pub(super) mac: Option<Mac>,
     /// Its IPv4 address, the first of the subnet that the other side is in, else the first of all.
     pub(super) v4: Option<Ipv4Addr>,
 }
@@ -101,45 +106,37 @@ pub(super) struct Link {
 impl Link {
     /// The interface of this name, or the one over which the kernel would reach the address.
     pub(super) fn towards(address: IpAddr, way: &Way) -> io::Result<Self> {
-        let interfaces: Vec<_> = getifaddrs()?.collect();
-        let address_of = |entry: &nix::ifaddrs::InterfaceAddress| match &entry.address {
-            Some(address) => match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
-                (Some(v4), _) => Some(IpAddr::V4(v4.ip())),
-                (None, Some(v6)) => Some(IpAddr::V6(v6.ip())),
-                (None, None) => None,
-            },
-            None => None,
-        };
+        let network = Network::read()?;
         let name = match &way.interface {
-            Some(name) => name.clone(),
+            Some(name) => name,
             None => {
                 let ours = source_towards(address)?;
-                let entry = interfaces.iter().find(|entry| address_of(entry) == Some(ours));
-                entry.map(|entry| entry.interface_name.clone()).ok_or(io::ErrorKind::NetworkUnreachable)?
+                let found = network.addresses().find(|(_, _, known)| known.address == ours);
+                found.map(|(_, name, _)| name).ok_or(io::ErrorKind::NetworkUnreachable)?
             }
         };
-        let of_it = || interfaces.iter().filter(|entry| entry.interface_name == name);
-        let link = of_it().find_map(|entry| entry.address.as_ref()?.as_link_addr().copied());
-        let link = link.ok_or_else(|| io::Error::other(format!("there is no interface {name}")))?;
-        let v4 = |entry: &&nix::ifaddrs::InterfaceAddress| match address_of(entry) {
-            Some(IpAddr::V4(own)) => Some((own, entry.netmask.as_ref()?.as_sockaddr_in()?.ip())),
-            Some(IpAddr::V6(_)) | None => None,
+        let found = network.by_name(name);
+        let (index, interface) = found.ok_or_else(|| io::Error::other(format!("there is no interface {name}")))?;
+        let own = || {
+            interface.addresses.iter().filter_map(|known| match known.address {
+                IpAddr::V4(own) => Some((own, known.prefix_len)),
+                IpAddr::V6(_) => None,
+            })
         };
-        let same_subnet = |(own, mask): &(Ipv4Addr, Ipv4Addr)| matches!(address, IpAddr::V4(other) if own.to_bits() & mask.to_bits() == other.to_bits() & mask.to_bits());
-        let near = of_it().filter_map(|entry| v4(&entry)).find(same_subnet);
-        let any = || of_it().find_map(|entry| v4(&entry));
-        Ok(Self { link, v4: near.or_else(any).map(|(own, _)| own) })
-    }
-
-    pub(super) fn index(&self) -> u32 {
-        u32::try_from(self.link.ifindex()).unwrap_or(0)
+        let is_near = |(own, len): &(Ipv4Addr, u8)| {
+            let network = |address| Prefix { address, len: *len }.network();
+            network((*own).into()) == network(address)
+        };
+        let v4 = own().find(is_near).or_else(|| own().next()).map(|(own, _)| own);
+        Ok(Self { index, mac: interface.mac, v4 })
     }
 }
 
 /// The address that the kernel would ask from. Nothing is sent.
 fn source_towards(address: IpAddr) -> io::Result<IpAddr> {
-    let any: IpAddr = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = std::net::UdpSocket::bind((any, 0))?;
-    socket.connect((address, 9))?;
-    Ok(socket.local_addr()?.ip())
+    let address = SocketAddr::new(address, 9);
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    socket.connect(&address.into())?;
+    let ours = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::NetworkUnreachable)?;
+    Ok(ours.ip())
 }
