@@ -8,11 +8,11 @@ use locum_config::model::Instance;
 use locum_control::client::Client;
 use locum_control::{Item, Verb};
 use locum_core::vocabulary::State;
-use tokio::task::LocalSet;
 
 use super::{Exit, complain, default_configuration, print};
 use crate::machine::{self, Links};
 use crate::notify::{Standing, Trial, try_all};
+use crate::task;
 
 pub(super) fn notify_test(socket: &Path, instance: Option<String>, file: Option<PathBuf>) -> Exit {
     let running = running(socket);
@@ -44,13 +44,9 @@ pub(super) fn notify_test(socket: &Path, instance: Option<String>, file: Option<
         failed += u32::from(trial.result.is_err());
         print(&text(&trial));
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-    match runtime {
-        Ok(runtime) => LocalSet::new().block_on(&runtime, try_all(configuration.model(), chosen, standing, tell)),
-        Err(error) => {
-            complain(&error.to_string());
-            return Exit::Failed;
-        }
+    if let Err(error) = task::block_on(Box::pin(try_all(configuration.model(), chosen, standing, tell))) {
+        complain(&error.to_string());
+        return Exit::Failed;
     }
     match (tried, failed) {
         (0, _) => {

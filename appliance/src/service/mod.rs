@@ -116,6 +116,7 @@ use crate::engine::lateness::Lateness;
 use crate::engine::link::{Order, OrderError, RouterView, ServiceEnd};
 use crate::netlink::monitor::Monitor;
 use crate::notify::{Notifier, RunResult};
+use crate::task;
 use crate::track::{Links, Reports, Trackers};
 
 /// How often adverts are passed on to those who watch them.
@@ -243,28 +244,30 @@ struct Reply {
 /// # Errors
 /// Why it could not start.
 pub(crate) fn run(options: Options) -> Result<(), StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, async {
-        let (incoming_sender, incoming) = mpsc::channel(64);
-        let sources = Sources {
-            // Before anything else: from here on a signal is an orderly stop.
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-            dumps: DumpSignals::open()?,
-            monitor: network::monitor()?,
-            alarm: Alarm::new()?,
-            incoming,
-        };
-        presence::appear(&options)?;
-        let started = start::start(options.clone(), Clients::new(incoming_sender)).await;
-        let (mut service, listener) = started.inspect_err(|_| presence::disappear(&options))?;
-        if let Err(error) = presence::tell_parent(&options) {
-            log::warn!("the process that started this one cannot be told that it runs: {error}");
-        }
-        service.serve(sources, listener).await
-    })
+    let mut result = Ok(());
+    task::block_on(Box::pin(async { result = start_and_serve(options).await }))?;
+    result
+}
+
+async fn start_and_serve(options: Options) -> Result<(), StartError> {
+    let (incoming_sender, incoming) = mpsc::channel(64);
+    let sources = Sources {
+        // Before anything else: from here on a signal is an orderly stop.
+        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt())?,
+        hang_up: signal(SignalKind::hangup())?,
+        dumps: DumpSignals::open()?,
+        monitor: network::monitor()?,
+        alarm: Alarm::new()?,
+        incoming,
+    };
+    presence::appear(&options)?;
+    let started = start::start(options.clone(), Clients::new(incoming_sender)).await;
+    let (mut service, listener) = started.inspect_err(|_| presence::disappear(&options))?;
+    if let Err(error) = presence::tell_parent(&options) {
+        log::warn!("the process that started this one cannot be told that it runs: {error}");
+    }
+    service.serve(sources, listener).await
 }
 
 /// Where things come from.
