@@ -1,6 +1,6 @@
 //! The only place that reads a clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use locum_core::time::Instant;
 use nix::time::{ClockId, clock_gettime};
@@ -18,7 +18,17 @@ pub(crate) fn now() -> Instant {
 /// The wall clock in milliseconds since 1970. For people only: it can be wrong and can jump.
 pub(crate) fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    whole_ms(since)
+}
+
+/// A length in whole milliseconds. 64 bits are enough, and no board has instructions for 128.
+pub(crate) fn whole_ms(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A length in whole microseconds.
+pub(crate) fn whole_us(length: Duration) -> u64 {
+    u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// How far a moment may seem to move on the wall clock without the clock having been set: it is disciplined, and read a

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use locum_config::files::names_in;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -16,8 +17,7 @@ const OWN: &str = "/proc/self/ns/net";
 
 /// The names that there are.
 pub(crate) fn names() -> Vec<String> {
-    let Ok(entries) = fs::read_dir(NAMES) else { return Vec::new() };
-    entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    names_in(Path::new(NAMES))
 }
 
 /// The number of the one that this process is in; 0 where nobody says.

@@ -96,8 +96,9 @@ pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, LoadError> {
     if bytes.len() > most { Err(fail(LoadErrorKind::TooLarge)) } else { Ok(bytes) }
 }
 
-/// The names in a directory; none when it cannot be read.
-pub(crate) fn names_in(path: &Path) -> Vec<String> {
+/// The names in a directory that are UTF-8; none when it cannot be read.
+#[must_use]
+pub fn names_in(path: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
     entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }

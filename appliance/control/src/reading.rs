@@ -6,7 +6,6 @@
 //! Reading a value goes on when something in it is wrong; the first such thing is kept, and [`from_json`] says it in place
 //! of a result. So no reader of a type has to stop half-way.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -278,12 +277,6 @@ impl<T: FromJson> FromJson for Vec<T> {
             all.push(T::read(value, reader));
         }
         all
-    }
-}
-
-impl<T: FromJson> FromJson for VecDeque<T> {
-    fn read(value: &Value, reader: &mut Reader) -> Self {
-        Vec::read(value, reader).into()
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use locum_config::files::names_in;
+
 use super::{RUN_DIRECTORY, complain};
 use crate::{machine, namespace};
 
@@ -74,15 +76,11 @@ pub(super) fn other_sockets() -> Vec<PathBuf> {
     let (Some(above), Some(name)) = (run.parent(), run.file_name().and_then(|name| name.to_str())) else {
         return Vec::new();
     };
-    let Ok(entries) = std::fs::read_dir(above) else { return Vec::new() };
-    let is_other = |entry: &std::fs::DirEntry| {
-        let rest = entry.file_name().to_str().and_then(|entry| entry.strip_prefix(name).map(str::to_owned));
-        rest.is_some_and(|rest| rest.starts_with('-'))
-    };
-    let sockets = entries.flatten().filter(is_other).map(|entry| entry.path().join(super::SOCKET));
-    let mut sockets: Vec<_> = sockets.filter(|socket| socket.exists()).collect();
-    sockets.sort_unstable();
-    sockets
+    let mut others = names_in(above);
+    others.retain(|other| other.strip_prefix(name).is_some_and(|rest| rest.starts_with('-')));
+    others.sort_unstable();
+    let sockets = others.iter().map(|other| above.join(other).join(super::SOCKET));
+    sockets.filter(|socket| socket.exists()).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
+use locum_config::files::names_in;
 use nix::libc;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
@@ -142,11 +143,10 @@ fn interface(name: &str) -> InterfaceFacts {
     let bridge = fs::read_link(device.join("brport/bridge")).ok();
     let bridge = bridge.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     facts.port_of = bridge.zip(number(device.join("brport/state")));
-    if let Ok(ports) = fs::read_dir(device.join("brif")) {
-        let state = |port: fs::DirEntry| {
-            Some((port.file_name().to_string_lossy().into_owned(), number(port.path().join("state"))?))
-        };
-        facts.ports = ports.flatten().filter_map(state).collect();
+    let ports = device.join("brif");
+    for port in names_in(&ports) {
+        let state = number(ports.join(&port).join("state"));
+        facts.ports.extend(state.map(|state| (port, state)));
     }
     facts.has_spanning_tree = number(device.join("bridge/stp_state")).is_some_and(|state| state != 0);
     for name_of_setting in ["rp_filter", "arp_ignore", "arp_announce"] {
@@ -232,12 +232,13 @@ fn ask_first(programs: [&str; 2]) -> Result<String, ToolError> {
 fn daemons() -> Vec<(String, u32)> {
     let namespace = |process: &Path| fs::read_link(process.join("ns/net"));
     let here = namespace(Path::new("/proc/self")).ok();
-    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+    let processes = Path::new("/proc");
     let mut found: Vec<(String, u32)> = Vec::new();
-    for process in processes.flatten().take(PROCESSES_MAX) {
-        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let Some(name) = read(process.path().join("comm")) else { continue };
-        let is_here = match namespace(&process.path()) {
+    for process in names_in(processes).iter().take(PROCESSES_MAX) {
+        let Ok(pid) = process.parse() else { continue };
+        let process = processes.join(process);
+        let Some(name) = read(process.join("comm")) else { continue };
+        let is_here = match namespace(&process) {
             Ok(its) => Some(its) == here,
             // Who may not ask cannot tell. One that has ended and is still listed has no namespace any more.
             Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
@@ -294,8 +295,8 @@ fn run_directory(path: &Path) -> RunDirectory {
 
 /// Whether a thread of this process has SCHED_FIFO or SCHED_RR: field 41 of proc_pid_stat(5).
 fn has_realtime_thread() -> bool {
-    let Ok(threads) = fs::read_dir("/proc/self/task") else { return false };
-    threads.flatten().filter_map(|thread| read(thread.path().join("stat"))).any(|stat| {
+    let threads = Path::new("/proc/self/task");
+    names_in(threads).iter().filter_map(|thread| read(threads.join(thread).join("stat"))).any(|stat| {
         // The name in brackets, which is the second field, may hold anything.
         let policy = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(38));
         matches!(policy, Some("1" | "2"))
@@ -317,7 +318,8 @@ fn number(path: impl AsRef<Path>) -> Option<u32> {
 }
 
 fn hexadecimal(text: &str) -> Option<u32> {
-    u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok()
+    let text = text.trim();
+    u32::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok()
 }
 
 fn read(path: impl AsRef<Path>) -> Option<String> {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use locum_control::{SortedMap, from_json};
 use locum_core::wire::vrrp::PROTOCOL;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::firewall::{Action, Advert, Chain, Chains, Rule, Truth};
 
@@ -87,7 +87,8 @@ impl Ruleset {
                     for entry in self.elements(body.get("data").unwrap_or(&Value::Null), &table) {
                         let Some([wanted, verdict]) = entry.as_array().map(Vec::as_slice) else { continue };
                         let truth = self.compare(&ours, "==", wanted, &table);
-                        let verdict = verdict.as_object().and_then(|verdict| action(verdict, &table));
+                        let verdict = verdict.as_object().and_then(|verdict| verdict.iter().next());
+                        let verdict = verdict.and_then(|(kind, body)| action(kind, body, &table));
                         if let Some(verdict) = verdict.filter(|_| truth != Truth::No) {
                             rules.push(made(fits.and(truth), is_about_vrrp || ours.is_about_vrrp(truth), verdict));
                         }
@@ -95,7 +96,7 @@ impl Ruleset {
                 }
                 // These only note something, or change what becomes of the packet later.
                 "counter" | "log" | "mangle" | "notrack" | "set" | "map" | "meter" | "dup" | "ct helper" => {}
-                _ => match action(&Map::from_iter([(name.clone(), body.clone())]), &table) {
+                _ => match action(name, body, &table) {
                     Some(action) => {
                         rules.push(made(fits, is_about_vrrp, action));
                         return rules;
@@ -295,10 +296,9 @@ fn flags_are(body: &Value, wanted: &str) -> bool {
 }
 
 /// What a verdict does; nothing if it is none.
-fn action(verdict: &Map<String, Value>, table: &str) -> Option<Action> {
-    let (kind, body) = verdict.iter().next()?;
+fn action(kind: &str, body: &Value, table: &str) -> Option<Action> {
     let target = || key(table, text_of(body, "target"));
-    Some(match kind.as_str() {
+    Some(match kind {
         "accept" => Action::Accept,
         "drop" | "reject" => Action::Drop,
         "jump" => Action::Jump(target()),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use locum_config::model;
 
+use crate::clock;
 use crate::script::{Command, Customs, check, run};
 
 /// Runs it, if there is one, and says in the log how it ended. Whatever it does, the service goes on.
@@ -16,7 +17,7 @@ pub(super) async fn run_once(keyword: &str, script: &model::ServiceScript, custo
     let outcome = run(&command, Duration::from_secs(u64::from(*script.timeout_s))).await;
     let said = outcome.last_lines.last().map(|line| format!("; it said: {line}")).unwrap_or_default();
     if outcome.is_success() {
-        log::info!("{keyword}: done in {} ms", outcome.duration.as_millis());
+        log::info!("{keyword}: done in {} ms", clock::whole_ms(outcome.duration));
     } else {
         log::warn!("{keyword}: {}{said}", outcome.end);
     }

@@ -63,7 +63,7 @@ impl From<RunResult> for NotifyStatus {
             run: RunStatus {
                 at_us: result.at.us(),
                 result: result.end,
-                duration_us: u64::try_from(result.duration.as_micros()).unwrap_or(u64::MAX),
+                duration_us: clock::whole_us(result.duration),
                 last_lines: result.last_lines,
             },
         }

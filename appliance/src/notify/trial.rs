@@ -76,7 +76,7 @@ pub(crate) async fn try_all(
                     Err(why) => Trial { what, result: Err(why.to_string()), last_lines: Vec::new() },
                     Ok(()) => {
                         let outcome = run(&command, limit).await;
-                        let text = format!("{}, {} ms", outcome.end, outcome.duration.as_millis());
+                        let text = format!("{}, {} ms", outcome.end, clock::whole_ms(outcome.duration));
                         let result = if outcome.is_success() { Ok(text) } else { Err(text) };
                         Trial { what, result, last_lines: outcome.last_lines }
                     }

@@ -288,7 +288,7 @@ impl Recording {
 
     /// Adds a line of the socket; false if the file is full.
     fn write(&mut self, line: &str) -> io::Result<bool> {
-        let passed_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let passed_ms = clock::whole_ms(self.began.elapsed());
         let at_unix_ms = self.began_unix_ms.saturating_add(passed_ms);
         let text = format!("{{\"at_unix_ms\":{at_unix_ms},\"line\":{line}}}\n");
         let bytes = self.bytes.saturating_add(text.len() as u64);
@@ -307,6 +307,6 @@ impl Recording {
 
 /// At least `left`, so that a rest below a millisecond does not make us spin.
 fn timeout(left: Duration) -> PollTimeout {
-    let ms = left.as_micros().div_ceil(1_000);
+    let ms = clock::whole_us(left).div_ceil(1_000);
     PollTimeout::try_from(ms.min(60_000)).unwrap_or(PollTimeout::MAX)
 }

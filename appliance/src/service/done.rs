@@ -1,7 +1,6 @@
 //! What has been done to the service, by whom and when: changes and what became of them, and orders. The list survives a
 //! restart.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use locum_control::{ChangeRecord, ChangeStanding, Event, Notice, readable, to_json};
@@ -24,7 +23,7 @@ const NOT_ALLOWED_EVERY: Duration = Duration::from_s(10);
 #[derive(Debug)]
 pub(super) struct Done {
     path: PathBuf,
-    records: VecDeque<ChangeRecord>,
+    records: Vec<ChangeRecord>,
     /// When it was last noted that somebody may not do something.
     not_allowed_at: Option<Instant>,
 }
@@ -32,7 +31,7 @@ pub(super) struct Done {
 #[derive(Serialize)]
 struct Content {
     version: u32,
-    records: VecDeque<ChangeRecord>,
+    records: Vec<ChangeRecord>,
 }
 
 readable! {
@@ -47,7 +46,7 @@ impl Done {
             log::warn!("{}: {error}: the list of changes begins anew", path.display());
             None
         });
-        let mut records = content.map_or_else(VecDeque::new, |content: Content| content.records);
+        let mut records = content.map_or_else(Vec::new, |content: Content| content.records);
         for record in &mut records {
             match record.standing {
                 ChangeStanding::OnTrial { .. } => record.standing = ChangeStanding::NotConfirmed,
@@ -82,9 +81,9 @@ impl Done {
         standing: ChangeStanding,
         is_held: impl Fn(u32) -> bool,
     ) -> u32 {
-        let number = self.records.back().map_or(1, |last| last.number.saturating_add(1));
+        let number = self.records.last().map_or(1, |last| last.number.saturating_add(1));
         let record = ChangeRecord { number, at_unix_ms: clock::unix_ms(), who: who.to_owned(), what, standing };
-        self.records.push_back(record);
+        self.records.push(record);
         if self.records.len() > RECORDS_MAX
             && let Some(oldest) = self.records.iter().position(|record| !is_held(record.number))
         {

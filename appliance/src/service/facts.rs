@@ -104,7 +104,7 @@ impl Service {
     pub(super) fn link_delays(&self, index: usize) -> (Option<Instant>, Option<Instant>) {
         let (mut up, mut down) = (None, None);
         for (is_up, left) in self.depends_on(index).iter().filter_map(|name| self.links.pending(name)) {
-            let at = clock::now() + Duration::from_us(u64::try_from(left.as_micros()).unwrap_or(u64::MAX));
+            let at = clock::now() + Duration::from_us(clock::whole_us(left));
             // It takes part when the last one is up, and does not when the first one is down.
             if is_up {
                 up = up.max(Some(at));

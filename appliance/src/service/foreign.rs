@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use locum_config::InterfaceAddress;
+use locum_config::files::names_in;
 
 use super::journal::{ADDRESS_PROTOCOL, Entry, Journal, kernel_marks_addresses};
 use super::network::Network;
@@ -59,8 +60,8 @@ fn select(network: &Network, journal: &[Entry], kernel_marks_addresses: bool) ->
 /// Whether a keepalived runs in this network namespace, or may do.
 fn keepalived_runs() -> bool {
     let here = network_of(Path::new("/proc/self"));
-    let Ok(processes) = fs::read_dir("/proc") else { return false };
-    processes.flatten().map(|process| process.path()).any(|process| {
+    let processes = Path::new("/proc");
+    names_in(processes).iter().map(|process| processes.join(process)).any(|process| {
         let is_keepalived = fs::read(process.join("comm")).is_ok_and(|name| name == b"keepalived\n");
         // One that has ended, and whose parent has not asked yet how, is in no namespace.
         is_keepalived && network_of(&process) == here

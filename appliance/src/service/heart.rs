@@ -195,7 +195,7 @@ fn identity(configuration: &Configuration) -> u64 {
 fn every(configuration: &Configuration, manager: &Manager) -> Duration {
     let intervals = configuration.model().instances.iter().map(|it| Duration::from_cs(*it.advert_interval_cs));
     let quarter = intervals.min().map_or(EVERY_MAX, |interval| Duration::from_us(interval.us() / 4));
-    let watchdog = manager.watchdog().map(|at_least| u64::try_from(at_least.as_micros() / 3).unwrap_or(u64::MAX));
+    let watchdog = manager.watchdog().map(|at_least| clock::whole_us(at_least) / 3);
     quarter.min(watchdog.map_or(EVERY_MAX, Duration::from_us)).min(EVERY_MAX).max(EVERY_MIN)
 }
 

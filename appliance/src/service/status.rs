@@ -13,6 +13,7 @@ use locum_core::wire::vrrp::Checksum;
 use super::Service;
 use super::instance::Instance;
 use super::plan::{self, Part};
+use crate::clock;
 use crate::engine::link::{ItemOutcome, RouterView};
 
 /// Interfaces, routes and rules of an instance in one answer, which must fit into a line of the socket.
@@ -103,7 +104,7 @@ impl Service {
             last: status.last.map(|last| RunStatus {
                 at_us: last.at.us(),
                 result: last.result,
-                duration_us: u64::try_from(last.duration.as_micros()).unwrap_or(u64::MAX),
+                duration_us: clock::whole_us(last.duration),
                 last_lines: last.last_lines,
             }),
             next_us: status.next.map(Instant::us),

@@ -13,6 +13,8 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Pid, getppid};
 
+use crate::clock;
+
 /// The service is started again after this long, then after twice as long, and so on.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -77,7 +79,8 @@ impl Parent {
                 Next::End(code) => return Ok(code),
                 Next::Again => {
                     let pause = pauses.next(lasted);
-                    log::error!("the service has ended unexpectedly ({status}); it is started again in {pause:?}");
+                    let pause_ms = clock::whole_ms(pause);
+                    log::error!("the service has ended unexpectedly ({status}); it is started again in {pause_ms} ms");
                     if self.pause(pause)? {
                         return Ok(0);
                     }

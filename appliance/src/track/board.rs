@@ -224,7 +224,7 @@ impl Pen {
 
     /// When the next run is due, after so many that were left out.
     pub(super) fn next_in(&self, left: Duration, skipped: u64) {
-        let left = locum_core::time::Duration::from_us(u64::try_from(left.as_micros()).unwrap_or(u64::MAX));
+        let left = locum_core::time::Duration::from_us(clock::whole_us(left));
         self.with(|place| {
             place.status.next = Some(clock::now() + left);
             place.status.skipped += skipped;

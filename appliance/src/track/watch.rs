@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::board::Pen;
 use super::judge::{Count, Hold, reading, until};
+use crate::clock;
 
 /// Nothing is asked more often.
 const INTERVAL_MIN: Duration = Duration::from_millis(1);
@@ -113,8 +114,8 @@ pub(super) async fn watch(mut check: Box<dyn Check>, plan: Plan, pen: Pen) {
 
 /// How many intervals have begun between two instants; at least one.
 fn intervals_begun(since: Instant, now: Instant, interval: Duration) -> u32 {
-    let passed = now.saturating_duration_since(since).as_micros();
-    u32::try_from(passed.div_ceil(interval.as_micros().max(1))).unwrap_or(u32::MAX).max(1)
+    let passed_us = clock::whole_us(now.saturating_duration_since(since));
+    u32::try_from(passed_us.div_ceil(clock::whole_us(interval).max(1))).unwrap_or(u32::MAX).max(1)
 }
 
 fn say(pen: &Pen, hold: &Hold, detail: String) {

@@ -55,7 +55,7 @@ struct Inner {
     /// When the last mails were made.
     made: VecDeque<Instant>,
     /// What the next digest will hold, and when.
-    collected: VecDeque<Notice>,
+    collected: Vec<Notice>,
     left_out: u64,
     digest_at: Option<Instant>,
     /// Not before.
@@ -104,7 +104,7 @@ impl Mailer {
             settings: Settings::new(global).map(Rc::new),
             spool: Spool::open(run_directory),
             made: VecDeque::new(),
-            collected: VecDeque::new(),
+            collected: Vec::new(),
             left_out: 0,
             digest_at: None,
             retry_at: None,
@@ -210,17 +210,17 @@ impl Inner {
             return;
         }
         if self.collected.len() >= DIGEST_MAX {
-            self.collected.pop_front();
+            self.collected.remove(0);
             self.left_out += 1;
         }
-        self.collected.push_back(notice.clone());
+        self.collected.push(notice.clone());
         self.digest_at.get_or_insert(now + settings.window);
     }
 
     fn make_digest(&mut self) {
         self.digest_at = None;
         let Some(settings) = self.settings.clone().filter(|_| !self.collected.is_empty()) else { return };
-        let notices: Vec<_> = self.collected.drain(..).collect();
+        let notices = std::mem::take(&mut self.collected);
         self.mails_made += 1;
         let left_out = std::mem::take(&mut self.left_out);
         let mail = match notices.as_slice() {

@@ -189,7 +189,11 @@ pub(super) fn discarded(subject: &Subject<'_>, reason: Reject) -> u32 {
 
 /// Not by way of `json!`, which writes the same code once more for each field.
 fn object(fields: Vec<(&str, Value)>) -> Map<String, Value> {
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let mut object = Map::new();
+    for (name, value) in fields {
+        object.insert(name.to_owned(), value);
+    }
+    object
 }
 
 /// Seconds since 1970.

@@ -17,6 +17,7 @@ use locum_core::priority::TrackerId;
 use tokio::time::{Instant, timeout};
 
 use super::watch::{Answer, Check, Plan, Verdict};
+use crate::clock;
 
 /// A probe that is asked.
 pub(super) struct Asked {
@@ -109,7 +110,7 @@ impl Check for Asked {
             let (answer, result) = match timeout(limit, self.ask()).await {
                 Ok(Ok(words)) => (Answer::Good, words),
                 Ok(Err(failure)) => (Answer::Bad, failure.to_string()),
-                Err(_) => (Answer::Bad, format!("no answer within {} ms", limit.as_millis())),
+                Err(_) => (Answer::Bad, format!("no answer within {} ms", clock::whole_ms(limit))),
             };
             Verdict { answer, result, duration: started.elapsed(), last_lines: Vec::new() }
         })
