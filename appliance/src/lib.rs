@@ -41,6 +41,7 @@ mod service;
 mod simulate;
 mod supervision;
 mod task;
+mod text;
 mod track;
 
 pub use cli::main;

@@ -10,7 +10,7 @@ pub(super) fn cleanup(run_directory: &Path, socket: &Path, dry_run: bool) -> Exi
     let remnants = match service::cleanup(run_directory, socket, dry_run) {
         Ok(remnants) => remnants,
         Err(error) => {
-            complain(&error.to_string());
+            complain(&error);
             return Exit::Failed;
         }
     };
@@ -24,7 +24,7 @@ pub(super) fn cleanup(run_directory: &Path, socket: &Path, dry_run: bool) -> Exi
             Fate::Supposed => print(&format!("would remove {what}, if it is there\n")),
             Fate::Removed => print(&format!("removed {what}\n")),
             Fate::Refused(words) => {
-                complain(&format!("{what} cannot be removed: {words}"));
+                complain(&format_args!("{what} cannot be removed: {words}"));
                 Exit::Failed
             }
         };

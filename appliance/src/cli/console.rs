@@ -70,7 +70,7 @@ pub(super) fn console(socket: &Path, said: &Said) -> Result<Exit, Misused> {
         options.routers = local.chain(remote).collect();
     }
     if options.routers.len() > ROUTERS_MAX {
-        complain(&format!("the console shows at most {ROUTERS_MAX} services"));
+        complain(&format_args!("the console shows at most {ROUTERS_MAX} services"));
         return Ok(Exit::Failed);
     }
     Ok(open(options, said.has("once")))
@@ -116,7 +116,7 @@ pub(super) fn open(options: Options, once: bool) -> Exit {
         Ok(text) => print(&text),
         Err(ConsoleError::Service(Endpoint::Socket(socket), error)) => complain_about(&socket, &error),
         Err(error) => {
-            complain(&error.to_string());
+            complain(&error);
             Exit::Failed
         }
     }
@@ -207,7 +207,7 @@ pub(crate) fn run(options: Options) -> Exit {
     match locum_tui::run(options) {
         Ok(_) => Exit::Done,
         Err(error) => {
-            complain(&error.to_string());
+            complain(&error);
             Exit::Failed
         }
     }

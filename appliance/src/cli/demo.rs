@@ -31,7 +31,7 @@ pub(super) fn demo(said: &Said) -> Result<ExitCode, Misused> {
         Ok(Ending::Good) => Exit::Done,
         Ok(Ending::Bad) => Exit::Failed,
         Err(error) => {
-            complain(&format!("demo: {error}"));
+            complain(&format_args!("demo: {error}"));
             Exit::Failed
         }
     };

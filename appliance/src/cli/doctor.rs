@@ -10,6 +10,7 @@ use super::home::Home;
 use super::{Exit, check, complain_about, default_configuration, print, print_json};
 use crate::doctor::{Subject, examine, gather, summary, wanted};
 use crate::service::Network;
+use crate::text::Append;
 
 /// What `doctor --json` prints.
 #[derive(Serialize)]
@@ -75,9 +76,9 @@ fn text(checks: &[Check], by_service: bool) -> String {
     let mut text = String::new();
     for check in checks {
         let subject = check.subject.as_ref().map(|subject| format!(" {subject}")).unwrap_or_default();
-        text.push_str(&format!("{:<9} {}{subject}: {}\n", check.result.to_string(), check.name, check.detail));
+        text.append(format_args!("{:<9} {}{subject}: {}\n", check.result.to_string(), check.name, check.detail));
         if let Some(fix) = check.fix.as_ref().filter(|_| check.result != CheckResult::Ok) {
-            text.push_str(&format!("{:<9} -> {fix}\n", ""));
+            text.append(format_args!("{:<9} -> {fix}\n", ""));
         }
     }
     text.push_str(&summary(checks));

@@ -7,7 +7,7 @@ use super::{Exit, complain, print};
 /// What a code means.
 pub(super) fn code(id: &str) -> Exit {
     let Some(code) = Code::find(id) else {
-        complain(&format!("there is no code `{}`\nhelp: codes are like E015, W010, L001", id.escape_debug()));
+        complain(&format_args!("there is no code `{}`\nhelp: codes are like E015, W010, L001", id.escape_debug()));
         return Exit::Failed;
     };
     let severity = match code.severity() {
@@ -30,6 +30,6 @@ pub(super) fn word(word: &str) -> Exit {
         Some(near) => format!("\nhelp: did you mean `{near}`?"),
         None => String::new(),
     };
-    complain(&format!("`{}` is no word of the configuration{help}", word.escape_debug()));
+    complain(&format_args!("`{}` is no word of the configuration{help}", word.escape_debug()));
     Exit::Failed
 }

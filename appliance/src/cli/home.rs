@@ -62,7 +62,7 @@ impl Home {
             Err(error) => {
                 // That there is none is found with the rest of the configuration.
                 if namespace::names().contains(name) {
-                    complain(&format!("interfaces and addresses are not looked at: {error}"));
+                    complain(&format_args!("interfaces and addresses are not looked at: {error}"));
                 }
                 false
             }

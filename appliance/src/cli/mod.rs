@@ -30,6 +30,7 @@ mod watch;
 mod words;
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -63,7 +64,7 @@ pub fn main() -> ExitCode {
     if said.has_verb()
         && let Some(what) = only_for_the_console(&said)
     {
-        complain(what);
+        complain(&what);
         return Exit::Usage.into();
     }
     match said.text("config-id") {
@@ -139,7 +140,7 @@ fn complain_about(socket: &Path, error: &ClientError) -> Exit {
                 [] => "`--socket PATH`".to_owned(),
                 others => format!("`--socket`; on this machine there is {}", others.join(", ")),
             };
-            complain(&format!(
+            complain(&format_args!(
                 "no service answers on {socket}: {cause}\nhelp: start it with `locum run`, or name its socket with \
                  {others}"
             ));
@@ -154,7 +155,7 @@ fn complain_about(socket: &Path, error: &ClientError) -> Exit {
         | ClientError::Timeout
         | ClientError::Nonsense(_)
         | ClientError::Protocol(_) => {
-            complain(&format!("{socket}: {error}"));
+            complain(&format_args!("{socket}: {error}"));
             Exit::Failed
         }
     }
@@ -164,7 +165,7 @@ fn complain_about(socket: &Path, error: &ClientError) -> Exit {
 pub(crate) fn print(text: &str) -> Exit {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("cannot write: {error}"));
+            complain(&format_args!("cannot write: {error}"));
             Exit::Failed
         }
         Ok(()) | Err(_) => Exit::Done,
@@ -172,8 +173,9 @@ pub(crate) fn print(text: &str) -> Exit {
 }
 
 /// Says on standard error what went wrong.
-pub(crate) fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "locum: {text}"); // nobody is left to tell if this fails
+pub(crate) fn complain(what: &dyn Display) {
+    let line = format!("locum: {what}\n");
+    let _ = io::stderr().lock().write_all(line.as_bytes()); // nobody is left to tell if this fails
 }
 
 /// Prints a value as one line of JSON.

@@ -24,7 +24,7 @@ pub(super) fn notify_test(socket: &Path, instance: Option<String>, file: Option<
     let configuration = match machine::load(&file, Links::default()) {
         Ok(configuration) => configuration,
         Err(error) => {
-            complain(&error.to_string());
+            complain(&error);
             return Exit::ConfigurationErrors;
         }
     };
@@ -35,7 +35,10 @@ pub(super) fn notify_test(socket: &Path, instance: Option<String>, file: Option<
         (status.name == *chosen.name).then_some(standing)
     });
     if standing.is_none() {
-        complain(&format!("no service answers about {}; the last word to its scripts is BACKUP", chosen.name.value));
+        complain(&format_args!(
+            "no service answers about {}; the last word to its scripts is BACKUP",
+            chosen.name.value
+        ));
     }
     let standing = standing.unwrap_or(Standing { state: State::Backup, priority: *chosen.priority });
     let (mut tried, mut failed) = (0_u32, 0_u32);
@@ -45,12 +48,12 @@ pub(super) fn notify_test(socket: &Path, instance: Option<String>, file: Option<
         print(&text(&trial));
     };
     if let Err(error) = task::block_on(Box::pin(try_all(configuration.model(), chosen, standing, tell))) {
-        complain(&error.to_string());
+        complain(&error);
         return Exit::Failed;
     }
     match (tried, failed) {
         (0, _) => {
-            complain(&format!("{} tells nobody: no script, no FIFO, no mail is configured", chosen.name.value));
+            complain(&format_args!("{} tells nobody: no script, no FIFO, no mail is configured", chosen.name.value));
             Exit::Failed
         }
         (_, 0) => print(&format!("{tried} tried, all well\n")),
@@ -75,17 +78,17 @@ fn choose<'a>(configuration: &'a Configuration, name: Option<&str>) -> Option<&'
         (Some(name), _) => {
             let found = configuration.model().instance(name);
             if found.is_none() {
-                complain(&format!("no instance is called {name}; there is {}", names()));
+                complain(&format_args!("no instance is called {name}; there is {}", names()));
             }
             found
         }
         (None, [only]) => Some(only),
         (None, []) => {
-            complain("the configuration has no instance");
+            complain(&"the configuration has no instance");
             None
         }
         (None, _) => {
-            complain(&format!("say which instance: {}", names()));
+            complain(&format_args!("say which instance: {}", names()));
             None
         }
     }

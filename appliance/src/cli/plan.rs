@@ -22,6 +22,7 @@ use self::world::World;
 use super::{Exit, complain, print, print_json, table};
 use crate::service::ties;
 use crate::simulate::TooLong;
+use crate::text::Append;
 
 /// Nodes that a plan takes; made-up addresses end there, and no group of routers is larger.
 const NODES_MAX: usize = 64;
@@ -98,7 +99,7 @@ struct Failure {
 
 pub(super) fn plan(files: &[PathBuf], json: bool) -> Exit {
     if files.len() > NODES_MAX {
-        complain(&format!("more than {NODES_MAX} configurations"));
+        complain(&format_args!("more than {NODES_MAX} configurations"));
         return Exit::Failed;
     }
     let mut nodes = Vec::new();
@@ -128,7 +129,7 @@ pub(super) fn plan(files: &[PathBuf], json: bool) -> Exit {
         Ok(plan) => plan,
         Err(TooLong) => {
             complain(
-                "the simulation does not come to an end: too many instances with too long delays\nhelp: plan with fewer of them",
+                &"the simulation does not come to an end: too many instances with too long delays\nhelp: plan with fewer of them",
             );
             return Exit::Failed;
         }
@@ -254,7 +255,7 @@ fn group_plan(group: &Group<'_>, nodes: &[Node], start: Outcome) -> GroupPlan {
 fn text(plan: &Plan) -> String {
     let mut text = String::new();
     for group in &plan.groups {
-        text.push_str(&format!("VRID {}, {}: {}\n", group.vrid, group.family, group.vips.join(" ")));
+        text.append(format_args!("VRID {}, {}: {}\n", group.vrid, group.family, group.vips.join(" ")));
         let mut rows = vec![["", "NODE", "INSTANCE", "INTERFACE", "PRIORITY", "ADDRESS"].map(String::from).to_vec()];
         for member in &group.members {
             let note = match (member.broken, member.address_from) {
@@ -280,12 +281,12 @@ fn text(plan: &Plan) -> String {
         }
         text.push_str(&table::render(&rows));
         findings(&mut text, &group.findings);
-        text.push_str(&format!("  All start at once: {}\n", started(&group.start)));
+        text.append(format_args!("  All start at once: {}\n", started(&group.start)));
         for failure in &group.failures {
-            text.push_str(&format!("  {}\n", failed(failure)));
+            text.append(format_args!("  {}\n", failed(failure)));
         }
         for failure in group.trackers.iter().filter(|failure| failure.was_master) {
-            text.push_str(&format!("  {}\n", tracker_failed(failure)));
+            text.append(format_args!("  {}\n", tracker_failed(failure)));
         }
         text.push('\n');
     }
@@ -295,10 +296,10 @@ fn text(plan: &Plan) -> String {
         all.filter(|finding| finding.severity == severity).count()
     };
     if plan.trackers_not_played > 0 {
-        text.push_str(&format!("{} more failures of what is followed were not played\n", plan.trackers_not_played));
+        text.append(format_args!("{} more failures of what is followed were not played\n", plan.trackers_not_played));
     }
     let plural = |count: usize| if count == 1 { "" } else { "s" };
-    text.push_str(&format!(
+    text.append(format_args!(
         "{} node{}, {} virtual router{}, {}, {}\n",
         plan.nodes.len(),
         plural(plan.nodes.len()),
@@ -322,7 +323,7 @@ fn priority(member: &MemberPlan) -> String {
 fn findings(text: &mut String, findings: &[Finding]) {
     for finding in findings {
         let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
-        text.push_str(&format!("  {severity}: {}\n    {}\n", finding.message, finding.help));
+        text.append(format_args!("  {severity}: {}\n    {}\n", finding.message, finding.help));
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn proxy(socket: &Path) -> Exit {
         // Whoever listened has gone, which is how this ends.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {
-            complain(&format!("{}: {error}", socket.display()));
+            complain(&format_args!("{}: {error}", socket.display()));
             Exit::Failed
         }
     }

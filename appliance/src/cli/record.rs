@@ -9,13 +9,13 @@ use crate::record::{self, Ended, Limits, ReadError, RecordError, Recorded};
 /// Records what the service says.
 pub(super) fn record(socket: &Path, file: &Path, lasts_s: Option<u64>, bytes: u64) -> Exit {
     let limits = Limits { lasts: lasts_s.map(Duration::from_secs), bytes };
-    let said = match record::record(socket, file, limits, complain) {
+    let said = match record::record(socket, file, limits, |words| complain(&words)) {
         Ok(recorded) => said(&recorded, file),
         Err(RecordError::NoService(error)) => {
             return complain_about(socket, &locum_control::client::ClientError::Connect(error));
         }
         Err(error) => {
-            complain(&error.to_string());
+            complain(&error);
             return Exit::Failed;
         }
     };
@@ -42,7 +42,7 @@ fn said(recorded: &Recorded, file: &Path) -> String {
 #[cfg(feature = "console")]
 pub(super) fn replay(file: &Path, mut options: locum_tui::Options, once: bool) -> Exit {
     if let Err(error) = std::fs::File::open(file) {
-        complain(&format!("{}: {error}", file.display()));
+        complain(&format_args!("{}: {error}", file.display()));
         return Exit::Failed;
     }
     options.routers = vec![locum_tui::Router::recorded("", file)];
@@ -64,7 +64,7 @@ pub(super) fn export(socket: &Path, recording: Option<&Path>, capture: &Path) ->
         }
         Err(ReadError::Service(error)) => complain_about(socket, &error),
         Err(error) => {
-            complain(&error.to_string());
+            complain(&error);
             Exit::Failed
         }
     }

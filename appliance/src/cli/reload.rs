@@ -6,6 +6,7 @@ use locum_control::{Difference, DifferenceKind, Forecast, Item, SCHEMA, Verb};
 use serde::Serialize;
 
 use super::{Exit, ask, print, print_json};
+use crate::text::Append;
 
 #[derive(Serialize)]
 struct Answered<'a> {
@@ -84,10 +85,10 @@ impl Told {
         for forecast in &self.forecasts {
             if forecast.provided != provided {
                 provided.clone_from(&forecast.provided);
-                text.push_str(&format!("If {}:\n", provided.as_deref().unwrap_or("all stays as it is")));
+                text.append(format_args!("If {}:\n", provided.as_deref().unwrap_or("all stays as it is")));
             }
             let plain = Forecast { provided: None, ..forecast.clone() };
-            text.push_str(&format!("  {plain}\n"));
+            text.append(format_args!("  {plain}\n"));
         }
         text
     }

@@ -116,7 +116,7 @@ pub(super) fn serve(home: &Home, options: service::Options) -> Exit {
     match result {
         Ok(()) => Exit::Done,
         Err(error) => {
-            complain(&error.to_string());
+            complain(&error);
             if error.is_about_configuration() { Exit::ConfigurationErrors } else { Exit::Failed }
         }
     }

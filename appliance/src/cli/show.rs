@@ -10,6 +10,7 @@ use locum_control::{
 use serde::Serialize;
 
 use super::{Exit, ask, print, print_json, table, words};
+use crate::text::Append;
 
 /// What `show --json` prints.
 #[derive(Default, Serialize)]
@@ -99,7 +100,7 @@ pub(super) fn keepalived(socket: &Path, instance: Option<&str>) -> Exit {
         .filter(|dump| is_meant(dump))
         .collect();
     if let Some(name) = instance.filter(|_| dumps.is_empty()) {
-        super::complain(&format!("no instance is called {name}"));
+        super::complain(&format_args!("no instance is called {name}"));
         return Exit::Failed;
     }
     print_json(&dumps)
@@ -126,14 +127,14 @@ fn brief(shown: &Shown, now_us: u64) -> String {
     let mut text = table::render(&rows);
     for status in &shown.instances {
         if let Some(error) = status.no_accept.as_ref().and_then(|it| it.error.as_ref()) {
-            text.push_str(&format!(
+            text.append(format_args!(
                 "{}: packets to its VIPs are ACCEPTED, no_accept has no effect: {error}\n",
                 status.name
             ));
         }
     }
     if let Some(service) = shown.service.as_ref().filter(|service| service.configuration_errors > 0) {
-        text.push_str(&format!(
+        text.append(format_args!(
             "{} has {} errors: see `locum check {0}`\n",
             service.configuration, service.configuration_errors
         ));
@@ -148,12 +149,14 @@ fn pending_changes(service: &ServiceStatus) -> String {
     let mut text = String::new();
     if let Some(change) = &service.on_trial {
         let (number, who, what) = (change.number, &change.who, change.what.join(", "));
-        text.push_str(&format!("change {number} of {who} is on trial ({what}): `locum confirm` or `locum rollback`\n"));
+        text.append(format_args!(
+            "change {number} of {who} is on trial ({what}): `locum confirm` or `locum rollback`\n"
+        ));
     }
     match service.unsaved_changes {
         0 => {}
         1 => text.push_str("1 change is not in the configuration file: see `locum changes`\n"),
-        count => text.push_str(&format!("{count} changes are not in the configuration file: see `locum changes`\n")),
+        count => text.append(format_args!("{count} changes are not in the configuration file: see `locum changes`\n")),
     }
     text
 }
@@ -237,7 +240,7 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
         let age = words::ago(now_us, sender.last_heard_us);
         let mut line = format!("  {}: ", sender.address);
         if sender.received > 0 {
-            line.push_str(&format!(
+            line.append(format_args!(
                 "priority {}, {age} ago, {} adverts, {} late, {} missed, longest gap {}",
                 sender.priority,
                 sender.received,
@@ -257,7 +260,7 @@ fn full(status: &InstanceStatus, now_us: u64) -> String {
         }
         if let Some(reason) = sender.last_reject {
             let separator = if sender.received > 0 || sender.mac.is_some() { "; " } else { "" };
-            line.push_str(&format!("{separator}{} packets discarded, the last one: {reason}", sender.rejected));
+            line.append(format_args!("{separator}{} packets discarded, the last one: {reason}", sender.rejected));
         }
         lines.push(line);
     }
@@ -347,11 +350,14 @@ fn notifications(status: &InstanceStatus, now_us: u64) -> Vec<String> {
 fn notification_trouble(service: &ServiceStatus) -> String {
     let mut text = String::new();
     for fifo in service.fifos.iter().filter(|fifo| fifo.lost > 0) {
-        text.push_str(&format!("{}: nobody reads it, {} lines are lost\n", fifo.path, fifo.lost));
+        text.append(format_args!("{}: nobody reads it, {} lines are lost\n", fifo.path, fifo.lost));
     }
     if let Some(mail) = service.mail.as_ref().filter(|mail| mail.last_error.is_some()) {
         let error = mail.last_error.as_deref().unwrap_or_default();
-        text.push_str(&format!("mail: {error}; {} wait, {} refused, {} lost\n", mail.waiting, mail.refused, mail.lost));
+        text.append(format_args!(
+            "mail: {error}; {} wait, {} refused, {} lost\n",
+            mail.waiting, mail.refused, mail.lost
+        ));
     }
     text
 }
@@ -427,7 +433,7 @@ pub(super) fn why(socket: &Path, instance: String, json: bool) -> Exit {
         }
     }
     let Some(status) = status else {
-        super::complain("the service has not said anything about it");
+        super::complain(&"the service has not said anything about it");
         return Exit::Failed;
     };
     if json {

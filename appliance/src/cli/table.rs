@@ -1,5 +1,7 @@
 //! Columns.
 
+use crate::text::Append;
+
 /// Lines with their columns aligned to the left, two spaces between them.
 pub(super) fn render(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -9,7 +11,7 @@ pub(super) fn render(rows: &[Vec<String>]) -> String {
     for row in rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
-            line.push_str(&format!("{cell:<width$}  "));
+            line.append(format_args!("{cell:<width$}  "));
         }
         text.push_str(line.trim_end());
         text.push('\n');

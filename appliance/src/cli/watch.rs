@@ -6,6 +6,7 @@ use locum_control::client::ClientError;
 use locum_control::{Duration, Event, MarkKind, Notice, SCHEMA, Verb, time, to_json_line};
 
 use super::{Exit, complain, complain_about, connect};
+use crate::text::Append;
 
 pub(super) fn watch(socket: &Path, instance: Option<String>, adverts: bool, json: bool) -> Exit {
     let mut client = match connect(socket) {
@@ -19,7 +20,7 @@ pub(super) fn watch(socket: &Path, instance: Option<String>, adverts: bool, json
         let notice = match client.next_notice(None) {
             Ok(notice) => notice,
             Err(ClientError::Closed) => {
-                complain("the service has ended");
+                complain(&"the service has ended");
                 return Exit::Failed;
             }
             Err(error) => return complain_about(socket, &error),
@@ -56,7 +57,7 @@ fn lines(notice: &Notice) -> String {
                     MarkKind::Sent => format!("sent from {}", mark.source),
                     MarkKind::Rejected { reason } => format!("from {} discarded: {reason}", mark.source),
                 };
-                text.push_str(&format!("{time} {instance}: advert of priority {} {what}\n", mark.priority));
+                text.append(format_args!("{time} {instance}: advert of priority {} {what}\n", mark.priority));
             }
             return text;
         }

@@ -20,6 +20,7 @@ use crate::engine::Sizes;
 use crate::engine::link::Order;
 use crate::machine;
 use crate::notify::Change;
+use crate::text::Append;
 
 /// Characters of diagnostics that an answer quotes.
 const DIAGNOSTICS_MAX: usize = 16 * 1024;
@@ -49,7 +50,7 @@ impl Service {
             0 => {}
             1 => text.push_str("; 1 change at run time stays on top of the file, see `locum changes`"),
             count => {
-                text.push_str(&format!("; {count} changes at run time stay on top of the file, see `locum changes`"));
+                text.append(format_args!("; {count} changes at run time stay on top of the file, see `locum changes`"));
             }
         }
         if let Some(asking) = self.clients.get_mut(client) {

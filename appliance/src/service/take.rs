@@ -17,6 +17,7 @@ use super::clients::ClientId;
 use super::edits::edited;
 use super::preview::{Move, Moves};
 use crate::clock;
+use crate::text::Append;
 
 /// For how long the priority is raised where nothing else was said.
 const RAISED_FOR_S: u64 = 1800;
@@ -47,7 +48,7 @@ impl Service {
             change = self.changes.last();
             for raise in &raises {
                 let whose = if raise.instance == name { String::new() } else { format!("{}: ", raise.instance) };
-                text.push_str(&format!("; {whose}{}", raise.words(for_s)));
+                text.append(format_args!("; {whose}{}", raise.words(for_s)));
             }
             text.push_str("; `locum rollback` ends that");
         }

@@ -1,6 +1,7 @@
 //! The help of a program and of its verbs.
 
 use super::{Opt, Program, Verb};
+use crate::text::Append;
 
 /// How much of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub(crate) fn help(program: &'static Program, verb: &'static Verb, length: Lengt
         (Length::Brief, _) | (_, "") => format!("{}\n", verb.about),
         (Length::Full, more) => format!("{}.\n\n{more}\n", verb.about),
     };
-    text.push_str(&format!("\n{}\n", usage(program, verb)));
+    text.append(format_args!("\n{}\n", usage(program, verb)));
     let is_root = program.is_root(verb);
     if is_root {
         let verbs = program.verbs.iter().map(|verb| (verb.name, verb.about));
@@ -65,7 +66,7 @@ pub(crate) fn help(program: &'static Program, verb: &'static Verb, length: Lengt
         section(&mut text, title, length, shown(options));
     }
     if is_root {
-        text.push_str(&format!("\n{}\n", program.closing));
+        text.append(format_args!("\n{}\n", program.closing));
     }
     text
 }
@@ -76,13 +77,13 @@ pub(super) fn usage(program: &Program, verb: &Verb) -> String {
     if program.is_root(verb) {
         return text + " [OPTIONS] [COMMAND]";
     }
-    text.push_str(&format!(" {}", verb.name));
+    text.append(format_args!(" {}", verb.name));
     if !verb.passes_on {
         text.push_str(" [OPTIONS]");
     }
     let options = verb.options.iter().filter(|option| option.required).map(Opt::spelled);
     for word in options.chain(verb.operands.iter().map(super::Operand::spelled)) {
-        text.push_str(&format!(" {word}"));
+        text.append(format_args!(" {word}"));
     }
     text
 }
@@ -102,7 +103,7 @@ fn row(option: &Opt, length: Length) -> Row {
             row.meaning.extend(default.map(|default| format!(" {default}")));
             if !choices.is_empty() {
                 let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-                row.meaning.push_str(&format!(" [possible values: {}]", words.join(", ")));
+                row.meaning.append(format_args!(" [possible values: {}]", words.join(", ")));
             }
         }
         Length::Full => {
@@ -124,20 +125,20 @@ fn section(text: &mut String, title: &str, length: Length, rows: Vec<Row>) {
     if rows.is_empty() {
         return;
     }
-    text.push_str(&format!("\n{title}:\n"));
+    text.append(format_args!("\n{title}:\n"));
     let width = rows.iter().map(|row| row.typed.len()).max().unwrap_or_default();
     for (at, row) in rows.into_iter().enumerate() {
         let Row { typed, meaning, more } = row;
         if length == Length::Brief {
-            text.push_str(&format!("  {typed:<width$}  {meaning}\n"));
+            text.append(format_args!("  {typed:<width$}  {meaning}\n"));
             continue;
         }
         if at > 0 {
             text.push('\n');
         }
-        text.push_str(&format!("  {typed}\n{INDENT}{meaning}\n"));
+        text.append(format_args!("  {typed}\n{INDENT}{meaning}\n"));
         for paragraph in more {
-            text.push_str(&format!("\n{INDENT}{paragraph}\n"));
+            text.append(format_args!("\n{INDENT}{paragraph}\n"));
         }
     }
 }

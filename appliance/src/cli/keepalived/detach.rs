@@ -17,7 +17,7 @@ pub(super) fn start(arguments: &[OsString], socket: Option<&Path>) -> ExitCode {
     match start_and_wait(arguments, socket) {
         Ok(exit) => exit,
         Err(error) => {
-            complain(&format!("cannot start in the background: {error}"));
+            complain(&format_args!("cannot start in the background: {error}"));
             super::super::Exit::Failed.into()
         }
     }

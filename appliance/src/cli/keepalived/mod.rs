@@ -40,7 +40,7 @@ pub(super) fn main(arguments: &[OsString], socket: Option<PathBuf>) -> ExitCode 
     let mut options = match options::parse(arguments) {
         Ok(options) => options,
         Err(error) => {
-            complain(&format!("{error}\nhelp: `keepalived --help` lists what there is"));
+            complain(&format_args!("{error}\nhelp: `keepalived --help` lists what there is"));
             return USAGE.into();
         }
     };
@@ -164,7 +164,7 @@ fn signal_number(name: &str) -> ExitCode {
         "STATS_CLEAR" => Dump::StatisticsAndClear.signal(),
         "JSON" => Dump::Json.signal(),
         _ => {
-            complain(&format!("no signal is called {name}: STOP, RELOAD, DATA, STATS, STATS_CLEAR or JSON"));
+            complain(&format_args!("no signal is called {name}: STOP, RELOAD, DATA, STATS, STATS_CLEAR or JSON"));
             return USAGE.into();
         }
     };
@@ -190,7 +190,7 @@ fn test(file: &Path, home: &Home, log: Option<&Path>) -> u8 {
         None => io::stderr().lock().write_all(text.as_bytes()),
     };
     if let Err(error) = written {
-        complain(&format!("what is wrong cannot be written: {error}"));
+        complain(&format_args!("what is wrong cannot be written: {error}"));
         return super::Exit::Failed as u8;
     }
     code

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::cli::log::Facility;
+use crate::text::Append;
 
 /// What was said on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -383,7 +384,7 @@ pub(in crate::cli) fn help() -> String {
     );
     let is_refused = |known: &&Known| matches!(known.meaning, Refused(_));
     for (title, refused) in [("Options", false), ("Not supported", true)] {
-        text.push_str(&format!("\n{title}:\n"));
+        text.append(format_args!("\n{title}:\n"));
         for known in KNOWN.iter().filter(|known| is_refused(known) == refused) {
             let short = known.short.map_or("    ".into(), |letter| format!("-{letter}, "));
             let value = match known.takes {
@@ -396,7 +397,7 @@ pub(in crate::cli) fn help() -> String {
                 Nothing(why) => format!("{}: nothing follows, {why}", known.help),
                 Refused(instead) => format!("{}: {instead}", known.help),
             };
-            text.push_str(&format!("  {short}--{:<24} {what}\n", format!("{}{value}", known.long)));
+            text.append(format_args!("  {short}--{:<24} {what}\n", format!("{}{value}", known.long)));
         }
     }
     text

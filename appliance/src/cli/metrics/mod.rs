@@ -50,7 +50,7 @@ pub(super) fn metrics(socket: &Path, textfile: Option<&Path>) -> Exit {
     match replace(path, families::render(&snapshot, Dialect::Prometheus).as_bytes()) {
         Ok(()) => Exit::Done,
         Err(error) => {
-            complain(&format!("{}: {error}", path.display()));
+            complain(&format_args!("{}: {error}", path.display()));
             Exit::Failed
         }
     }

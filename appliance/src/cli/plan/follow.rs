@@ -8,6 +8,7 @@ use locum_core::priority::{self, Contribution, Reading, Track, Tracker, TrackerI
 use locum_core::router::GroupId;
 
 use crate::service::ties::{self, Follows};
+use crate::text::Append;
 use crate::track::Kind;
 
 /// All trackers of a node that somebody follows, in the order of their numbers.
@@ -122,7 +123,7 @@ impl<'n> Priorities<'n> {
                 continue;
             }
             let sign = if more < 0 { '-' } else { '+' };
-            words.push_str(&format!(" {sign} {} ({} {})", more.unsigned_abs(), it.kind, it.name));
+            words.append(format_args!(" {sign} {} ({} {})", more.unsigned_abs(), it.kind, it.name));
             points = points.saturating_add(i32::from(more));
         }
         (words, points)

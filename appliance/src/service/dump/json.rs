@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::Subject;
 use crate::service::plan;
+use crate::text::Append;
 
 /// An instance: its data and its statistics.
 pub(super) fn instance(subject: &Subject<'_>) -> Value {
@@ -112,14 +113,14 @@ fn line(address: &VirtualAddress, device: &str, subject: &Subject<'_>, is_instal
     let mut line = address.address.to_string();
     let whole = if address.address.is_ipv4() { 32 } else { 128 };
     if address.prefix_len != whole {
-        line.push_str(&format!("/{}", address.prefix_len));
+        line.append(format_args!("/{}", address.prefix_len));
     }
     if let Some(Broadcast::Address(broadcast)) = address.broadcast {
-        line.push_str(&format!(" brd {broadcast}"));
+        line.append(format_args!(" brd {broadcast}"));
     }
-    line.push_str(&format!(" dev {device}"));
+    line.append(format_args!(" dev {device}"));
     if let Some(made) = subject.placement.made.iter().find(|made| made.name == device) {
-        line.push_str(&format!("@{}", made.base));
+        line.append(format_args!("@{}", made.base));
     }
     line.push_str(match address.scope.map_or(0, |scope| scope.0) {
         200 => " scope site",
@@ -129,7 +130,7 @@ fn line(address: &VirtualAddress, device: &str, subject: &Subject<'_>, is_instal
         _ => " scope global",
     });
     if let Some(label) = &address.label {
-        line.push_str(&format!(" label {}", label.value));
+        line.append(format_args!(" label {}", label.value));
     }
     if address.address.is_ipv6() {
         line.push_str(&match address.preferred_lifetime {

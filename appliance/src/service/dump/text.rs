@@ -8,6 +8,7 @@ use locum_control::Reject;
 
 use super::Subject;
 use super::json::{addresses, command, discarded};
+use crate::text::Append;
 
 /// `keepalived.data`.
 pub(super) fn data(subjects: &[Subject<'_>], model: &Model, is_good: impl Fn(&str) -> Option<bool>) -> String {
@@ -20,8 +21,8 @@ pub(super) fn data(subjects: &[Subject<'_>], model: &Model, is_good: impl Fn(&st
     for group in &model.sync_groups {
         let is_member = |subject: &&Subject<'_>| subject.status.group.as_deref() == Some(&group.name.value);
         let state = subjects.iter().find(is_member).map_or("INIT".into(), |subject| subject.status.state.to_string());
-        text.push_str(&format!(" VRRP Sync Group = {}, {state}\n   VRRP member instances :\n", group.name.value));
-        group.members.iter().for_each(|member| text.push_str(&format!("     {}\n", member.value)));
+        text.append(format_args!(" VRRP Sync Group = {}, {state}\n   VRRP member instances :\n", group.name.value));
+        group.members.iter().for_each(|member| text.append(format_args!("     {}\n", member.value)));
     }
     text.push_str("------< VRRP Scripts >------\n");
     for script in &model.scripts {
@@ -31,7 +32,7 @@ pub(super) fn data(subjects: &[Subject<'_>], model: &Model, is_good: impl Fn(&st
             Some(true) => "GOOD",
             Some(false) | None => "BAD",
         };
-        text.push_str(&format!(
+        text.append(format_args!(
             " VRRP Script = {}\n   Command = {words}\n   Interval = {} sec\n   Timeout = {} sec\n   Weight = {}\n   \
              Rise = {}\n   Fall = {}\n   Status = {status}\n   State = idle\n",
             script.name.value,

@@ -6,6 +6,7 @@ use locum_config::model::{Family, NextHop, Placement, Prefix, Route, RouteKind, 
 
 use super::super::journal::ROUTE_PROTOCOL;
 use crate::netlink::message::{APPEND, CREATE, EXCLUSIVE, Message};
+use crate::text::Append;
 
 const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;
@@ -108,16 +109,16 @@ pub(crate) fn route_name(route: &Route) -> String {
     }
     words.push_str(&prefix_name(route.destination));
     if let Some(gateway) = route.gateway {
-        words.push_str(&format!(" via {gateway}"));
+        words.append(format_args!(" via {gateway}"));
     }
     if let Some(interface) = &route.interface {
-        words.push_str(&format!(" dev {}", interface.value));
+        words.append(format_args!(" dev {}", interface.value));
     }
     if route.table != MAIN {
-        words.push_str(&format!(" table {}", route.table));
+        words.append(format_args!(" table {}", route.table));
     }
     if let Some(metric) = route.metric {
-        words.push_str(&format!(" metric {metric}"));
+        words.append(format_args!(" metric {metric}"));
     }
     words
 }
@@ -269,12 +270,12 @@ pub(crate) fn rule_name(rule: &Rule) -> String {
     let mut words = format!("rule {}:", *rule.preference);
     for (word, prefix) in [("from", rule.from), ("to", rule.to)] {
         if let Some(prefix) = prefix {
-            words.push_str(&format!(" {word} {}/{}", prefix.address, prefix.len));
+            words.append(format_args!(" {word} {}/{}", prefix.address, prefix.len));
         }
     }
     match rule.action {
-        RuleAction::Table(table) => words.push_str(&format!(" table {table}")),
-        RuleAction::Goto(target) => words.push_str(&format!(" goto {target}")),
+        RuleAction::Table(table) => words.append(format_args!(" table {table}")),
+        RuleAction::Goto(target) => words.append(format_args!(" goto {target}")),
         RuleAction::L3mdev
         | RuleAction::Nop
         | RuleAction::Blackhole
