@@ -33,15 +33,14 @@ use locum_config::Model;
 use locum_config::model;
 use locum_control::{FifoStatus, MailStatus, NotifyStatus, SortedMap};
 use locum_core::vocabulary::State;
-use tokio::sync::mpsc;
 
 use self::fifo::Fifo;
 use self::groups::{Groups, Moved};
 #[cfg(feature = "mail")]
 use self::mail::Mailer;
 use self::once::run_once;
-pub(crate) use self::queue::RunResult;
 use self::queue::{Hooks, Queue, Shared};
+pub(crate) use self::queue::{RunResult, Runs};
 pub(crate) use self::told::cause_kind;
 pub(crate) use self::told::{Change, Subject, Word};
 use self::told::{Notice, Particulars};
@@ -94,13 +93,13 @@ struct Target {
 impl Notifier {
     /// Runs `startup_script`, opens FIFOs, and gives the end from which finished runs of scripts can be taken.
     /// `run_directory` is where mail waits that cannot be sent yet.
-    pub(crate) async fn start(model: &Model, run_directory: &Path) -> (Self, mpsc::Receiver<RunResult>) {
+    pub(crate) async fn start(model: &Model, run_directory: &Path) -> (Self, Runs) {
         run_once("startup_script", &model.global.startup, &Customs::of(&model.global)).await;
-        let (shared, results) = Shared::new(Duration::from_millis(u64::from(*model.global.notify_timeout_ms)));
+        let shared = Shared::new(Duration::from_millis(u64::from(*model.global.notify_timeout_ms)));
         let mut notifier = Self {
             targets: SortedMap::new(),
             groups: Groups::default(),
-            shared,
+            shared: Rc::clone(&shared),
             fifos: Default::default(),
             fifo_states_on_reload: false,
             at_the_end: None,
@@ -110,7 +109,7 @@ impl Notifier {
         #[cfg(not(feature = "mail"))]
         let _ = run_directory;
         notifier.follow(model);
-        (notifier, results)
+        (notifier, Runs(shared))
     }
 
     /// An instance has changed its state; its sync group may have with it.

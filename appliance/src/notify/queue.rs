@@ -9,7 +9,7 @@ use std::time::Duration;
 use locum_config::model;
 use locum_control::{NotifyStatus, RunStatus};
 use locum_core::time::Instant;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore};
 
 use super::told::{Notice, Subject, Word};
 use crate::clock;
@@ -73,31 +73,32 @@ impl From<RunResult> for NotifyStatus {
 /// What all queues share.
 pub(super) struct Shared {
     permits: Semaphore,
-    results: mpsc::Sender<RunResult>,
+    /// Runs that have ended and that nobody has taken yet, a bounded number: what is not taken is still in
+    /// [`Queue::results`].
+    ended: RefCell<VecDeque<RunResult>>,
+    has_ended: Notify,
     /// `notify_timeout`
     pub(super) limit: Cell<Duration>,
     /// Queues that have something to do.
     active: Cell<usize>,
-    idle: tokio::sync::Notify,
+    idle: Notify,
     /// The service stops; what was called before has time until then.
     patience_ends: Cell<Option<tokio::time::Instant>>,
-    stop_asked: tokio::sync::Notify,
+    stop_asked: Notify,
 }
 
 impl Shared {
-    /// With the end from which finished runs are taken. It is bounded; what nobody takes is still in [`Queue::results`].
-    pub(super) fn new(limit: Duration) -> (Rc<Self>, mpsc::Receiver<RunResult>) {
-        let (results, taken) = mpsc::channel(RESULTS_WAITING_MAX);
-        let shared = Self {
+    pub(super) fn new(limit: Duration) -> Rc<Self> {
+        Rc::new(Self {
             permits: Semaphore::new(AT_ONCE_MAX),
-            results,
+            ended: RefCell::default(),
+            has_ended: Notify::new(),
             limit: Cell::new(limit),
             active: Cell::new(0),
-            idle: tokio::sync::Notify::new(),
+            idle: Notify::new(),
             patience_ends: Cell::new(None),
-            stop_asked: tokio::sync::Notify::new(),
-        };
-        (Rc::new(shared), taken)
+            stop_asked: Notify::new(),
+        })
     }
 
     /// From now on what runs is given little time, so that the last word is said before the service ends.
@@ -121,6 +122,27 @@ impl Shared {
                 None => self.stop_asked.notified().await,
             }
         }
+    }
+}
+
+/// Where runs that have ended are taken from.
+#[derive(Clone)]
+pub(crate) struct Runs(pub(super) Rc<Shared>);
+
+impl Runs {
+    /// The next one. Nothing is lost when the future is dropped.
+    pub(crate) async fn next(&self) -> RunResult {
+        loop {
+            if let Some(run) = self.try_next() {
+                return run;
+            }
+            self.0.has_ended.notified().await;
+        }
+    }
+
+    /// The next one if there is one already.
+    pub(crate) fn try_next(&self) -> Option<RunResult> {
+        self.0.ended.borrow_mut().pop_front()
     }
 }
 
@@ -291,7 +313,11 @@ async fn work(inner: Rc<RefCell<Inner>>, shared: Rc<Shared>) {
                 inner.results.pop_front();
             }
             inner.results.push_back(result.clone());
-            let _ = shared.results.try_send(result); // nobody takes them: it is kept above
+            let mut ended = shared.ended.borrow_mut();
+            if ended.len() < RESULTS_WAITING_MAX {
+                ended.push_back(result);
+                shared.has_ended.notify_one();
+            }
         }
     }
     shared.active.set(shared.active.get().saturating_sub(1));

@@ -217,16 +217,16 @@ fn the_last_word_is_said_even_when_a_script_hangs() {
     let script = folder.script("hook", &format!("echo $1 >> {}; [ $1 = stop ] || sleep 100", folder.path("log")));
     let notify = format!("notify_master \"{script} master\"\nnotify_stop \"{script} stop\"\nnotify \"{script} stop\"");
     run_local(async {
-        let (mut notifier, mut results) = Notifier::start(&model("", &notify, false), &folder.0).await;
+        let (mut notifier, results) = Notifier::start(&model("", &notify, false), &folder.0).await;
         notifier.transition("VI_1", &change(State::Backup, State::Master));
         eventually(|| folder.read("log") == "master\n").await;
         notifier.transition("VI_1", &change(State::Master, State::Init));
         let begun = std::time::Instant::now();
         notifier.shut_down().await;
         assert!(begun.elapsed() < STOP_MAX, "{:?}", begun.elapsed());
-        let first = results.try_recv().unwrap();
+        let first = results.try_next().unwrap();
         assert_eq!((first.is_success, first.end.as_str()), (false, "ended because the service stops"));
-        assert!(results.try_recv().unwrap().is_success);
+        assert!(results.try_next().unwrap().is_success);
     });
     assert_eq!(folder.read("log"), "master\nstop\nstop\n", "the last word alone is said to the end");
 }

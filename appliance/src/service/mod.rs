@@ -115,7 +115,7 @@ use crate::engine::Set;
 use crate::engine::lateness::Lateness;
 use crate::engine::link::{Order, OrderError, RouterView, ServiceEnd};
 use crate::netlink::monitor::Monitor;
-use crate::notify::{Notifier, RunResult};
+use crate::notify::{Notifier, Runs};
 use crate::task;
 use crate::track::{Links, Reports, Trackers};
 
@@ -198,7 +198,7 @@ struct Service {
     journal: Journal,
     notifier: Notifier,
     /// Notification scripts that have ended.
-    script_runs: Option<mpsc::Receiver<RunResult>>,
+    script_runs: Runs,
     /// The addresses that it lists.
     journalled_addresses: Vec<Entry>,
     /// The routes and rules that it lists.
@@ -284,9 +284,8 @@ struct Sources {
 impl Service {
     async fn serve(&mut self, mut sources: Sources, listener: UnixListener) -> Result<(), StartError> {
         let reports = Rc::clone(&self.reports_ready);
-        let mut script_runs = self.script_runs.take().unwrap_or_else(|| mpsc::channel(1).1);
-        let mut adverts = tokio::time::interval(ADVERTS_EVERY);
-        adverts.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let script_runs = self.script_runs.clone();
+        let mut adverts_at = tokio::time::Instant::now();
         while !self.stopped {
             let watched = self.clients.any_watches_adverts();
             let waiting = !self.waiting_orders.is_empty();
@@ -342,8 +341,9 @@ impl Service {
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                 },
-                Some(run) = script_runs.recv() => self.tell_run(run),
-                _ = adverts.tick(), if watched => {
+                run = script_runs.next() => self.tell_run(run),
+                () = tokio::time::sleep_until(adverts_at), if watched => {
+                    adverts_at = tokio::time::Instant::now() + ADVERTS_EVERY;
                     self.take_reports();
                     self.tell_adverts();
                 }

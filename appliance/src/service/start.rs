@@ -188,7 +188,7 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
         legacy,
         journal,
         notifier,
-        script_runs: Some(script_runs),
+        script_runs,
         journalled_addresses,
         journalled_routes: Vec::new(),
         plans: 0,

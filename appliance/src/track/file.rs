@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 use tokio::io::unix::AsyncFd;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, sleep_until};
 
 use super::board::Pen;
 use crate::readiness::{Owned, readable};
@@ -126,8 +126,7 @@ pub(super) async fn follow(mut files: Vec<Tracked>) {
         file.watch(kernel);
         file.read();
     }
-    let mut looks = tokio::time::interval(LOOK_EVERY);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut look_at = Instant::now();
     loop {
         let all_watched = files.iter().all(|file| file.is_watched);
         tokio::select! {
@@ -145,7 +144,8 @@ pub(super) async fn follow(mut files: Vec<Tracked>) {
                     file.read();
                 }
             }
-            _ = looks.tick(), if !all_watched => {
+            () = sleep_until(look_at), if !all_watched => {
+                look_at = Instant::now() + LOOK_EVERY;
                 for file in files.iter_mut().filter(|file| !file.is_watched) {
                     file.watch(kernel);
                     file.read();

@@ -21,8 +21,7 @@ fn a_hundred_flaps_with_a_slow_script() {
     );
     let script = folder.script("hook", &text);
     run_local(async {
-        let (mut notifier, mut results) =
-            Notifier::start(&model("", &format!("notify {script}"), false), &folder.0).await;
+        let (mut notifier, results) = Notifier::start(&model("", &format!("notify {script}"), false), &folder.0).await;
         let mut state = State::Backup;
         for number in 1..=100 {
             let next = if state == State::Backup { State::Master } else { State::Backup };
@@ -53,7 +52,7 @@ fn a_hundred_flaps_with_a_slow_script() {
         assert!(skipped > 0, "it was never behind, and nothing is shown");
         assert_eq!(notifier.runs("VI_1").1, skipped);
         let mut taken = 0;
-        while results.try_recv().is_ok() {
+        while results.try_next().is_some() {
             taken += 1;
         }
         assert_eq!(taken, runs);
@@ -81,10 +80,10 @@ fn each_failure_has_its_own_words_and_the_next_runs_all_the_same() {
     run_local(async {
         for (command, expected) in cases {
             let configured = model("notify_timeout 1", &format!("notify_master \"{command}\""), false);
-            let (mut notifier, mut results) = Notifier::start(&configured, &folder.0).await;
+            let (mut notifier, results) = Notifier::start(&configured, &folder.0).await;
             notifier.transition("VI_1", &change(State::Backup, State::Master));
             notifier.transition("VI_1", &change(State::Backup, State::Master));
-            let result = results.recv().await.unwrap();
+            let result = results.next().await;
             assert!(result.end.starts_with(expected), "{command}: {}", result.end);
             assert_eq!(result.is_success, expected == "done", "{command}");
             assert_eq!((result.keyword, result.word), ("notify_master", Word::Master));
@@ -103,10 +102,10 @@ fn security_is_enforced_at_each_run() {
     let script = folder.script("hook", "exit 0");
     run_local(async {
         let configured = model("enable_script_security", &format!("notify_master {script}"), false);
-        let (mut notifier, mut results) = Notifier::start(&configured, &folder.0).await;
+        let (mut notifier, results) = Notifier::start(&configured, &folder.0).await;
         std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
         notifier.transition("VI_1", &change(State::Backup, State::Master));
-        let result = results.recv().await.unwrap();
+        let result = results.next().await;
         assert!(result.end.starts_with("writable by others than root"), "{}", result.end);
         notifier.shut_down().await;
     });

@@ -10,7 +10,7 @@ mod table;
 use std::time::Duration;
 
 use locum_config::model::TrackProcess;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, sleep_until};
 
 use self::connector::{Connector, Event};
 use self::table::{Matcher, Table};
@@ -78,8 +78,7 @@ pub(super) async fn follow(mut tracked: Vec<Tracked>) {
     // After the connector was opened, so that what begins meanwhile is not missed.
     let mut table = Table::new(tracked.iter().map(|tracked| tracked.matcher.clone()).collect());
     look(&mut table, &mut tracked);
-    let mut looks = tokio::time::interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut look_at = Instant::now() + LOOK_EVERY;
     loop {
         let due = tracked.iter().filter_map(|tracked| tracked.hold.due()).min();
         tokio::select! {
@@ -100,7 +99,10 @@ pub(super) async fn follow(mut tracked: Vec<Tracked>) {
                     connector = None;
                 }
             },
-            _ = looks.tick(), if connector.is_none() => look(&mut table, &mut tracked),
+            () = sleep_until(look_at), if connector.is_none() => {
+                look(&mut table, &mut tracked);
+                look_at = Instant::now() + LOOK_EVERY;
+            }
             () = until(due) => {
                 for (index, tracked) in tracked.iter_mut().enumerate() {
                     if tracked.hold.expire(Instant::now()) {
