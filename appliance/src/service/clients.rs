@@ -206,10 +206,12 @@ impl Clients {
     }
 
     /// Tells everybody who wants to know.
-    pub(crate) fn tell(&mut self, at_us: u64, at_unix_ms: u64, event: &Event) {
+    pub(crate) fn tell(&mut self, at_us: u64, at_unix_ms: u64, event: Event) {
+        // One for all; each connection has a number of its own for it.
+        let mut notice = Notice { seq: 0, at_us, at_unix_ms, event };
         for client in self.by_id.values_mut() {
-            if client.watch.as_ref().is_some_and(|watch| watch.wants(event)) {
-                let was_taken = client.tell(at_us, at_unix_ms, event.clone(), self.notice_bytes_max);
+            if client.watch.as_ref().is_some_and(|watch| watch.wants(&notice.event)) {
+                let was_taken = client.tell(&mut notice, self.notice_bytes_max);
                 self.notices_missed += u64::from(!was_taken);
             }
         }
@@ -260,22 +262,24 @@ impl Client {
     }
 
     /// Tells it something, unless more than `bytes_max` wait already. Returns whether there was room for it.
-    fn tell(&mut self, at_us: u64, at_unix_ms: u64, event: Event, bytes_max: usize) -> bool {
+    fn tell(&mut self, notice: &mut Notice, bytes_max: usize) -> bool {
         if self.outbox.len() > bytes_max {
             self.missed += 1;
             return false;
         }
         let missed = std::mem::take(&mut self.missed);
         if missed > 0 {
-            self.push_notice(at_us, at_unix_ms, Event::Lagged { missed });
+            let Notice { at_us, at_unix_ms, .. } = *notice;
+            self.push_notice(&mut Notice { seq: 0, at_us, at_unix_ms, event: Event::Lagged { missed } });
         }
-        self.push_notice(at_us, at_unix_ms, event);
+        self.push_notice(notice);
         true
     }
 
-    fn push_notice(&mut self, at_us: u64, at_unix_ms: u64, event: Event) {
+    fn push_notice(&mut self, notice: &mut Notice) {
         self.seq += 1;
-        self.outbox.push(&Line::Notice(Notice { seq: self.seq, at_us, at_unix_ms, event }));
+        notice.seq = self.seq;
+        self.outbox.push(notice);
     }
 }
 
@@ -392,7 +396,7 @@ mod tests {
                 // Nothing of it leaves meanwhile: nobody else has his turn.
                 for n in 0..INSTANCES {
                     let event = Event::Adverts { instance: format!("V{n}"), marks: vec![mark] };
-                    clients.tell(1 << 40, 1 << 40, &event);
+                    clients.tell(1 << 40, 1 << 40, event);
                 }
                 clients.notices_missed() - before
             };

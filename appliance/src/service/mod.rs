@@ -401,7 +401,7 @@ impl Service {
         log::info!("stopping: masters hand over");
         self.heart.manager.stopping();
         let now = clock::now();
-        self.clients.tell(now.us(), clock::unix_ms(), &Event::Stopping);
+        self.clients.tell(now.us(), clock::unix_ms(), Event::Stopping);
         self.order(Order::Shutdown);
     }
 

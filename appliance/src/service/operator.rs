@@ -259,7 +259,7 @@ impl Service {
     pub(super) fn tell_operator(&mut self, who: &str, text: String) {
         log::info!("{who}: {text}");
         let now = clock::now();
-        self.clients.tell(now.us(), clock::unix_ms(), &Event::Operator { who: who.to_owned(), text });
+        self.clients.tell(now.us(), clock::unix_ms(), Event::Operator { who: who.to_owned(), text });
     }
 }
 

@@ -229,7 +229,7 @@ impl Service {
     pub(super) fn tell(&mut self, at: Instant, event: Told) {
         // What happened a moment ago happened that much earlier on the wall clock, too.
         let age_ms = clock::now().since(at).us() / 1_000;
-        self.clients.tell(at.us(), clock::unix_ms().saturating_sub(age_ms), &event);
+        self.clients.tell(at.us(), clock::unix_ms().saturating_sub(age_ms), event);
     }
 
     /// A notification script has ended.
