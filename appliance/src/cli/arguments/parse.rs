@@ -74,7 +74,7 @@ impl Said {
             let word = word.to_string_lossy();
             let mut misused = self.misused(&format!("unrecognized subcommand '{word}'"));
             let similar = closest(&word, program.verbs.iter().map(|verb| verb.name));
-            misused.tip = similar.map(|verb| format!("a similar subcommand exists: '{verb}'"));
+            misused.set_tip(similar.map(|verb| format!("a similar subcommand exists: '{verb}'")));
             misused
         })
     }
@@ -194,7 +194,7 @@ impl Said {
             option.spelled(),
             words.join(", ")
         ));
-        misused.tip = closest(value, words.into_iter()).map(|word| format!("a similar value exists: '{word}'"));
+        misused.set_tip(closest(value, words.into_iter()).map(|word| format!("a similar value exists: '{word}'")));
         misused
     }
 
@@ -202,7 +202,7 @@ impl Said {
         let mut misused = self.unexpected(&format!("--{name}"));
         let similar = closest(name, self.program.options_of(self.verb).map(|option| option.name));
         if let Some(similar) = similar {
-            misused.tip = Some(format!("a similar argument exists: '--{similar}'"));
+            misused.set_tip(Some(format!("a similar argument exists: '--{similar}'")));
         }
         misused
     }
@@ -210,7 +210,7 @@ impl Said {
     fn unexpected(&self, option: &str) -> Misused {
         let mut misused = self.misused(&format!("unexpected argument '{option}' found"));
         if self.next_operand().is_some() {
-            misused.tip = Some(format!("to pass '{option}' as a value, use '-- {option}'"));
+            misused.set_tip(Some(format!("to pass '{option}' as a value, use '-- {option}'")));
         }
         misused
     }

@@ -146,24 +146,35 @@ impl Said {
 
     /// That this makes no sense.
     pub(super) fn misused(&self, what: &str) -> Misused {
-        Misused { what: what.to_owned(), tip: None, usage: usage(self.program, self.verb) }
+        Misused(Box::new(Words { what: what.to_owned(), tip: None, usage: usage(self.program, self.verb) }))
     }
 }
 
-/// A command line makes no sense.
+/// A command line makes no sense. In a box, for hardly any does: so it is handed on in a register.
 #[derive(Debug)]
-pub(crate) struct Misused {
+pub(crate) struct Misused(Box<Words>);
+
+#[derive(Debug)]
+struct Words {
     what: String,
-    pub(super) tip: Option<String>,
+    tip: Option<String>,
     usage: String,
+}
+
+impl Misused {
+    /// What may have been meant.
+    pub(super) fn set_tip(&mut self, tip: Option<String>) {
+        self.0.tip = tip;
+    }
 }
 
 impl fmt::Display for Misused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "error: {}\n", self.what)?;
-        if let Some(tip) = &self.tip {
+        let Words { what, tip, usage } = &*self.0;
+        writeln!(f, "error: {what}\n")?;
+        if let Some(tip) = tip {
             writeln!(f, "  tip: {tip}\n")?;
         }
-        writeln!(f, "{}\n\nFor more information, try '--help'.", self.usage)
+        writeln!(f, "{usage}\n\nFor more information, try '--help'.")
     }
 }
