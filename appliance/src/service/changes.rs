@@ -94,7 +94,11 @@ impl Changes {
 
     /// When the next one ends by itself.
     pub(super) fn next_end(&self) -> Option<Instant> {
-        self.layers.iter().flat_map(|layer| [layer.until, layer.trial_until]).flatten().min()
+        let end = |layer: &Layer| match (layer.until, layer.trial_until) {
+            (Some(until), Some(trial_until)) => Some(until.min(trial_until)),
+            (until, trial_until) => until.or(trial_until),
+        };
+        self.layers.iter().filter_map(end).min()
     }
 
     /// Another configuration is in effect.

@@ -123,9 +123,12 @@ impl History {
 
     /// Writes only what is kept.
     fn rewrite(&mut self) -> io::Result<()> {
-        let rings = self.by_instance.iter();
-        let content: String =
-            rings.flat_map(|(name, ring)| ring.iter().map(|kept| to_json_line(&kept.record(name)))).collect();
+        let mut content = String::new();
+        for (name, ring) in &self.by_instance {
+            for kept in ring {
+                content.push_str(&to_json_line(&kept.record(name)));
+            }
+        }
         self.file = None;
         kept::write(&self.path, content.as_bytes())?;
         self.lines_appended = 0;

@@ -184,10 +184,11 @@ impl Table {
         chain.close(hook);
         put_u32(&mut chain, 5, ACCEPT);
         chain.put_text(7, "filter");
-        let sets = (1..).zip(Set::ALL).map(|(id, set)| self.make_set(set, id));
-        let rules = [self.loopback(), self.neighbour_discovery()].into_iter();
-        let drops = Set::ALL.into_iter().map(|set| self.drop_rule(set));
-        [table.finish()].into_iter().chain(sets).chain([chain.finish()]).chain(rules).chain(drops).collect()
+        let mut messages = vec![table.finish()];
+        messages.extend((1..).zip(Set::ALL).map(|(id, set)| self.make_set(set, id)));
+        messages.extend([chain.finish(), self.loopback(), self.neighbour_discovery()]);
+        messages.extend(Set::ALL.map(|set| self.drop_rule(set)));
+        messages
     }
 
     /// The message that deletes it with all that is in it.
@@ -298,9 +299,11 @@ impl Table {
 }
 
 /// All or nothing: the messages between a begin and an end.
-pub(super) fn transaction(messages: Vec<Box<[u8]>>) -> Vec<Box<[u8]>> {
+pub(super) fn transaction(mut messages: Vec<Box<[u8]>>) -> Vec<Box<[u8]>> {
     let frame = |kind| Message::new(kind, 0, &[0, 0, 0, 10]).finish(); // the subsystem, in network order
-    [frame(BATCH_BEGIN)].into_iter().chain(messages).chain([frame(BATCH_END)]).collect()
+    messages.insert(0, frame(BATCH_BEGIN));
+    messages.push(frame(BATCH_END));
+    messages
 }
 
 /// Deletes a table of this name.
