@@ -23,6 +23,7 @@
 mod deadlines;
 mod groups;
 mod output;
+mod sharing;
 mod tables;
 mod work;
 mod writing;
@@ -173,13 +174,13 @@ where
         if let Err(error) = self.validate(&config) {
             return Err((error, config));
         }
+        if self.is_taken(&config) {
+            return Err((ConfigError::Duplicate, config));
+        }
         let trackers = self.trackers.as_ref();
         let Some(place) = self.interfaces.as_mut().get_mut(usize::from(interface.0)) else {
             return Err((ConfigError::Interface, config));
         };
-        if place.router(family, vrid).is_some() {
-            return Err((ConfigError::Duplicate, config));
-        }
         let free = (0..u16::MAX).zip(self.slots.as_mut()).find(|(_, slot)| slot.router.is_none());
         let Some((index, slot)) = free else {
             return Err((ConfigError::Full, config));
@@ -192,12 +193,12 @@ where
         ];
         let mut held: heapless::Vec<Block, 3> = heapless::Vec::new();
         held.extend(blocks.into_iter().filter_map(|(holds, block)| holds.then_some(block)));
-        place.set_router(family, vrid, Some(id));
         let mut router = VirtualRouter::new(now, config, source, &held, trackers);
         if let Some(last_resort) = last_resort {
             router.stand_back_from_the_beginning(now, last_resort);
         }
         slot.router = Some(router);
+        self.share(id, interface, family, vrid);
         self.join_group(now, id);
         // It is a member only now: what blocks it from the beginning is a change to the others.
         self.act_from(now, id, Standing::ABSENT, |router, _, out| router.start(now, out));
@@ -205,7 +206,8 @@ where
     }
 
     /// Gives a router a new configuration for the same interface, family, VRID and group. It goes on with it: no change of state
-    /// unless the new configuration says so.
+    /// unless the new configuration says so. Whether others with its VRID hear the same adverts is not asked, for two may be
+    /// about to exchange their peers; an advert is for the first that awaits it.
     ///
     /// # Errors
     /// Why it cannot be run; it comes back with the error, and nothing has changed. Otherwise the old one comes back.
@@ -254,12 +256,9 @@ where
     pub fn forget(&mut self, id: RouterId) -> Option<Config<S>> {
         self.assert_drained();
         self.leave_group(id);
-        let slot = self.slots.as_mut().get_mut(id.index())?;
-        let router = slot.router.take()?;
-        let config = router.into_config();
-        if let Some(place) = self.interfaces.as_mut().get_mut(usize::from(config.interface.0)) {
-            place.set_router(config.family, config.vrid.get(), None);
-        }
+        let Config { interface, family, vrid, .. } = *self.router(id)?.config();
+        self.unshare(id, interface, family, vrid.get());
+        let config = self.slots.as_mut().get_mut(id.index())?.router.take()?.into_config();
         self.reschedule(id);
         Some(config)
     }
@@ -274,12 +273,12 @@ where
     pub fn handle_packet(&mut self, now: Instant, interface: InterfaceId, packet: &Received<'_>) {
         self.assert_drained();
         let family = Family::of(packet.source);
-        let Some(place) = self.interfaces.as_mut().get_mut(usize::from(interface.0)) else { return };
         let Some(message) = Message::new(packet.message) else {
             self.handle_malformed(now, interface, Some(packet.source));
             return;
         };
-        let Some(id) = place.router(family, message.vrid()) else {
+        let Some(id) = self.addressee(interface, family, message.vrid(), packet) else {
+            let Some(place) = self.interfaces.as_mut().get_mut(usize::from(interface.0)) else { return };
             place.rejected.count(Reject::UnknownVrid);
             if place.note_foreign(family, message.vrid()) {
                 let (vrid, source) = (message.vrid(), packet.source);

@@ -130,7 +130,12 @@ impl Service {
         // Before the configurations, which name the new groups.
         self.regroup(before, after);
         let mut tickets = SortedMap::new();
-        for Difference { name, kind, .. } in compare::compare(before, after) {
+        let mut differences = compare::compare(before, after);
+        // Who begins may have the VRID and the peers that one which goes on had so far.
+        differences.sort_by_cached_key(|found| {
+            !self.instances.iter().any(|known| known.name() == found.name && known.router.is_some())
+        });
+        for Difference { name, kind, .. } in differences {
             let configured = after.instance(&name);
             let known = self.instances.iter().position(|instance| instance.name() == name);
             let router = known.and_then(|index| self.instances.get(index)?.router);

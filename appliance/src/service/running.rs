@@ -122,7 +122,7 @@ impl Service {
     }
 
     /// Whether another instance is, until it has ended, the virtual router that this one is to be. One that stays keeps
-    /// nobody waiting: the engine refuses this one then, and says why.
+    /// nobody waiting: with other peers they may share a VRID.
     pub(super) fn must_wait(&self, configured: &model::Instance) -> bool {
         let model = self.configuration.model();
         let stays = |known: &model::Instance| {

@@ -230,9 +230,19 @@ impl Service {
             last = Some((advert.interface, base));
             let Some(base) = base else { continue };
             let wanted = (base, advert.vrid, advert.source.is_ipv6());
-            match places.binary_search_by_key(&wanted, |(base, vrid, is_v6, _)| (base, *vrid, *is_v6)) {
-                Ok(at) => ours.extend(places.get(at).map(|(.., index)| (*index, advert))),
-                Err(_) => {
+            let from = places.partition_point(|(base, vrid, is_v6, _)| (*base, *vrid, *is_v6) < wanted);
+            let those = places.get(from..).unwrap_or_default().iter();
+            let mut those =
+                those.take_while(|(base, vrid, is_v6, _)| (*base, *vrid, *is_v6) == wanted).map(|(.., index)| *index);
+            // Several may share a VRID, with other peers each.
+            let is_peer = |index: &usize| {
+                let instance = self.instances.get(*index);
+                instance
+                    .is_some_and(|instance| instance.configured.peers.iter().any(|peer| peer.address == advert.source))
+            };
+            match those.clone().find(is_peer).or_else(|| those.next()) {
+                Some(index) => ours.push((index, advert)),
+                None => {
                     let place = self.interfaces.iter().position(|interface| interface.name == base);
                     strangers.extend(place.map(|place| (place, advert)));
                 }

@@ -78,6 +78,30 @@ pub enum Transport<P> {
     },
 }
 
+impl<P: AsRef<[Peer]>> Transport<P> {
+    /// Whether routers that send in these two ways hear each other: by one group, or by a peer in common.
+    pub fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Multicast { group }, Self::Multicast { group: other }) => group == other,
+            (Self::Unicast { peers, .. }, Self::Unicast { peers: others, .. }) => {
+                let has = |peer: &Peer| others.as_ref().iter().any(|other| other.address == peer.address);
+                peers.as_ref().iter().any(has)
+            }
+            (Self::Multicast { .. }, Self::Unicast { .. }) | (Self::Unicast { .. }, Self::Multicast { .. }) => false,
+        }
+    }
+
+    /// Whether a packet between these addresses is for who sends in this way: to the group, or from a peer.
+    pub fn awaits(&self, source: IpAddr, destination: IpAddr) -> bool {
+        match self {
+            Self::Multicast { group } => destination == *group,
+            Self::Unicast { peers, .. } => {
+                !destination.is_multicast() && peers.as_ref().iter().any(|peer| peer.address == source)
+            }
+        }
+    }
+}
+
 /// Whether to take over from a master of lower priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preempt {
@@ -146,7 +170,7 @@ const DOWN_TIMER_ADVERTS: NonZeroU8 = NonZeroU8::MIN.saturating_add(2);
 /// Why a configuration cannot be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigError {
-    /// Another router has the same interface, family and virtual router ID.
+    /// Another router has the same interface, family and virtual router ID, and would hear the same adverts.
     Duplicate,
     /// The advert interval is outside what the version can carry.
     Interval,
@@ -171,7 +195,9 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Duplicate => "another instance has the same interface, family and virtual_router_id",
+            Self::Duplicate => {
+                "another instance has the same interface, family and virtual_router_id, and hears the same adverts"
+            }
             Self::Interval => "the advert interval is outside what this VRRP version can carry",
             Self::Addresses => "the virtual addresses are of another family, or more than 255",
             Self::Version => "VRRP version 2 does not know IPv6",

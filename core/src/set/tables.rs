@@ -25,11 +25,13 @@ pub struct Slot<S: Storage> {
     pub(super) node: deadlines::Node,
     /// The next member of the router's sync group, in a ring; itself, if it is alone.
     pub(super) next_in_group: Option<RouterId>,
+    /// The next router that shares the VRID on the interface.
+    pub(super) next_of_vrid: Option<RouterId>,
 }
 
 impl<S: Storage> Default for Slot<S> {
     fn default() -> Self {
-        Self { router: None, node: deadlines::Node::default(), next_in_group: None }
+        Self { router: None, node: deadlines::Node::default(), next_in_group: None, next_of_vrid: None }
     }
 }
 
@@ -37,7 +39,7 @@ impl<S: Storage> Default for Slot<S> {
 #[derive(Clone, Debug)]
 pub struct Interface {
     pub(super) link: Link,
-    /// The router of each VRID, by family; index 0 is never used.
+    /// The first router of each VRID, by family; index 0 is never used.
     by_vrid: [[Option<RouterId>; 256]; 2],
     /// VRIDs that are not ours and were reported, a bit each, by family.
     foreign: [[u32; 8]; 2],
@@ -71,11 +73,12 @@ impl Interface {
         &self.rejected
     }
 
-    pub(super) fn router(&self, family: Family, vrid: u8) -> Option<RouterId> {
+    /// The first of the routers with a VRID, which leads to the others.
+    pub(super) fn first_router(&self, family: Family, vrid: u8) -> Option<RouterId> {
         self.by_vrid.get(family as usize)?.get(usize::from(vrid)).copied().flatten()
     }
 
-    pub(super) fn set_router(&mut self, family: Family, vrid: u8, id: Option<RouterId>) {
+    pub(super) fn set_first_router(&mut self, family: Family, vrid: u8, id: Option<RouterId>) {
         if let Some(slot) = self.by_vrid.get_mut(family as usize).and_then(|by_vrid| by_vrid.get_mut(usize::from(vrid)))
         {
             *slot = id;

@@ -3,6 +3,7 @@
 mod bench;
 mod groups;
 mod moved;
+mod sharing;
 mod transport;
 
 use std::string::ToString;

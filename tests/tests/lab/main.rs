@@ -60,6 +60,7 @@ mod scenario_4_notifications;
 mod scenario_5_three_nodes;
 mod session;
 mod several_services;
+mod shared_vrid;
 mod socket;
 mod split;
 mod ssh;

@@ -146,13 +146,20 @@ fn what_takes_the_place_of_another_begins_when_that_has_ended() {
             let history = lab.router(A).history(name);
             assert!(history.iter().all(|change| change.to != State::Fault), "{history:?}");
         }
-        // One that stays makes nobody wait: the other is refused.
+        // One that stays makes nobody wait: to a peer of its own, the other has the VRID as well.
         let peer = "virtual_router_id 1\n unicast_peer {\n 172.20.45.132\n }";
         let same = block("SAME", 1).replace("virtual_router_id 1", peer).replace(".151/32", ".160/32");
         rewrite(lab, |text| text.to_owned() + &same);
         let told = lab.router(A).locum(&["reload"]);
         assert!(told.stdout.contains("+ SAME: begins"), "{told:?}");
-        lab.router(A).wait_state("SAME", State::Fault, TAKEOVER_MAX);
+        wait_begun(lab, "SAME", 1);
+        // The peer that one had is another's now, who begins in the same reload.
+        let other = same.replace("SAME", "OTHER").replace(".160/32", ".161/32");
+        rewrite(lab, |text| other.clone() + &text.replace("172.20.45.132", "172.20.45.133"));
+        let told = lab.router(A).locum(&["reload"]);
+        assert!(told.stdout.contains("+ OTHER: begins") && told.stdout.contains("~ SAME"), "{told:?}");
+        wait_begun(lab, "OTHER", 1);
+        wait_begun(lab, "SAME", 1);
     });
 }
 

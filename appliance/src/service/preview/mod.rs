@@ -224,10 +224,20 @@ impl Service {
             let index = self.index_of(*router)?;
             Some((*group, (index, self.instances.get(index)?.name().to_owned())))
         };
-        let names: SortedMap<_, _> = played.routers.iter().filter_map(name_of).collect();
+        let sharing = scene.sharing();
+        let is_alone = |(group, _): &(&GroupKey, _)| !sharing.iter().any(|(shared, _)| shared == *group);
+        let names: SortedMap<_, _> = played.routers.iter().filter(is_alone).filter_map(name_of).collect();
         let mut say = |name: &str, in_us: Option<u64>, text: String| {
             found.push(Forecast { instance: name.to_owned(), in_us, provided: provided.clone(), text });
         };
+        for (group, router) in &sharing {
+            let Some((_, (_, name))) = name_of((group, router)) else { continue };
+            say(
+                &name,
+                None,
+                "what follows is not known: another that is moved has the same VRID, for other peers".into(),
+            );
+        }
         for refused in &played.refused {
             let name = self.index_of(refused.0).and_then(|index| self.instances.get(index));
             say(name.map_or("", |instance| instance.name()), None, format!("refused: {}", refused.1));

@@ -131,6 +131,13 @@ impl<'m> Scene<'m> {
         masters.chain(silent).nth(node.checked_sub(1)?).map(|(_, found)| found.address)
     }
 
+    /// Those of ours that share a VRID, with other peers each. Played they are one group, so what becomes of which is not known.
+    pub(super) fn sharing(&self) -> Vec<(GroupKey, RouterId)> {
+        let mut keys: Vec<_> = self.ours.routers().map(|(id, router)| (GroupKey::of(router), id)).collect();
+        keys.sort_unstable();
+        keys.chunk_by(|one, next| one.0 == next.0).filter(|same| same.len() > 1).flatten().copied().collect()
+    }
+
     /// Whether there may be routers that listen in silence.
     pub(super) fn has_silent(&self) -> bool {
         self.around.iter().any(|(_, found)| !found.is_master)
