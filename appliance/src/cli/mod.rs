@@ -95,10 +95,12 @@ fn with_name_as_verb(mut arguments: Vec<OsString>) -> Vec<OsString> {
     if name_of(&arguments) == Some("locumd".as_ref()) {
         arguments.insert(1, "run".into());
     }
-    if arguments.len() == 4 && arguments.get(1..3).is_some_and(|words| words == ["help", "config"]) {
-        arguments.splice(1..3, ["explain".into()]);
+    match arguments.as_slice() {
+        [program, help, config, keyword] if help == "help" && config == "config" => {
+            vec![program.clone(), "explain".into(), keyword.clone()]
+        }
+        _ => arguments,
     }
-    arguments
 }
 
 /// The name that the program was called by, without folders.

@@ -201,9 +201,14 @@ impl Hooks {
             // Only FIFOs are told.
             Word::MasterPriority | Word::BackupPriority => return Vec::new(),
         };
-        let any = self.any.as_ref().filter(|_| notice.word != Word::HeardLower).cloned();
-        let any = any.map(|command| ("notify", notice.arguments().into_iter().fold(command, Command::argument)));
-        own.clone().map(|command| (keyword, command)).into_iter().chain(any).collect()
+        let mut runs = Vec::new();
+        if let Some(command) = own {
+            runs.push((keyword, command.clone()));
+        }
+        if let Some(any) = self.any.as_ref().filter(|_| notice.word != Word::HeardLower) {
+            runs.push(("notify", notice.arguments().into_iter().fold(any.clone(), Command::argument)));
+        }
+        runs
     }
 }
 

@@ -16,7 +16,7 @@ use locum_core::time::{Duration, Instant};
 use super::answers::Outcome;
 use super::clients::ClientId;
 use super::done::Done;
-use super::edits::{config_edit, edited};
+use super::edits::{config_edit, edited, with_edits};
 use super::operator::SECONDS_MAX;
 use super::{Service, compare, foreign};
 use crate::clock;
@@ -132,7 +132,7 @@ impl Service {
                 since.for_each(|difference| asking.item(id, Item::Difference(difference)));
             }
         })?;
-        let new = Rc::new(edited(&self.configuration, &edits, self.links())?.into_configuration());
+        let new = with_edits(&self.configuration, &edits, self.links())?;
         let differences = compare::compare(self.configuration.model(), new.model());
         if let Some(asking) = self.clients.get_mut(client) {
             for difference in &differences {
@@ -400,9 +400,8 @@ impl Service {
         let Some(layer) = self.changes.layers.iter().find(|layer| layer.number == number) else { return Ok(()) };
         let (.., on_file) = self.in_file(&layer.edits)?;
         on_file.write().map_err(|error| (ErrorCode::Failed, format!("not saved: {error}")))?;
-        let on_base = edited(&self.changes.base, &layer.edits, self.links());
-        if let Ok(base) = on_base {
-            self.changes.base = Rc::new(base.into_configuration());
+        if let Ok(base) = with_edits(&self.changes.base, &layer.edits, self.links()) {
+            self.changes.base = base;
         }
         self.changes.layers.retain(|layer| layer.number != number);
         self.changes.done.note(number, ChangeStanding::Saved);
@@ -446,8 +445,8 @@ fn layered(file: &Rc<Configuration>, layers: &[Layer], links: Links) -> (Rc<Conf
     let mut current = Rc::clone(file);
     let mut dropped = Vec::new();
     for layer in layers {
-        match edited(&current, &layer.edits, links.clone()) {
-            Ok(next) => current = Rc::new(next.into_configuration()),
+        match with_edits(&current, &layer.edits, links.clone()) {
+            Ok(next) => current = next,
             Err(_) => dropped.push(layer.number),
         }
     }

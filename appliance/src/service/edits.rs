@@ -1,5 +1,7 @@
 //! Edits as they are named on the socket, made on a configuration.
 
+use std::rc::Rc;
+
 use locum_config::edit::{self, EditError, Edited};
 use locum_config::model::TrackedBy;
 use locum_config::{Configuration, Diagnostic, Model, Severity};
@@ -8,7 +10,16 @@ use locum_control::{Edit, ErrorCode, List};
 use super::plan::ties;
 use crate::machine::{self, Links};
 
-/// A configuration with edits. One with an error is refused whole.
+/// A configuration with edits, to be run. One with an error is refused whole.
+pub(super) fn with_edits(
+    to: &Configuration,
+    edits: &[Edit],
+    links: Links,
+) -> Result<Rc<Configuration>, (ErrorCode, String)> {
+    edited(to, edits, links).map(|edited| Rc::new(edited.into_configuration()))
+}
+
+/// The same, to be written.
 pub(super) fn edited(to: &Configuration, edits: &[Edit], links: Links) -> Result<Edited, (ErrorCode, String)> {
     let edits: Vec<_> = edits.iter().map(|edit| config_edit(to.model(), edit)).collect::<Result<_, _>>()?;
     machine::edit(to, &edits, links).map_err(|error| {

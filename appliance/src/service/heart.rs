@@ -5,7 +5,7 @@
 //! it begins as BACKUP and listens, as after any start: it never fights a router that took over.
 
 use std::fs::{self, File, OpenOptions};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hasher};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -23,6 +23,7 @@ use crate::engine::link::Order;
 use crate::namespace::own_number;
 use crate::privileges::Scripts;
 use crate::supervision::manager::Manager;
+use crate::text::Append;
 
 const FILE: &str = "alive";
 
@@ -182,12 +183,14 @@ pub(super) fn scripts(model: &Model) -> Scripts {
 fn identity(configuration: &Configuration) -> u64 {
     let mut hasher = DefaultHasher::new();
     for instance in &configuration.model().instances {
-        let who = (&instance.name.value, instance.interface.as_ref().map(|name| &name.value), *instance.vrid);
-        who.hash(&mut hasher);
-        (instance.family, *instance.priority, *instance.advert_interval_cs, *instance.multicast_group)
-            .hash(&mut hasher);
-        instance.peers.iter().for_each(|peer| peer.value.address.hash(&mut hasher));
-        instance.addresses.iter().for_each(|address| (address.address, address.prefix_len).hash(&mut hasher));
+        let interface = instance.interface.as_ref().map(|name| &name.value);
+        let (priority, interval_cs, group) =
+            (*instance.priority, *instance.advert_interval_cs, *instance.multicast_group);
+        let mut words = format!("{:?} {interface:?} {} {}", instance.name.value, *instance.vrid, instance.family);
+        words.append(format_args!(" {priority} {interval_cs} {group}"));
+        instance.peers.iter().for_each(|peer| words.append(format_args!(" {}", peer.value.address)));
+        instance.addresses.iter().for_each(|vip| words.append(format_args!(" {}/{}", vip.address, vip.prefix_len)));
+        hasher.write(words.as_bytes());
     }
     hasher.finish()
 }

@@ -506,7 +506,6 @@ impl Service {
 
     /// Waits until the engine has answered, which it does within a millisecond: nothing else is done on this thread meanwhile.
     fn wait_for<T>(&mut self, mut take: impl FnMut(&mut Reply) -> Option<T>) -> Result<T, (ErrorCode, String)> {
-        let failed = |text: &str| (ErrorCode::Failed, text.to_owned());
         let deadline = clock::now() + ENGINE_TIMEOUT;
         loop {
             self.take_reports();
@@ -514,14 +513,19 @@ impl Service {
             if let Some(answer) = take(&mut self.reply) {
                 return Ok(answer);
             }
-            if self.stopped {
-                return Err(failed("the service is stopping"));
-            }
-            match self.reports_come_until(deadline) {
-                Ok(true) => {}
-                Ok(false) => return Err(failed("the engine does not answer")),
-                Err(error) => return Err(failed(&format!("the engine cannot be asked: {error}"))),
-            }
+            self.wait_for_reports(deadline)?;
+        }
+    }
+
+    fn wait_for_reports(&self, deadline: Instant) -> Result<(), (ErrorCode, String)> {
+        let failed = |text: String| Err((ErrorCode::Failed, text));
+        if self.stopped {
+            return failed("the service is stopping".into());
+        }
+        match self.reports_come_until(deadline) {
+            Ok(true) => Ok(()),
+            Ok(false) => failed("the engine does not answer".into()),
+            Err(error) => failed(format!("the engine cannot be asked: {error}")),
         }
     }
 

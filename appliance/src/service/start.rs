@@ -300,7 +300,8 @@ pub(super) fn lock(run_directory: &Path) -> Result<Lock, StartError> {
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(mut locked) => {
             // The number is only for the message to a second service.
-            locked.set_len(0).and_then(|()| write!(locked, "{}", std::process::id())).map_err(failed)?;
+            let pid = std::process::id().to_string();
+            locked.set_len(0).and_then(|()| locked.write_all(pid.as_bytes())).map_err(failed)?;
             Ok(Lock(locked))
         }
         Err((mut file, Errno::EWOULDBLOCK)) => {

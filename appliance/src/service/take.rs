@@ -1,8 +1,6 @@
 //! An instance is made MASTER at the operator's word. Where the master that is heard would not give way, the priority is
 //! raised above that master's for a time: a change like any other, which ends by itself and can be taken back.
 
-use std::rc::Rc;
-
 use locum_control::{Edit, ErrorCode, Forecast, Item, Lasts};
 use locum_core::priority::BACKUP_PRIORITY_MAX;
 use locum_core::router::{Command, Heard};
@@ -14,7 +12,7 @@ use super::Service;
 use super::answers::Outcome;
 use super::changes::Asked;
 use super::clients::ClientId;
-use super::edits::edited;
+use super::edits::with_edits;
 use super::preview::{Move, Moves};
 use crate::clock;
 use crate::text::Append;
@@ -76,8 +74,8 @@ impl Service {
         let (router, raises) = self.taking(name)?;
         let mut moves = Vec::new();
         if !raises.is_empty() {
-            let raised = edited(&self.configuration, &edits(&raises), self.links())?.into_configuration();
-            (moves, _) = self.moves_to(&Rc::new(raised));
+            let raised = with_edits(&self.configuration, &edits(&raises), self.links())?;
+            (moves, _) = self.moves_to(&raised);
         }
         if let Some(asking) = self.clients.get_mut(client) {
             for raise in &raises {

@@ -7,6 +7,7 @@ use log::Level;
 use serde::Serialize;
 
 use super::sink::Facility;
+use crate::text::Append;
 
 /// A record for syslog is no longer than this: daemons cut what is longer at places of their own.
 const SYSLOG_BYTES_MAX: usize = 2048;
@@ -126,7 +127,7 @@ fn printable(text: &str) -> Cow<'_, str> {
     }
     let mut clean = String::with_capacity(text.len());
     for char in text.chars() {
-        if is_odd(char) { clean.extend(char.escape_default()) } else { clean.push(char) }
+        if is_odd(char) { clean.append(format_args!("{}", char.escape_default())) } else { clean.push(char) }
     }
     Cow::Owned(clean)
 }

@@ -59,11 +59,9 @@ pub(super) fn compare_sync_groups(groups: &[Group<'_>], nodes: &[Node]) -> Vec<F
             together.get_or_default(vrids.into_iter().collect()).push(&node.name);
         }
         if together.len() > 1 {
-            let shown = listed(together.iter().map(|(vrids, nodes)| {
-                let with = if vrids.is_empty() { "none".to_owned() } else { numbers("VRID", vrids) };
-                (with, nodes.clone())
-            }));
-            differing.get_or_default(shown).extend(group.members.first().map(|member| *member.instance.vrid));
+            let with = |vrids: &[u8]| if vrids.is_empty() { "none".to_owned() } else { numbers("VRID", vrids) };
+            let shown: Vec<_> = together.into_iter().map(|(vrids, nodes)| (with(&vrids), nodes)).collect();
+            differing.get_or_default(listed(&shown)).extend(group.members.first().map(|member| *member.instance.vrid));
         }
     }
     let finding = |(shown, vrids): (String, SortedSet<u8>)| {
@@ -108,7 +106,8 @@ impl<'n> Findings<'_, 'n> {
         }
         let differs = values.len() > 1;
         if differs {
-            self.push(severity, format!("{what}: {}", listed(values.into_iter())), help);
+            let values: Vec<_> = values.into_iter().collect();
+            self.push(severity, format!("{what}: {}", listed(&values)), help);
         }
         differs
     }
@@ -263,7 +262,7 @@ impl<'n> Findings<'_, 'n> {
 }
 
 /// `1 s (a, b), 2 s (c)`
-fn listed<'n>(values: impl Iterator<Item = (String, Vec<&'n str>)>) -> String {
-    let parts: Vec<String> = values.map(|(value, nodes)| format!("{value} ({})", nodes.join(", "))).collect();
+fn listed(values: &[(String, Vec<&str>)]) -> String {
+    let parts: Vec<String> = values.iter().map(|(value, nodes)| format!("{value} ({})", nodes.join(", "))).collect();
     parts.join(", ")
 }

@@ -81,11 +81,12 @@ impl Kernel {
     /// Goes on with another configuration: what it does not name is taken out of the kernel, what is new is put there by
     /// [`Kernel::act`].
     pub(super) fn adopt(&mut self, model: &Model, placements: &Placements) {
-        let (kept, gone): (Vec<_>, Vec<_>) =
-            self.made.drain(..).partition(|made| placements.made().any(|interface| *interface == made.interface));
-        self.made = kept;
-        for mut made in gone {
-            made.delete(&mut self.requests);
+        for mut made in std::mem::take(&mut self.made) {
+            if placements.made().any(|interface| *interface == made.interface) {
+                self.made.push(made);
+            } else {
+                made.delete(&mut self.requests);
+            }
         }
         for made in &mut self.made {
             // One that has no IPv6 address any more keeps what it has until it is made again: others may still be leaving.
