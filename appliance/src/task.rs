@@ -3,31 +3,25 @@
 use std::pin::Pin;
 use std::{io, thread};
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, LocalSet};
+use tokio::task::JoinHandle;
 
 /// Runs something, and the tasks that it starts, on this thread until it is done. In a box, as tasks are.
 ///
 /// # Errors
 /// When the kernel gives no descriptors for it.
 pub(crate) fn block_on(main: Pin<Box<dyn Future<Output = ()> + '_>>) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-    LocalSet::new().block_on(&runtime, main);
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())?;
+    runtime.block_on(main);
     Ok(())
 }
 
 /// Starts a task. In a box: for each kind of future tokio would have code of its own, two to three kilobytes of a router's
-/// flash. Must be called on a [`LocalSet`].
+/// flash. Must be called on a [`tokio::runtime::LocalRuntime`], which lets it outlive who starts it.
 pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
     let task: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task);
     tokio::task::spawn_local(task)
-}
-
-/// The same for what may outlive who started it, and without a [`LocalSet`].
-pub(crate) fn spawn_on(runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
-    let task: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(task);
-    runtime.spawn(task);
 }
 
 /// Has a thread of its own do what waits without letting others go on, and gives what comes of it; an error where it panicks.

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use locum_config::{Surroundings, check};
 use locum_core::vocabulary::Cause;
-use tokio::task::LocalSet;
 
 use super::*;
 
@@ -45,8 +44,7 @@ impl Drop for Folder {
 }
 
 pub(super) fn run_local<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    LocalSet::new().block_on(&runtime, future)
+    tokio::runtime::LocalRuntime::new().unwrap().block_on(future)
 }
 
 pub(super) async fn eventually(mut holds: impl FnMut() -> bool) {

@@ -5,7 +5,6 @@ use std::io;
 use std::time::Duration;
 
 use tokio::net::unix::pipe;
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::task;
@@ -91,7 +90,7 @@ impl Output {
             }
         }
         if let (Some(pipe), Ok(permit)) = (self.pipe.take(), STRAGGLERS.try_acquire()) {
-            task::spawn_on(&Handle::current(), async move {
+            task::spawn(async move {
                 throw_away(&pipe).await;
                 drop(permit);
             });

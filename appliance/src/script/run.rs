@@ -220,22 +220,20 @@ impl Drop for Run {
         if self.child.is_none() {
             return;
         }
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) if !self.is_stopping => {
-                let left = Self {
-                    child: self.child.take(),
-                    group: self.group.take(),
-                    output: self.output.take(),
-                    started: self.started,
-                    is_stopping: true,
-                };
-                task::spawn_on(&runtime, async move {
-                    left.stop(Duration::ZERO).await;
-                });
-            }
-            // The service ends: no time is left for courtesy.
-            _ => self.kill(Signal::SIGKILL),
+        // The service ends: no time is left for courtesy.
+        if self.is_stopping || tokio::runtime::Handle::try_current().is_err() {
+            return self.kill(Signal::SIGKILL);
         }
+        let left = Self {
+            child: self.child.take(),
+            group: self.group.take(),
+            output: self.output.take(),
+            started: self.started,
+            is_stopping: true,
+        };
+        task::spawn(async move {
+            left.stop(Duration::ZERO).await;
+        });
     }
 }
 

@@ -10,8 +10,7 @@ use crate::counting::bytes_held;
 const LONG: Duration = Duration::from_secs(20);
 
 fn on_runtime<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    tokio::task::LocalSet::new().block_on(&runtime, future)
+    tokio::runtime::LocalRuntime::new().unwrap().block_on(future)
 }
 
 fn command(words: &[&str]) -> Command {

@@ -382,8 +382,7 @@ mod tests {
     #[test]
     fn all_instances_may_advertise_at_once_and_no_more_waits() {
         const INSTANCES: u32 = 1_000;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        tokio::task::LocalSet::new().block_on(&runtime, async {
+        tokio::runtime::LocalRuntime::new().unwrap().block_on(async {
             let mut clients = Clients::new(mpsc::channel(1).0);
             let (ours, _theirs) = UnixStream::pair().unwrap();
             clients.accept(ours, "gw-a");

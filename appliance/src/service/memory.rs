@@ -56,8 +56,7 @@ fn live(instance: &mut Instance, history: &mut History, kinds: &mut Texts) {
 
 #[test]
 fn an_ordinary_instance_is_small() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let local = tokio::task::LocalSet::new();
+    let runtime = tokio::runtime::LocalRuntime::new().unwrap();
     let directory = std::env::temp_dir().join(format!("locum-memory-{}", std::process::id()));
     make_directory(&directory).unwrap();
     let text = text();
@@ -96,7 +95,7 @@ fn an_ordinary_instance_is_small() {
             .collect();
         run
     });
-    let (_notifier, told) = bytes_kept(|| local.block_on(&runtime, Notifier::start(model, &directory)));
+    let (_notifier, told) = bytes_kept(|| runtime.block_on(Notifier::start(model, &directory)));
     std::fs::remove_dir_all(&directory).unwrap();
 
     let of_each =

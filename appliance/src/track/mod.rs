@@ -107,7 +107,7 @@ enum What {
 }
 
 impl Trackers {
-    /// Starts all that are followed. Must be called on a [`tokio::task::LocalSet`].
+    /// Starts all that are followed. Must be called on a [`tokio::runtime::LocalRuntime`].
     pub(crate) fn start(model: &Model) -> Self {
         let mut trackers = Self::default();
         trackers.reload(model);
@@ -115,7 +115,7 @@ impl Trackers {
     }
 
     /// Goes over to another configuration. Trackers that are the same in it keep their numbers and their readings; the
-    /// numbers of others may be given to new ones. Must be called on a [`tokio::task::LocalSet`].
+    /// numbers of others may be given to new ones. Must be called on a [`tokio::runtime::LocalRuntime`].
     pub(crate) fn reload(&mut self, model: &Model) {
         let wanted = wanted(model);
         let customs = Customs::of(&model.global);

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use locum_core::priority::Reading;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::time::timeout;
 
 use super::*;
@@ -14,8 +15,7 @@ use super::*;
 const LONG: Duration = Duration::from_secs(20);
 
 fn on_runtime<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    tokio::task::LocalSet::new().block_on(&runtime, future)
+    tokio::runtime::LocalRuntime::new().unwrap().block_on(future)
 }
 
 /// A configuration with these trackers, all followed by one instance.
@@ -334,10 +334,10 @@ fn processes_are_counted_as_they_come_and_go() {
 
 #[test]
 fn interfaces_settle_after_their_delays() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime =
+        Builder::new_current_thread().enable_time().start_paused(true).build_local(LocalOptions::default()).unwrap();
     let model = model("interface_up_down_delays {\n eth1 0.5 2\n}", "track_interface {\n eth1\n eth2 weight -10\n }");
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, async {
+    runtime.block_on(async {
         let trackers = Trackers::start(&model);
         let reports = trackers.reports();
         let mut links = Links::new(&model.up_down_delays);

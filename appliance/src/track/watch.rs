@@ -129,6 +129,8 @@ fn say(pen: &Pen, hold: &Hold, detail: String) {
 mod tests {
     use std::rc::Rc;
 
+    use tokio::runtime::{Builder, LocalOptions};
+
     use super::super::Kind;
     use super::super::board::{Board, Report};
     use super::*;
@@ -163,8 +165,12 @@ mod tests {
         seconds: u64,
         answer: impl FnMut(u64) -> (Answer, u64) + 'static,
     ) -> (Vec<(u64, Reading)>, super::super::TrackerStatus) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        tokio::task::LocalSet::new().block_on(&runtime, async {
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build_local(LocalOptions::default())
+            .unwrap();
+        runtime.block_on(async {
             let board = Rc::new(Board::default());
             let pen = board.insert(Kind::Script, "played").unwrap();
             let tracker = pen.tracker();
