@@ -1,7 +1,8 @@
 //! Programs of the system that are asked, and only to list.
 
+use std::fs::File;
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -46,7 +47,8 @@ pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, ToolError
     if !status.success() {
         let mut complaint = String::new();
         if let Some(errors) = child.stderr.take() {
-            // What cannot be read is not told; that it failed is.
+            // What cannot be read is not told; that it failed is. As a file, for files are read so elsewhere.
+            let errors = File::from(OwnedFd::from(errors));
             let _ = errors.take(COMPLAINT_BYTES_MAX).read_to_string(&mut complaint);
         }
         let line =

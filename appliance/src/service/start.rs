@@ -306,7 +306,7 @@ pub(super) fn lock(run_directory: &Path) -> Result<Lock, StartError> {
         }
         Err((mut file, Errno::EWOULDBLOCK)) => {
             let mut pid = String::new();
-            let _ = file.rewind().and_then(|()| Read::take(&mut file, 20).read_to_string(&mut pid)); // a message does without
+            let _ = file.rewind().and_then(|()| file.take(20).read_to_string(&mut pid)); // a message does without
             Err(StartError::Running(run_directory.to_owned(), pid))
         }
         Err((_, errno)) => Err(failed(errno.into())),

@@ -50,18 +50,20 @@ impl<'s> Found<'s> {
                 return Ok(Target { place: &FILE, blocks: Vec::new(), lines, name: wanted });
             }
             BlockName::GlobalDefs => {
-                (&GLOBAL_DEFS, self.top.iter().filter(|line| line.keyword() == GLOBAL_DEFS.name).collect())
+                (&GLOBAL_DEFS, self.of(GLOBAL_DEFS.name))
             }
             BlockName::Named { keyword, name: wanted } => {
                 let (keyword, place) = kind_of(keyword)?;
-                (place, self.of(keyword).filter(|block| name(block) == wanted).take(1).collect())
+                let mut blocks = self.of(keyword);
+                blocks.retain(|block| name(block) == wanted);
+                blocks.truncate(1);
+                (place, blocks)
             }
         };
         if blocks.is_empty() {
             let near = match wanted {
                 BlockName::Named { keyword, name: wanted } => {
-                    let names: Vec<&str> = self.of(keyword).map(|block| name(block)).collect();
-                    closest(wanted, names.into_iter()).map(str::to_owned)
+                    closest(wanted, self.of(keyword).into_iter().map(name)).map(str::to_owned)
                 }
                 BlockName::File | BlockName::GlobalDefs => None,
             };
@@ -72,8 +74,8 @@ impl<'s> Found<'s> {
     }
 
     /// The blocks that a keyword opens.
-    fn of(&self, keyword: &str) -> impl Iterator<Item = &Statement<'s>> {
-        self.top.iter().filter(move |line| canonical(&FILE, line.keyword()) == keyword)
+    fn of(&self, keyword: &str) -> Vec<&Statement<'s>> {
+        self.top.iter().filter(|line| canonical(&FILE, line.keyword()) == keyword).collect()
     }
 
     /// Adds to `changes` what the edit changes in the text.
@@ -83,7 +85,7 @@ impl<'s> Found<'s> {
             return Ok(());
         }
         if let Edit::Set { block: BlockName::GlobalDefs, keyword, values } = edit
-            && self.of(GLOBAL_DEFS.name).next().is_none()
+            && self.of(GLOBAL_DEFS.name).is_empty()
         {
             let keyword = option(&GLOBAL_DEFS, keyword)?;
             let lines = ["global_defs {".to_owned(), format!("    {}", line_of(keyword, values)?), "}".to_owned()];
@@ -136,7 +138,7 @@ impl<'s> Found<'s> {
             return Err(EditError::AlreadyThere(format!("`{block}`")).into());
         }
         let last = match block {
-            BlockName::Named { keyword, .. } => self.of(keyword).last(),
+            BlockName::Named { keyword, .. } => self.of(keyword).pop(),
             BlockName::File | BlockName::GlobalDefs => None,
         };
         Ok(self.layout.append_top(last, &[format!("{head} {{"), "}".to_owned()]))
@@ -149,9 +151,7 @@ impl<'s> Found<'s> {
         match edit {
             Edit::Set { keyword, values, .. } => option(place, keyword).is_ok_and(|keyword| {
                 target.counting(keyword).is_some_and(|line| {
-                    canonical(place, line.keyword()) == keyword
-                        && line.args().len() == values.len()
-                        && line.args().iter().zip(values).all(|(word, value)| word.text == *value)
+                    canonical(place, line.keyword()) == keyword && says(line.args(), values)
                 })
             }),
             Edit::Unset { keyword, .. } => {
@@ -159,22 +159,18 @@ impl<'s> Found<'s> {
             }
             Edit::AddEntry { list, words, .. } | Edit::SetEntry { list, words, .. } => {
                 list_of(place, list).is_ok_and(|list| {
-                    let stands = |line: &&Statement<'_>| {
-                        line.words.len() == words.len()
-                            && line.words.iter().zip(words).all(|(word, new)| word.text == *new)
-                    };
                     match (list.many_per_line, words.as_slice()) {
-                        (true, [name]) => target.entry_words(&list).any(|word| word.text == *name),
+                        (true, [name]) => target.names(&list, name),
                         (true, _) => false,
-                        (false, _) => target.entries(&list).any(|line| stands(&line)),
+                        (false, _) => target.entries(&list).iter().any(|line| says(&line.words, words)),
                     }
                 })
             }
             Edit::RemoveEntry { list, entry, .. } => list_of(place, list).is_ok_and(|list| {
                 if list.many_per_line {
-                    !target.entry_words(&list).any(|word| word.text == *entry)
+                    !target.names(&list, entry)
                 } else {
-                    !target.entries(&list).any(|line| is_about(line, entry))
+                    !target.entries(&list).iter().any(|line| is_about(line, entry))
                 }
             }),
             Edit::AddBlock { .. } => true,
@@ -269,17 +265,17 @@ impl<'s> Found<'s> {
     ) -> Tried<()> {
         let first = words.first().ok_or(EditError::Unwritable)?;
         let there = if list.many_per_line {
-            target.entry_words(list).any(|word| word.text == *first)
+            target.names(list, first)
         } else {
             // Of routes and rules many may start alike; of all others the first word is what they are about.
             let whole = words.join(" ");
-            target.entries(list).any(|line| is_about(line, if list.first_tells { first } else { &whole }))
+            target.entries(list).iter().any(|line| is_about(line, if list.first_tells { first } else { &whole }))
         };
         if there {
             return Err(EditError::AlreadyThere(format!("`{first}`")).into());
         }
         let text = line_of(&written(first)?, words.get(1..).unwrap_or_default())?;
-        changes.push(match target.lists(list).last() {
+        changes.push(match target.lists(list).pop() {
             Some(owner) => self.layout.append(owner, self.block(owner)?, &[text], |_| true),
             None => self.add_inner_block(target, list.keyword, &text)?,
         });
@@ -294,7 +290,7 @@ impl<'s> Found<'s> {
         changes: &mut Vec<Change>,
     ) -> Tried<()> {
         let (first, options) = words.split_first().ok_or(EditError::Unwritable)?;
-        let line = target.entries(list).find(|line| !list.many_per_line && is_about(line, first));
+        let line = target.entries(list).into_iter().find(|line| !list.many_per_line && is_about(line, first));
         let absent = || EditError::NotThere(format!("`{first}` in `{}` of `{}`", list.keyword, target.name));
         let line = line.ok_or_else(absent)?;
         self.check_literal(line)?;
@@ -404,18 +400,24 @@ impl<'f, 's> Target<'f, 's> {
     }
 
     /// The blocks of a list.
-    fn lists(&self, list: &List) -> impl Iterator<Item = &'f Statement<'s>> {
-        let keyword = list.keyword;
-        self.lines.iter().copied().filter(move |line| line.keyword() == keyword)
+    fn lists(&self, list: &List) -> Vec<&'f Statement<'s>> {
+        self.lines.iter().copied().filter(|line| line.keyword() == list.keyword).collect()
     }
 
-    fn entries(&self, list: &List) -> impl Iterator<Item = &'f Statement<'s>> {
-        self.lists(list).flat_map(Statement::statements)
+    /// Their lines.
+    fn entries(&self, list: &List) -> Vec<&'f Statement<'s>> {
+        self.lists(list).into_iter().flat_map(Statement::statements).collect()
     }
 
-    fn entry_words(&self, list: &List) -> impl Iterator<Item = &'f Word<'s>> {
-        self.entries(list).flat_map(|line| &line.words)
+    /// Whether a list of words has this one.
+    fn names(&self, list: &List, name: &str) -> bool {
+        self.entries(list).iter().any(|line| line.words.iter().any(|word| word.text == name))
     }
+}
+
+/// Whether the words are these.
+fn says(words: &[Word<'_>], wanted: &[String]) -> bool {
+    words.iter().map(|word| &*word.text).eq(wanted.iter().map(String::as_str))
 }
 
 /// Whether a line of a list is about this: its address, its first word, or all of it.

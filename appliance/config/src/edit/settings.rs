@@ -38,8 +38,7 @@ impl Found<'_> {
             let line = target.counting(keyword.name)?;
             // Of two that take each other back, the other one may count.
             let is_it = canonical(target.place, line.keyword()) == keyword.name;
-            let values = line.args().iter().map(|word| word.text.to_string()).collect();
-            is_it.then_some(Setting { keyword: keyword.name, values })
+            is_it.then(|| Setting { keyword: keyword.name, values: line.values() })
         };
         Ok(target.place.keywords.iter().filter(|keyword| is_told(keyword)).filter_map(setting).collect())
     }

@@ -67,7 +67,7 @@ fn groups(model: &mut Model, found: &mut Diagnostics) {
                 )
                 .label(format_args!("a member of `{name}`"))
                 .why("The other members are held in FAULT: whether they may be MASTER depends on it.");
-                diagnostic.instances = group.members.iter().map(|member| member.value.clone()).collect();
+                diagnostic.instances = group.member_names();
                 found.push(match near {
                     Some(near) => diagnostic.fix(format_args!("did you mean `{near}`?")),
                     None => diagnostic.fix("add the instance, or take it out of the group"),
@@ -93,7 +93,7 @@ fn groups(model: &mut Model, found: &mut Diagnostics) {
             );
         }
         if group.broken {
-            broken.extend(group.members.iter().map(|member| member.value.clone()));
+            broken.extend(group.member_names());
         }
     }
     for instance in &mut model.instances {

@@ -43,7 +43,7 @@ pub(super) fn references(model: &mut Model, found: &mut Diagnostics) {
             for entry in entries {
                 if let Some(mut diagnostic) = reference(list, block, known, entry, found) {
                     group.broken = true;
-                    diagnostic.instances = group.members.iter().map(|member| member.value.clone()).collect();
+                    diagnostic.instances = group.member_names();
                     found.push(diagnostic);
                 }
             }
@@ -221,8 +221,7 @@ pub(super) fn scripts(model: &Model, around: &Surroundings<'_>, found: &mut Diag
         notify(&instance.notify, std::slice::from_ref(&instance.name.value), model, around, found);
     }
     for group in &model.sync_groups {
-        let members: Vec<String> = group.members.iter().map(|member| member.value.clone()).collect();
-        notify(&group.notify, &members, model, around, found);
+        notify(&group.notify, &group.member_names(), model, around, found);
     }
 }
 

@@ -117,6 +117,13 @@ pub struct SyncGroup {
     pub tracking_weight: Setting<bool>,
 }
 
+impl SyncGroup {
+    /// The names of its members.
+    pub(crate) fn member_names(&self) -> Vec<String> {
+        self.members.iter().map(|member| member.value.clone()).collect()
+    }
+}
+
 /// `garp_group`: interfaces that share a limit of announcements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GarpGroup {

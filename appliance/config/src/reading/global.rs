@@ -16,12 +16,7 @@ impl Reader<'_> {
         for line in statement.statements() {
             let Some(keyword) = self.keyword(&GLOBAL_DEFS, line) else { continue };
             match keyword.name {
-                "notification_email" => {
-                    let addresses = line.statements().iter().flat_map(|line| &line.words);
-                    let addresses: Vec<_> =
-                        addresses.map(|word| Setting::written(word.text.clone().into_owned(), word.at)).collect();
-                    self.model.global.mail.to.extend(addresses);
-                }
+                "notification_email" => self.model.global.mail.to.extend(line.words_inside()),
                 "startup_script" | "shutdown_script" | "notify_fifo_script" | "vrrp_notify_fifo_script" => {
                     let script = self.command(keyword, line);
                     let global = &mut self.model.global;

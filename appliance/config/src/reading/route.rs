@@ -311,8 +311,7 @@ impl Reader<'_> {
         let Some(name) = self.name(keyword, statement) else { return };
         let mut group = TrackGroup { name, members: Vec::new() };
         self.lines(&TRACK_GROUP, statement, &mut |_, _, line| {
-            let members = line.statements().iter().flat_map(|line| &line.words);
-            group.members.extend(members.map(|word| Setting::written(word.text.clone().into_owned(), word.at)));
+            group.members.extend(line.words_inside());
         });
         self.model.track_groups.push(group);
     }

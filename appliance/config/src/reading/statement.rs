@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::diagnostic::{Diagnostic, code};
+use crate::model::Setting;
 use crate::schema::{self, Place};
 use crate::source::{Span, limits};
 
@@ -15,6 +16,13 @@ pub(crate) struct Word<'s> {
     pub(crate) raw: Cow<'s, str>,
     /// Where it stands, or where the parameter stands that it came out of.
     pub(crate) at: Span,
+}
+
+impl Word<'_> {
+    /// It as a setting.
+    pub(crate) fn setting(&self) -> Setting<String> {
+        Setting::written(self.text.clone().into_owned(), self.at)
+    }
 }
 
 /// A line up to its end or a brace, and the block that may follow.
@@ -55,6 +63,16 @@ impl<'s> Statement<'s> {
 
     pub(crate) fn args(&self) -> &[Word<'s>] {
         self.words.get(1..).unwrap_or_default()
+    }
+
+    /// The words behind the keyword.
+    pub(crate) fn values(&self) -> Vec<String> {
+        self.args().iter().map(|word| word.text.clone().into_owned()).collect()
+    }
+
+    /// All words of the block: of one that holds names, on one line or several.
+    pub(crate) fn words_inside(&self) -> Vec<Setting<String>> {
+        self.statements().iter().flat_map(|line| &line.words).map(Word::setting).collect()
     }
 
     /// The lines of the block; none when there is no block.

@@ -31,10 +31,7 @@ impl Reader<'_> {
         for line in statement.statements() {
             let Some(keyword) = self.keyword(&SYNC_GROUP, line) else { continue };
             match keyword.name {
-                "group" => {
-                    let members = line.statements().iter().flat_map(|line| &line.words);
-                    group.members.extend(members.map(|word| Setting::written(word.text.clone().into_owned(), word.at)));
-                }
+                "group" => group.members.extend(line.words_inside()),
                 "smtp_alert" => group.smtp_alert = self.switch(keyword, line),
                 "sync_group_tracking_weight" => group.tracking_weight = Setting::written(true, line.at()),
                 "notify_priority_changes" => group.notify.priority_changes = self.switch(keyword, line),
@@ -44,7 +41,7 @@ impl Reader<'_> {
         }
         group.broken = self.diagnostics.failed_since(mark);
         for diagnostic in self.diagnostics.since(mark) {
-            diagnostic.instances = group.members.iter().map(|member| member.value.clone()).collect();
+            diagnostic.instances = group.member_names();
         }
         self.model.sync_groups.push(group);
     }
@@ -106,7 +103,7 @@ impl Reader<'_> {
             if let Some(slot) = slot(PLAIN_OF_SCRIPTS, &mut script, keyword) {
                 slot.put(&values, &Places::line(line));
             } else {
-                user = Some(line.args().iter().map(|word| word.text.clone().into_owned()).collect::<Vec<_>>());
+                user = Some(line.values());
             }
         });
         if !script.timeout_ms.is_written() {
@@ -203,7 +200,7 @@ impl Reader<'_> {
                 return;
             }
             match keyword.name {
-                "process" => process.command = line.args().iter().map(|word| word.text.clone().into_owned()).collect(),
+                "process" => process.command = line.values(),
                 "param_match" => {
                     if let Some(Value::Choice(how)) = values.first() {
                         process.match_arguments = Some(Setting::written((*how).to_owned(), places.whole));

@@ -172,7 +172,7 @@ impl Reader<'_> {
 
     pub(super) fn interface_name(&mut self, word: &Word<'_>) -> Option<Setting<String>> {
         match values::read(word, Kind::Interface) {
-            Ok(_) => Some(Setting::written(word.text.clone().into_owned(), word.at)),
+            Ok(_) => Some(word.setting()),
             Err(refusal) => {
                 self.diagnostics.push(
                     Diagnostic::new(

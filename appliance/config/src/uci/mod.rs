@@ -134,11 +134,12 @@ impl<'a, 's> Writer<'a, 's> {
                         .fix("name it to locum: `-f FILE`"),
                 ),
                 "linkbeat_use_polling" => {}
-                "auth_type" | "auth_pass" => authentication.push(line(vec![key.clone(), value.clone()])),
-                "fail" if place.name == SCRIPT.name => lines.push(line(vec![word("fall", key.at), value.clone()])),
+                "auth_type" | "auth_pass" => authentication.push(pair(key, value)),
+                "fail" if place.name == SCRIPT.name => lines.push(pair(&word("fall", key.at), value)),
                 "weight" if place.name == SCRIPT.name => {
-                    let direction = reverse.map(|direction| word("reverse", direction.at));
-                    lines.push(line([key.clone(), value.clone()].into_iter().chain(direction).collect()));
+                    let mut weight = pair(key, value);
+                    weight.words.extend(reverse.map(|direction| word("reverse", direction.at)));
+                    lines.push(weight);
                 }
                 _ if place.keyword(text).is_some_and(|keyword| keyword.block.is_some()) => {
                     let entries: Vec<Statement<'s>> = items(value).filter_map(|item| self.entry(text, &item)).collect();
@@ -164,9 +165,9 @@ impl<'a, 's> Writer<'a, 's> {
                             Diagnostic::new(&code::E016_UNKNOWN_WORD, value.at, message).label("expected `1` or `0`"),
                         );
                     }
-                    _ => lines.push(line(vec![key.clone(), value.clone()])),
+                    _ => lines.push(pair(key, value)),
                 },
-                _ => lines.push(line(vec![key.clone(), value.clone()])),
+                _ => lines.push(pair(key, value)),
             }
         }
         if let Some(first) = authentication.first() {
@@ -207,25 +208,21 @@ impl<'a, 's> Writer<'a, 's> {
                 let peer = self.refer(&["peer"], item)?;
                 let mut words = vec![self.need(peer, "address")?];
                 for option in ["min_ttl", "max_ttl"] {
-                    words.extend(peer.get(option).into_iter().flat_map(|ttl| [word(option, ttl.at), ttl.clone()]));
+                    add(&mut words, option, peer.get(option));
                 }
                 Some(line(words))
             }
             "virtual_routes" => self.route(item),
             "track_interface" => {
                 let tracked = self.refer(&["track_interface"], item)?;
-                let mut words = vec![self.need(tracked, "value")?];
-                words.extend(weight(tracked));
-                Some(line(words))
+                self.weighed(tracked)
             }
             "track_script" => {
                 let tracked = self.refer(&["vrrp_script", "track_script"], item)?;
                 if tracked.kind.text == "vrrp_script" {
                     return Some(line(vec![item.clone()]));
                 }
-                let mut words = vec![self.need(tracked, "value")?];
-                words.extend(weight(tracked));
-                Some(line(words))
+                self.weighed(tracked)
             }
             _ => Some(line(vec![item.clone()])),
         }
@@ -241,14 +238,14 @@ impl<'a, 's> Writer<'a, 's> {
         let takes_label = network(&address.text).is_ok_and(|(address, _)| address.is_ipv4());
         let mut words = vec![address];
         if let Some(device) = section.get("device") {
-            words.extend([word("dev", device.at), device.clone()]);
+            add(&mut words, "dev", Some(device));
             if takes_label {
                 let suffix = section.get("label_suffix");
                 let label = format!("{}:{}", device.text, suffix.map_or("vip", |suffix| suffix.text.as_ref()));
                 let at = suffix.unwrap_or(device).at;
-                words.extend([word("label", at), word(label, at)]);
+                add(&mut words, "label", Some(&word(label, at)));
             }
-            words.extend(section.get("scope").into_iter().flat_map(|scope| [word("scope", scope.at), scope.clone()]));
+            add(&mut words, "scope", section.get("scope"));
         }
         Some(line(words))
     }
@@ -263,15 +260,25 @@ impl<'a, 's> Writer<'a, 's> {
         for (option, keyword) in
             [("src_addr", "src"), ("address", "to"), ("gateway", "via"), ("device", "dev"), ("table", "table")]
         {
-            let Some(value) = section.get(option) else { continue };
+            let value = section.get(option);
             // LuCI offers the tables with a capital letter.
-            let value =
-                if keyword == "table" { word(value.text.to_ascii_lowercase(), value.at) } else { value.clone() };
-            words.extend([word(keyword, value.at), value]);
+            let small = value.filter(|_| keyword == "table").map(|it| word(it.text.to_ascii_lowercase(), it.at));
+            add(&mut words, keyword, small.as_ref().or(value));
         }
         if section.get("address").is_none() {
             self.need(section, "address");
             return None;
+        }
+        Some(line(words))
+    }
+
+    /// A tracker's name, and its weight.
+    fn weighed(&mut self, section: &Section<'s>) -> Option<Statement<'s>> {
+        let mut words = vec![self.need(section, "value")?];
+        if let Some(weight) = section.get("weight") {
+            add(&mut words, "weight", Some(weight));
+            let reverse = section.get("direction").filter(|direction| direction.text == "reverse");
+            words.extend(reverse.map(|direction| word("reverse", direction.at)));
         }
         Some(line(words))
     }
@@ -328,13 +335,6 @@ fn is_flag(place: &Place, name: &str) -> bool {
         || place.keyword(name).is_some_and(|keyword| keyword.args.iter().all(|arg| arg.kind == Kind::Switch))
 }
 
-fn weight<'s>(section: &Section<'s>) -> Vec<Word<'s>> {
-    let Some(weight) = section.get("weight") else { return Vec::new() };
-    let reverse = section.get("direction").filter(|direction| direction.text == "reverse");
-    let direction = reverse.map(|direction| word("reverse", direction.at));
-    [word("weight", weight.at), weight.clone()].into_iter().chain(direction).collect()
-}
-
 /// The items of a value of a list: several may stand in one.
 fn items<'w, 's>(value: &'w Word<'s>) -> impl Iterator<Item = Word<'s>> + use<'w, 's> {
     value.text.split_whitespace().map(|item| word(item.to_owned(), value.at))
@@ -345,8 +345,21 @@ fn word<'s>(text: impl Into<Cow<'s, str>>, at: Span) -> Word<'s> {
     Word { raw: text.clone(), text, at }
 }
 
+/// An option of a line, if it has a value.
+fn add<'s>(words: &mut Vec<Word<'s>>, keyword: &'static str, value: Option<&Word<'s>>) {
+    if let Some(value) = value {
+        words.push(word(keyword, value.at));
+        words.push(value.clone());
+    }
+}
+
 fn line(words: Vec<Word<'_>>) -> Statement<'_> {
     Statement { words, block: None }
+}
+
+/// A keyword and its value.
+fn pair<'s>(key: &Word<'s>, value: &Word<'s>) -> Statement<'s> {
+    line(vec![key.clone(), value.clone()])
 }
 
 fn block<'s>(words: Vec<Word<'s>>, section: &Section<'s>, statements: Vec<Statement<'s>>) -> Statement<'s> {
