@@ -45,7 +45,7 @@ impl<'s> Text<'s> {
             return Self { lines: Vec::new(), shown: Vec::new() };
         };
         let lines: Vec<&str> = main.text().lines().collect();
-        let whole = masked(main, 0..main.text().len(), &configuration.secrets, Span::new(FileId::MAIN, 0, 0));
+        let whole = masked(main, 0..main.text().len(), &configuration.secrets, Span::START);
         // A carriage return before the line end is shown as any other control character; here it is part of the line end.
         let shown = whole.split('\n').zip(main.text().split('\n'));
         let shown = shown.map(|(shown, line)| match line.ends_with('\r') {

@@ -230,16 +230,16 @@ fn include_lines(file: FileId, text: &str) -> Vec<Line> {
                     && (is_include(first.0) || first.0 == "include_check")
                 {
                     braces.clear();
-                    let mut end = first.1.end;
+                    let mut end = first.1.end();
                     for (word, span) in rest {
                         if span.start != end && !braces.is_empty() {
                             braces.push(' ');
                         }
                         braces.push_str(word);
-                        end = span.end;
+                        end = span.end();
                     }
                     let argument = lex::unquote(&braces).into_owned();
-                    lines.push(Line { variant: first.0.to_owned(), argument, at: Span { end, ..first.1 } });
+                    lines.push(Line { variant: first.0.to_owned(), argument, at: first.1.until(end) });
                 }
                 words.clear();
             }

@@ -27,6 +27,16 @@ fn instance(number: usize, lines: &str) -> String {
     )
 }
 
+/// What is found before the statements are read is told to the instance in whose block it stands, however long that is.
+#[test]
+fn an_error_far_down_in_a_block_is_its_own() {
+    let comments = "  # of the addresses of the second floor\n".repeat(4_000);
+    let text = format!("{}{}", instance(1, &format!("{comments}  ~SEQ(A) priority 100\n")), instance(2, ""));
+    let configuration = read(&text);
+    let broken: Vec<bool> = configuration.model().instances.iter().map(|instance| instance.broken).collect();
+    assert_eq!(broken, [true, false]);
+}
+
 #[test]
 fn ten_thousand_instances() {
     let text: String = (0..10_000)

@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 
 pub use self::code::{CODES, Code};
 pub use self::render::{Report, ReportEntry, Style};
-use crate::source::{FileId, Span, limits};
+use crate::source::{Span, limits};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -310,7 +310,7 @@ impl Diagnostics {
                 Severity::Error => &code::E005_BOUND,
                 Severity::Warning | Severity::Lint => &code::W034_MORE,
             };
-            let at = self.kept.last().map_or(Span::new(FileId::MAIN, 0, 0), |last| last.at);
+            let at = self.kept.last().map_or(Span::START, |last| last.at);
             let message = format!("{} more diagnostics are not shown", self.dropped);
             self.kept.push(
                 Diagnostic::new(code, at, message).why(format_args!("At most {} are kept.", limits::DIAGNOSTICS)),

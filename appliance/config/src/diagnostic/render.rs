@@ -99,7 +99,7 @@ impl<'a> ReportEntry<'a> {
             file: sources.file(diagnostic.at.file).map_or("", Source::name),
             line: position.line,
             column: position.column,
-            bytes: [diagnostic.at.start, diagnostic.at.end],
+            bytes: [diagnostic.at.start, diagnostic.at.end()],
             message: &diagnostic.message,
             label: &diagnostic.label,
             why: &diagnostic.why,
@@ -208,7 +208,7 @@ fn some(label: &str) -> Option<&str> {
 fn within(source: &Source, window: &Range<usize>, span: Span) -> Range<usize> {
     let line = source.line_range(span.start);
     let start = (span.start as usize).clamp(line.start, line.end.max(line.start));
-    let end = (span.end as usize).clamp(start, line.end.max(start));
+    let end = (span.end() as usize).clamp(start, line.end.max(start));
     start.saturating_sub(window.start)..end.saturating_sub(window.start)
 }
 
@@ -221,7 +221,7 @@ pub(crate) fn masked(source: &Source, window: Range<usize>, secrets: &[Span], at
         let next = secrets.partition_point(|secret| (secret.file, secret.start) <= (at.file, offset));
         next.checked_sub(1)
             .and_then(|before| secrets.get(before))
-            .is_some_and(|secret| secret.file == at.file && offset < secret.end)
+            .is_some_and(|secret| secret.file == at.file && offset < secret.end())
     };
     let mut shown = String::with_capacity(text.len());
     for (offset, c) in text.char_indices() {

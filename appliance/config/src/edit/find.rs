@@ -49,9 +49,7 @@ impl<'s> Found<'s> {
                 let lines = self.top.iter().collect();
                 return Ok(Target { place: &FILE, blocks: Vec::new(), lines, name: wanted });
             }
-            BlockName::GlobalDefs => {
-                (&GLOBAL_DEFS, self.of(GLOBAL_DEFS.name))
-            }
+            BlockName::GlobalDefs => (&GLOBAL_DEFS, self.of(GLOBAL_DEFS.name)),
             BlockName::Named { keyword, name: wanted } => {
                 let (keyword, place) = kind_of(keyword)?;
                 let mut blocks = self.of(keyword);
@@ -150,20 +148,18 @@ impl<'s> Found<'s> {
         let place = target.place;
         match edit {
             Edit::Set { keyword, values, .. } => option(place, keyword).is_ok_and(|keyword| {
-                target.counting(keyword).is_some_and(|line| {
-                    canonical(place, line.keyword()) == keyword && says(line.args(), values)
-                })
+                target
+                    .counting(keyword)
+                    .is_some_and(|line| canonical(place, line.keyword()) == keyword && says(line.args(), values))
             }),
             Edit::Unset { keyword, .. } => {
                 option(place, keyword).is_ok_and(|keyword| target.matching(&|word| word == keyword).is_empty())
             }
             Edit::AddEntry { list, words, .. } | Edit::SetEntry { list, words, .. } => {
-                list_of(place, list).is_ok_and(|list| {
-                    match (list.many_per_line, words.as_slice()) {
-                        (true, [name]) => target.names(&list, name),
-                        (true, _) => false,
-                        (false, _) => target.entries(&list).iter().any(|line| says(&line.words, words)),
-                    }
+                list_of(place, list).is_ok_and(|list| match (list.many_per_line, words.as_slice()) {
+                    (true, [name]) => target.names(&list, name),
+                    (true, _) => false,
+                    (false, _) => target.entries(&list).iter().any(|line| says(&line.words, words)),
                 })
             }
             Edit::RemoveEntry { list, entry, .. } => list_of(place, list).is_ok_and(|list| {
@@ -239,7 +235,7 @@ impl<'s> Found<'s> {
                 changes.push(Change { text, ..over(word) });
             }
         }
-        let end_of = |count: usize| line.words.get(count).map_or(0, |word| word.at.end as usize);
+        let end_of = |count: usize| line.words.get(count).map_or(0, |word| word.at.end() as usize);
         if let Some(more) = values.get(args.len()..) {
             let mut text = String::new();
             for value in more {
@@ -442,7 +438,7 @@ fn line_of(keyword: &str, values: &[String]) -> Tried<String> {
 
 /// The bytes of a word.
 fn over(word: &Word<'_>) -> Change {
-    Change { start: word.at.start as usize, end: word.at.end as usize, text: String::new() }
+    Change { start: word.at.start as usize, end: word.at.end() as usize, text: String::new() }
 }
 
 /// A word as the language writes it: in double quotes where it must be.

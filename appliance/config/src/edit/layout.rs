@@ -51,7 +51,7 @@ impl<'s> Layout<'s> {
             None => statement.words.last()?.at,
         };
         let first = statement.words.first()?.at;
-        (first.file == FileId::MAIN && last.file == FileId::MAIN).then_some((first.start as usize, last.end as usize))
+        (first.file == FileId::MAIN && last.file == FileId::MAIN).then_some((first.start as usize, last.end() as usize))
     }
 
     /// One kind of line end in a file: that of its first line.
@@ -84,7 +84,7 @@ impl<'s> Layout<'s> {
         let open = block.open.start as usize;
         let owner_indent = self.indent(owner.words.first().map_or(open, |word| word.at.start as usize));
         let inside = |(start, end): &(usize, usize)| {
-            *start >= block.open.end as usize && block.close.is_some_and(|close| *end <= close.start as usize)
+            *start >= block.open.end() as usize && block.close.is_some_and(|close| *end <= close.start as usize)
         };
         let lines_inside = block.statements.iter().rev().filter(|line| after(line)).filter_map(Self::extent);
         let (end, indent) = match lines_inside.into_iter().find(inside) {
@@ -92,7 +92,7 @@ impl<'s> Layout<'s> {
                 let shares_line = self.line_start(start) == self.line_start(open);
                 (end, (!shares_line).then(|| self.indent(start).to_owned()))
             }
-            None => (block.open.end as usize, None),
+            None => (block.open.end() as usize, None),
         };
         let indent = indent.unwrap_or_else(|| format!("{owner_indent}{STEP}"));
         self.insert_lines(end, &indent, owner_indent, lines)
@@ -174,7 +174,7 @@ impl<'s> Layout<'s> {
 
     /// Takes a word away, with the blanks before it.
     pub(super) fn remove_word(&self, word: &Word<'_>) -> Change {
-        let (mut start, end) = (word.at.start as usize, word.at.end as usize);
+        let (mut start, end) = (word.at.start as usize, word.at.end() as usize);
         let before = self.text.get(..start).unwrap_or_default();
         start -= before.len() - before.trim_end_matches([' ', '\t']).len();
         // At the start of its line the indentation stays, and the blanks behind the word go.

@@ -22,7 +22,7 @@ pub use self::settings::Setting;
 pub use self::write::WriteError;
 use crate::reading::Includes;
 use crate::schema::{self, Kind};
-use crate::source::{FileId, Sources, offset};
+use crate::source::{FileId, Sources, Span, offset};
 use crate::{Configuration, Surroundings, uci};
 
 /// One change.
@@ -296,8 +296,7 @@ fn apply(sources: &mut Sources, includes: &mut Includes, mut changes: Vec<Change
                     return Some(((file, at), included));
                 }
                 for problem in &mut included.problems {
-                    problem.at.start = moved(problem.at.start)?;
-                    problem.at.end = moved(problem.at.end)?;
+                    problem.at = Span::new(file, moved(problem.at.start)?, moved(problem.at.end())?);
                 }
                 Some(((file, moved(at)?), included))
             })

@@ -9,7 +9,7 @@ use locum_sorted::{SortedMap, SortedSet};
 use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::model::{Family, Instance, Model, Setting};
-use crate::source::{FileId, Span};
+use crate::source::Span;
 
 /// Checks the model as a whole, and marks as broken what refers to something that is missing or broken.
 pub(crate) fn check(model: &mut Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
@@ -35,7 +35,7 @@ fn net_namespace(model: &Model, around: &Surroundings<'_>, found: &mut Diagnosti
     if existing.contains(&name.value) {
         return;
     }
-    let at = name.at.unwrap_or(Span::new(FileId::MAIN, 0, 0));
+    let at = name.at.unwrap_or(Span::START);
     let near = found.suggest(name, existing.iter().map(String::as_str));
     let diagnostic =
         Diagnostic::new(&code::W038_NO_NAMESPACE, at, format_args!("there is no network namespace {}", name.value))
@@ -54,7 +54,7 @@ fn groups(model: &mut Model, found: &mut Diagnostics) {
     let mut broken: SortedSet<String> = SortedSet::new();
     for group in &mut model.sync_groups {
         let name = group.name.value.clone();
-        let at = group.name.at.unwrap_or(Span::new(FileId::MAIN, 0, 0));
+        let at = group.name.at.unwrap_or(Span::START);
         for member in &group.members {
             let here = member.at.unwrap_or(at);
             if !names.contains(&member.value) {

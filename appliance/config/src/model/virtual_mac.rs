@@ -127,19 +127,13 @@ impl fmt::Display for MacAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{FileId, Span};
+    use crate::source::Span;
 
     #[test]
     fn mac_addresses_are_read_as_people_write_them() {
         let read = |text| {
             let mac = MacChoice::parse(text)?;
-            let vmac = VirtualMac {
-                name: None,
-                mac,
-                group: None,
-                announce_base: false,
-                at: At(Span::new(FileId::MAIN, 0, 0)),
-            };
+            let vmac = VirtualMac { name: None, mac, group: None, announce_base: false, at: At(Span::START) };
             Some(vmac.address(Family::V4, 51).to_string())
         };
         assert_eq!(read("02:00:00:0A:b:cc").as_deref(), Some("02:00:00:0a:0b:cc"));

@@ -143,7 +143,7 @@ impl<'s, 'a> Expander<'s, 'a, '_> {
                         let start = words.first().map_or(at, |word| word.at);
                         words.clear();
                         let end = rest_of_line(cursor);
-                        self.expand_line(Span { end: offset(end), ..start });
+                        self.expand_line(start.until(offset(end)));
                     } else if first && is_include(token.text) {
                         skip_line(cursor);
                         let setting = self.setting;
@@ -192,7 +192,7 @@ impl<'s, 'a> Expander<'s, 'a, '_> {
     /// `auth_pass ab#cd`: the value ends at the `#`.
     fn glued_comment(&mut self, words: &[Word<'_>], at: Span) {
         let (Some(first), Some(word)) = (words.first(), words.last()) else { return };
-        let place = word.at.to(Span { end: at.start + 1, ..at });
+        let place = word.at.to(at.until(at.start + 1));
         self.diagnostics.push(if matches!(first.text.as_ref(), "auth_pass" | "key") {
             Diagnostic::new(&code::W020_GLUED_COMMENT, place, "a comment starts inside a password")
                 .label("the password ends here")

@@ -50,8 +50,10 @@ impl Reader<'_> {
         for diagnostic in self.diagnostics.since(mark) {
             concern(diagnostic, &draft.instance.name.value);
         }
-        let end = statement.block.as_ref().and_then(|block| block.close).unwrap_or(statement.whole());
-        self.blocks.push((statement.whole().to(end), draft.instance.name.value.clone()));
+        let whole = statement.whole();
+        let close = statement.block.as_ref().and_then(|block| block.close);
+        let end = close.filter(|close| close.file == whole.file && close.end() > whole.start).unwrap_or(whole);
+        self.blocks.push((whole, end, draft.instance.name.value.clone()));
         self.drafts.push(draft);
     }
 

@@ -152,12 +152,8 @@ fn untellable(sources: &Sources) -> Option<Diagnostic> {
 /// `auth_pass ab#cd`: what was meant as the rest of a password is not shown either.
 fn with_glued_comment(sources: &Sources, secret: Span) -> Span {
     let Some(source) = sources.file(secret.file) else { return secret };
-    let rest = source.text().get(secret.end as usize..).unwrap_or_default();
-    if rest.starts_with(['#', '!']) {
-        Span { end: offset(source.line_range(secret.start).end), ..secret }
-    } else {
-        secret
-    }
+    let rest = source.text().get(secret.end() as usize..).unwrap_or_default();
+    if rest.starts_with(['#', '!']) { secret.until(offset(source.line_range(secret.start).end)) } else { secret }
 }
 
 /// Reads statements one after the other; what refers to something else is resolved at the end.
@@ -175,8 +171,8 @@ struct Reader<'a> {
     all_failed: bool,
     /// Where secrets stand.
     secrets: Vec<Span>,
-    /// Where the block of each instance stands, in the order of reading.
-    blocks: Vec<(Span, String)>,
+    /// Where the block of each instance begins and ends, in the order of reading.
+    blocks: Vec<(Span, Span, String)>,
     /// The preferences of the next rules without one: IPv4 and IPv6.
     next_preferences: [u32; 2],
     /// Names of blocks, by keyword.
@@ -250,9 +246,10 @@ impl<'a> Reader<'a> {
 
     /// The instance in whose block a place is.
     fn instance_at(&self, at: Span) -> Option<String> {
-        let holds =
-            |(block, _): &&(Span, String)| block.file == at.file && (block.start..block.end).contains(&at.start);
-        self.blocks.iter().find(holds).map(|(_, name)| name.clone())
+        let holds = |(first, last, _): &&(Span, Span, String)| {
+            first.file == at.file && (first.start..last.end()).contains(&at.start)
+        };
+        self.blocks.iter().find(holds).map(|(_, _, name)| name.clone())
     }
 
     /// A statement outside all blocks.

@@ -136,11 +136,7 @@ mod tests {
     fn each_plain_keyword_has_a_value_that_fits_its_setting() {
         let name = || Setting::implied(String::new());
         agree(global::PLAIN, &schema::GLOBAL_DEFS, Model::default().global);
-        agree(
-            instance::PLAIN,
-            &schema::INSTANCE,
-            instance::Draft::new(name(), Span::new(crate::source::FileId::MAIN, 0, 0), std::sync::Arc::default()),
-        );
+        agree(instance::PLAIN, &schema::INSTANCE, instance::Draft::new(name(), Span::START, std::sync::Arc::default()));
         agree(tracker::PLAIN_OF_SCRIPTS, &schema::SCRIPT, tracker::new_script(name()));
         agree(tracker::PLAIN_OF_PROCESSES, &schema::TRACK_PROCESS, tracker::new_process(name()));
         agree(probe::PLAIN, &schema::PROBE, probe::new_probe(name()));

@@ -81,7 +81,7 @@ impl<'s> Statement<'s> {
     }
 }
 
-const NOWHERE: Span = Span::new(crate::source::FileId::MAIN, 0, 0);
+const NOWHERE: Span = Span::START;
 
 /// Puts statements together and hands out each one that stands outside all blocks.
 pub(crate) struct Builder<'s, 'k> {

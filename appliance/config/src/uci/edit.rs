@@ -248,7 +248,7 @@ impl<'f, 's> UciFile<'f, 's> {
 
     /// Another value in the place of one, with the quotes that it has, as far as they can hold the new one.
     fn over(&self, word: &Word<'_>, value: &str) -> Tried<Change> {
-        let (start, end) = (word.at.start as usize, word.at.end as usize);
+        let (start, end) = (word.at.start as usize, word.at.end() as usize);
         let quotes = self.text.get(start..end).unwrap_or_default();
         let plain = !value.is_empty()
             && value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '/' | '-' | '_'));
@@ -280,7 +280,7 @@ impl<'f, 's> UciFile<'f, 's> {
     }
 
     fn remove_line(&self, option: &UciOption<'_>) -> Change {
-        let (start, end) = (self.line_start(option.name.at.start), self.line_after(option.value.at.end));
+        let (start, end) = (self.line_start(option.name.at.start), self.line_after(option.value.at.end()));
         Change { start, end, text: String::new() }
     }
 
@@ -288,7 +288,7 @@ impl<'f, 's> UciFile<'f, 's> {
     fn append(&self, section: &Section<'_>, line: &str) -> Change {
         match section.options.last() {
             Some(last) => self.append_after(last, line),
-            None => self.insert(self.line_after(section.end.end), "\t", line),
+            None => self.insert(self.line_after(section.end.end()), "\t", line),
         }
     }
 
@@ -297,7 +297,7 @@ impl<'f, 's> UciFile<'f, 's> {
         let start = self.line_start(option.name.at.start);
         let whole = self.text.get(start..option.name.at.start as usize).unwrap_or_default();
         let indent = whole.get(..whole.len() - whole.trim_start_matches([' ', '\t']).len()).unwrap_or_default();
-        self.insert(self.line_after(option.value.at.end), indent, line)
+        self.insert(self.line_after(option.value.at.end()), indent, line)
     }
 
     fn insert(&self, at: usize, indent: &str, line: &str) -> Change {
@@ -311,7 +311,7 @@ impl<'f, 's> UciFile<'f, 's> {
     fn append_section(&self, kind: &str, lines: &[String]) -> Change {
         let end = self.line_end();
         let last = self.sections.iter().rfind(|section| section.kind.text == kind);
-        let at = last.map_or(self.text.len(), |section| self.line_after(section.end.end));
+        let at = last.map_or(self.text.len(), |section| self.line_after(section.end.end()));
         let complete = self.text.get(..at).is_none_or(|before| before.is_empty() || before.ends_with('\n'));
         let mut text = if complete { String::new() } else { end.to_owned() };
         text.push_str(end);
@@ -324,7 +324,7 @@ impl<'f, 's> UciFile<'f, 's> {
 
     /// Takes the lines of a section away, and one of the blank lines around it.
     fn remove_section(&self, section: &Section<'_>) -> Change {
-        let (start, mut end) = (self.line_start(section.kind.at.start), self.line_after(section.end.end));
+        let (start, mut end) = (self.line_start(section.kind.at.start), self.line_after(section.end.end()));
         let before = self.text.get(..start).unwrap_or_default();
         let blank_before =
             before.trim_end_matches([' ', '\t']).is_empty() || before.ends_with("\n\n") || before.ends_with("\n\r\n");

@@ -159,7 +159,7 @@ mod tests {
         let words = words(FileId::MAIN, 0, text, &mut found);
         let texts: Vec<&str> = words.iter().map(|word| word.text.as_ref()).collect();
         assert_eq!(texts, ["option", "a", "b cd\"e"]);
-        assert_eq!(text.get(words[2].at.start as usize..words[2].at.end as usize), Some("'b c'\"d\\\"\"e"));
+        assert_eq!(text.get(words[2].at.start as usize..words[2].at.end() as usize), Some("'b c'\"d\\\"\"e"));
     }
 
     #[test]
