@@ -13,6 +13,7 @@
 //! - `machine`: its name, and a configuration as it is read on it.
 //! - `namespace`: network namespaces by name.
 //! - `netlink`: what is said to the kernel, and what it says.
+//! - `parts`: what a build may be without.
 //! - `packet_filter`: the words that packet filters are made of.
 //! - `readiness`: waiting for descriptors that tokio has no type for.
 //! - `task`: tasks of the thread of the service.
@@ -24,6 +25,7 @@ mod clock;
 mod counting;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(feature = "doctor")]
 mod doctor;
 mod engine;
 mod exit;
@@ -32,12 +34,15 @@ mod namespace;
 mod netlink;
 mod notify;
 mod packet_filter;
+mod parts;
 mod privileges;
 mod readiness;
+#[cfg(feature = "record")]
 mod record;
 mod script;
 mod seconds;
 mod service;
+#[cfg_attr(not(feature = "plan"), allow(dead_code, reason = "a plan plays more than a preview does"))]
 mod simulate;
 mod supervision;
 mod task;

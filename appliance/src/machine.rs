@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use locum_config::edit::{BlockName, Edit, EditError, Edited, Setting};
 use locum_config::files::{route_names, script_file};
-use locum_config::{Configuration, Home, InterfaceAddress, LoadError, RouteNames, Surroundings};
+use locum_config::{Configuration, Home, InterfaceAddress, LoadError, MailSupport, RouteNames, Surroundings};
 
 /// The host's name.
 pub(crate) fn host_name() -> String {
@@ -77,6 +77,11 @@ fn surroundings(links: Links, route_names: &RouteNames) -> Surroundings<'_> {
         environment: Some(&|name| std::env::var(name).ok()),
         route_names: Some(route_names),
         script_file: Some(&script_file),
+        mail: Some(match (cfg!(feature = "mail"), cfg!(feature = "mail-tls")) {
+            (false, _) => MailSupport::None,
+            (true, false) => MailSupport::WithoutTls,
+            (true, true) => MailSupport::Full,
+        }),
     }
 }
 

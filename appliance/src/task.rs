@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::{io, thread};
 
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Runs something, and the tasks that it starts, on this thread until it is done. In a box, as tasks are.
@@ -28,11 +27,12 @@ pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) -> JoinHandle<()> 
 ///
 /// # Errors
 /// When the kernel gives no thread.
+#[cfg(any(feature = "doctor", feature = "mail"))]
 pub(crate) fn in_thread<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
-) -> io::Result<oneshot::Receiver<T>> {
-    let (result, done) = oneshot::channel();
+) -> io::Result<tokio::sync::oneshot::Receiver<T>> {
+    let (result, done) = tokio::sync::oneshot::channel();
     start_thread(
         name,
         Box::new(move || {

@@ -23,6 +23,8 @@ pub struct Surroundings<'a> {
     pub route_names: Option<&'a RouteNames>,
     /// Looks at a script file. [`crate::files::script_file`] asks the file system.
     pub script_file: Option<&'a dyn Fn(&Path) -> ScriptFile>,
+    /// What the program that runs the configuration can do about mail.
+    pub mail: Option<MailSupport>,
 }
 
 impl std::fmt::Debug for Surroundings<'_> {
@@ -34,6 +36,17 @@ impl std::fmt::Debug for Surroundings<'_> {
             .field("config_id", &self.config_id)
             .finish_non_exhaustive()
     }
+}
+
+/// What a program can do about mail; an image may leave it out to save flash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailSupport {
+    /// Nothing.
+    None,
+    /// Send it in clear.
+    WithoutTls,
+    /// Send it.
+    Full,
 }
 
 /// An address on an interface of this machine.

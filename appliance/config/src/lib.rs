@@ -31,7 +31,7 @@ mod uci;
 
 use std::path::Path;
 
-pub use self::around::{Environment, InterfaceAddress, ScriptFile, Surroundings};
+pub use self::around::{Environment, InterfaceAddress, MailSupport, ScriptFile, Surroundings};
 pub use self::diagnostic::{Code, Diagnostic, Finding, Report, Severity, Style};
 pub use self::files::LoadError;
 use self::lex::Lexer;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use locum_config::edit::{BlockName, Edit, EditError};
-use locum_config::{Surroundings, check, schema};
+use locum_config::{MailSupport, Surroundings, check, schema};
 
 fn around() -> Surroundings<'static> {
     Surroundings { interfaces: Some(vec!["eth0".to_owned()]), ..Surroundings::default() }
@@ -49,6 +49,22 @@ fn what_follows_from_a_mistake_is_not_said_beside_it() {
 #[test]
 fn what_has_no_effect_is_not_judged() {
     assert_eq!(said(&instance("debug 9")), ["L002 "]);
+}
+
+#[test]
+fn mail_that_the_program_cannot_send_is_named() {
+    let global = "global_defs {\nsmtp_server mail.example\nnotification_email {\na@example\n}\nsmtp_security tls\n}\n";
+    let text = format!("{global}{}", instance("smtp_alert"));
+    for (mail, messages) in [
+        (None, &[][..]),
+        (Some(MailSupport::Full), &[]),
+        (Some(MailSupport::WithoutTls), &["mail is to go by TLS, and this locum was built without `mail-tls`"]),
+        (Some(MailSupport::None), &["mail is asked for, and this locum was built without `mail`"]),
+    ] {
+        let configuration = check("a", text.as_bytes(), &Surroundings { mail, ..around() });
+        let said: Vec<_> = configuration.diagnostics().iter().map(|found| found.message.as_str()).collect();
+        assert_eq!(said, messages, "{mail:?}");
+    }
 }
 
 #[test]

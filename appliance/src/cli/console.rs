@@ -1,4 +1,4 @@
-//! `locum` without a verb: the console.
+//! `locum` without a verb, and `locum replay`: the console.
 
 use std::path::Path;
 use std::time::Duration;
@@ -74,6 +74,16 @@ pub(super) fn console(socket: &Path, said: &Said) -> Result<Exit, Misused> {
         return Ok(Exit::Failed);
     }
     Ok(open(options, said.has("once")))
+}
+
+/// Plays a recording in the console.
+pub(super) fn replay(file: &Path, mut options: Options, once: bool) -> Exit {
+    if let Err(error) = std::fs::File::open(file) {
+        complain(&format_args!("{}: {error}", file.display()));
+        return Exit::Failed;
+    }
+    options.routers = vec![Router::recorded("", file)];
+    open(options, once)
 }
 
 /// The name of a machine for ssh, which must not take it for an option.

@@ -1,5 +1,9 @@
 //! The command line.
 
+#[cfg_attr(
+    not(all(feature = "keepalived", feature = "plan", feature = "record")),
+    allow(dead_code, reason = "tables can say more than this build's do")
+)]
 mod arguments;
 mod check;
 mod cleanup;
@@ -7,17 +11,22 @@ mod cleanup;
 mod console;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(feature = "doctor")]
 mod doctor;
 mod explain;
 mod home;
+#[cfg(feature = "keepalived")]
 mod keepalived;
 mod log;
 #[cfg(feature = "manual")]
 pub(crate) mod manual;
+#[cfg(feature = "metrics")]
 mod metrics;
 mod notify_test;
+#[cfg(feature = "plan")]
 mod plan;
 mod proxy;
+#[cfg(feature = "record")]
 mod record;
 mod reload;
 mod run;
@@ -51,9 +60,14 @@ const SOCKET: &str = "control.sock";
 /// The program.
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let socket = std::env::var_os("LOCUM_SOCKET").map(PathBuf::from);
     if name_of(&words) == Some("keepalived".as_ref()) {
-        return keepalived::main(words.get(1..).unwrap_or_default(), socket);
+        #[cfg(feature = "keepalived")]
+        return keepalived::main(words.get(1..).unwrap_or_default(), verbs::socket_of_environment());
+        #[cfg(not(feature = "keepalived"))]
+        return {
+            complain(&crate::parts::lacking("keepalived"));
+            Exit::Usage.into()
+        };
     }
     let words = with_name_as_verb(words);
     let said = match arguments::parse(&LOCUM, words.get(1..).unwrap_or_default()) {

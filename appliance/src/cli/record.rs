@@ -1,4 +1,4 @@
-//! `locum record`, `locum replay`, `locum export`
+//! `locum record`, `locum export`
 
 use std::path::Path;
 use std::time::Duration;
@@ -36,17 +36,6 @@ fn said(recorded: &Recorded, file: &Path) -> String {
         Ended::Time | Ended::Signal => "",
     };
     format!("{file}: {lines} lines, {kib} KiB{gaps}. `locum replay {file}` plays it.{full}\n")
-}
-
-/// Plays a recording in the console.
-#[cfg(feature = "console")]
-pub(super) fn replay(file: &Path, mut options: locum_tui::Options, once: bool) -> Exit {
-    if let Err(error) = std::fs::File::open(file) {
-        complain(&format_args!("{}: {error}", file.display()));
-        return Exit::Failed;
-    }
-    options.routers = vec![locum_tui::Router::recorded("", file)];
-    super::console::open(options, once)
 }
 
 /// Writes a capture of the adverts heard and sent.

@@ -47,6 +47,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     .default("stderr"),
     Opt::value("log-facility", "FACILITY", "The facility of what goes to syslog: daemon, user, local0 to local7")
         .default("daemon"),
+    #[cfg(feature = "keepalived")]
     Opt::perhaps(
         "keepalived-dumps",
         "DIR",
@@ -82,9 +83,10 @@ pub(super) fn run(said: &Said) -> Result<ExitCode, Misused> {
     }
     let run_directory = said.path("run-dir").unwrap_or_else(|| home.run_directory());
     let socket = named_socket(said).unwrap_or_else(|| run_directory.join(SOCKET));
-    let (dumps, sandbox) = (said.path("keepalived-dumps"), said.has("sandbox"));
-    let others = service::Options::default();
-    let options = service::Options { configuration, socket, run_directory, dumps, sandbox, ..others };
+    let others = service::Options { sandbox: said.has("sandbox"), ..service::Options::default() };
+    #[cfg(feature = "keepalived")]
+    let others = service::Options { dumps: said.path("keepalived-dumps"), ..others };
+    let options = service::Options { configuration, socket, run_directory, ..others };
     Ok(serve(&home, options).into())
 }
 

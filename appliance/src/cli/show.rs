@@ -86,6 +86,7 @@ pub(super) fn options(socket: &Path, instance: String, json: bool) -> Exit {
 }
 
 /// The instances in keepalived's JSON, or one of them.
+#[cfg(feature = "keepalived")]
 pub(super) fn keepalived(socket: &Path, instance: Option<&str>) -> Exit {
     let (items, _) = match ask(socket, Verb::Keepalived) {
         Ok(answer) => answer,

@@ -11,6 +11,7 @@ pub(super) fn number<N: std::str::FromStr<Err = std::num::ParseIntError>>(text: 
 }
 
 /// A size as `64M`, in bytes.
+#[cfg(any(test, feature = "record"))]
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let (number, factor) = match text.char_indices().last() {
         Some((at, 'k' | 'K')) => (text.get(..at), 1 << 10),

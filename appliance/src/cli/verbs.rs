@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use locum_control::{Edit, Lasts, Verb as Request};
 
 use super::arguments::{Choice, Count, Misused, Operand, Opt, Program, Said, Verb};
-use super::values::{bytes, number, seconds};
+use super::values::{number, seconds};
 use super::{
-    Exit, RUN_DIRECTORY, SOCKET, check, cleanup, default_configuration, doctor, explain, keepalived, metrics,
-    notify_test, plan, proxy, record, reload, run, show, start_looking, steer, watch,
+    Exit, RUN_DIRECTORY, SOCKET, check, cleanup, default_configuration, explain, notify_test, proxy, reload, run, show,
+    start_looking, steer, watch,
 };
+use crate::parts::PARTS;
 
 /// locum.
 pub(crate) static LOCUM: Program = Program {
@@ -42,6 +43,7 @@ pub(crate) static LOCUM: Program = Program {
         ("Console", super::console::OPTIONS),
     ],
     verbs: VERBS,
+    parts: PARTS,
     closing: EXIT_CODES,
 };
 
@@ -98,9 +100,10 @@ static VERBS: &[Verb] = &[
                 &[
                     ("text", "For people"),
                     ("json", "For programs"),
+                    #[cfg(feature = "keepalived")]
                     ("keepalived", "For programs that read keepalived's dumps"),
                 ],
-                "As text, as JSON, or in the form of keepalived's JSON dump",
+                "In which form",
             )
             .default("text"),
         ],
@@ -109,6 +112,7 @@ static VERBS: &[Verb] = &[
             let json = said.has("json");
             done(match (said.one_of("format"), instance) {
                 (_, Some(instance)) if said.has("options") => show::options(&socket, instance, json),
+                #[cfg(feature = "keepalived")]
                 ("keepalived", instance) => show::keepalived(&socket, instance.as_deref()),
                 (format, instance) => show::show(&socket, instance, json || format == "json"),
             })
@@ -128,6 +132,7 @@ static VERBS: &[Verb] = &[
             done(watch::watch(&socket(said), said.text("INSTANCE")?, said.has("adverts"), said.has("json")))
         })
     },
+    #[cfg(feature = "metrics")]
     Verb {
         options: &[Opt::value(
             "textfile",
@@ -135,7 +140,7 @@ static VERBS: &[Verb] = &[
             "Write it for node-exporter's textfile collector instead, as a file that is replaced as a whole",
         )],
         ..Verb::new("metrics", "Print what a monitoring system collects, in OpenMetrics' text format", |said| {
-            done(metrics::metrics(&socket(said), said.path("textfile").as_deref()))
+            done(super::metrics::metrics(&socket(said), said.path("textfile").as_deref()))
         })
     },
     Verb {
@@ -290,6 +295,7 @@ static VERBS: &[Verb] = &[
             done(check::check(&file, json, said.has("strict")))
         })
     },
+    #[cfg(feature = "doctor")]
     Verb {
         more: "Exits with 0 if all is well, 1 if there are problems, 4 if there are only warnings.",
         operands: &[Operand::new(
@@ -302,9 +308,10 @@ static VERBS: &[Verb] = &[
             "doctor",
             "Look for what keeps virtual routers from working: links, addresses, packet filters, settings of the kernel, \
              other daemons",
-            |said| done(doctor::doctor(&socket(said), said.path("FILE"), said.has("json"))),
+            |said| done(super::doctor::doctor(&socket(said), said.path("FILE"), said.has("json"))),
         )
     },
+    #[cfg(feature = "record")]
     Verb {
         operands: &[Operand::new("FILE", Count::One, "A new file; only you can read it, and no password is in it")],
         options: &[
@@ -313,8 +320,8 @@ static VERBS: &[Verb] = &[
         ],
         ..Verb::new("record", "Record what the service says, to be played by `replay`, until Ctrl-C", |said| {
             let file = said.path("FILE").unwrap_or_default();
-            let size = said.read("max-size", bytes)?.unwrap_or_default();
-            done(record::record(&socket(said), &file, said.read("for", seconds)?, size))
+            let size = said.read("max-size", super::values::bytes)?.unwrap_or_default();
+            done(super::record::record(&socket(said), &file, said.read("for", seconds)?, size))
         })
     },
     #[cfg(feature = "console")]
@@ -323,9 +330,10 @@ static VERBS: &[Verb] = &[
         operands: &[Operand::new("FILE", Count::One, "The recording")],
         ..Verb::new("replay", "Play a recording in the console: Space holds it, [ and ] go back and on", |said| {
             let options = super::console::options(Path::new(""), said)?;
-            done(record::replay(&said.path("FILE").unwrap_or_default(), options, said.has("once")))
+            done(super::console::replay(&said.path("FILE").unwrap_or_default(), options, said.has("once")))
         })
     },
+    #[cfg(feature = "record")]
     Verb {
         more: "The packets are rebuilt from what the service keeps of each: time, sender and priority.",
         operands: &[Operand::new("RECORDING", Count::Optional, "A recording [default: what the service has kept]")],
@@ -335,7 +343,7 @@ static VERBS: &[Verb] = &[
             "Write the adverts of a recording, or the last ones that the service has kept, as a capture for Wireshark",
             |said| {
                 let capture = said.path("pcap").unwrap_or_default();
-                done(record::export(&socket(said), said.path("RECORDING").as_deref(), &capture))
+                done(super::record::export(&socket(said), said.path("RECORDING").as_deref(), &capture))
             },
         )
     },
@@ -350,22 +358,24 @@ static VERBS: &[Verb] = &[
             done(explain::word(&said.needed("WORD")?))
         })
     },
+    #[cfg(feature = "keepalived")]
     Verb {
         passes_on: true,
         operands: &[Operand::new("OPTIONS", Count::Any, "keepalived's options; `locum keepalived --help` lists them")],
         ..Verb::new(
             "keepalived",
             "Be keepalived: with its options, log, PID files, signals and dumps, as when called by the name keepalived",
-            |said| Ok(keepalived::main(&said.words("OPTIONS"), named_socket(said))),
+            |said| Ok(super::keepalived::main(&said.words("OPTIONS"), named_socket(said))),
         )
     },
+    #[cfg(feature = "plan")]
     Verb {
         operands: &[Operand::new("FILE", Count::AtLeastOne, "One for each router")],
         options: &[JSON],
         ..Verb::new(
             "plan",
             "Compare the configurations of all routers of a group, and play what happens when one of them fails",
-            |said| done(plan::plan(&said.paths("FILE"), said.has("json"))),
+            |said| done(super::plan::plan(&said.paths("FILE"), said.has("json"))),
         )
     },
     #[cfg(feature = "demo")]
@@ -411,5 +421,9 @@ pub(super) fn socket(said: &Said) -> PathBuf {
 
 /// The one that the command line or the environment names.
 pub(super) fn named_socket(said: &Said) -> Option<PathBuf> {
-    said.path("socket").or_else(|| std::env::var_os("LOCUM_SOCKET").map(PathBuf::from))
+    said.path("socket").or_else(socket_of_environment)
+}
+
+pub(super) fn socket_of_environment() -> Option<PathBuf> {
+    std::env::var_os("LOCUM_SOCKET").map(PathBuf::from)
 }

@@ -8,6 +8,8 @@ use super::Service;
 use super::changes::Asked;
 use super::clients::{ClientId, Watch};
 use super::instance::Instance;
+#[cfg(not(all(feature = "doctor", feature = "keepalived")))]
+use crate::parts;
 use crate::{clock, machine};
 
 /// So many instances are named to somebody who asks for one that there is not.
@@ -68,7 +70,13 @@ impl Service {
             Verb::Changes => self.list_changes(client, id),
             Verb::Options { instance } => self.options_of(client, id, &instance),
             Verb::Diff => self.diff(client, id),
+            #[cfg(not(feature = "keepalived"))]
+            Verb::Keepalived => Err((ErrorCode::BadRequest, parts::lacking("keepalived"))),
+            #[cfg(feature = "keepalived")]
             Verb::Keepalived => self.answer_dump(client, id),
+            #[cfg(not(feature = "doctor"))]
+            Verb::Doctor => Err((ErrorCode::BadRequest, parts::lacking("doctor"))),
+            #[cfg(feature = "doctor")]
             Verb::Doctor => match self.examine(client, id) {
                 Ok(()) => return,
                 Err(refusal) => Err(refusal),

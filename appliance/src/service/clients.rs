@@ -23,7 +23,6 @@ use tokio::task::AbortHandle;
 
 use super::who::{Who, role_of};
 use crate::clock;
-use crate::doctor::Facts;
 use crate::task;
 
 /// Connections at a time. A new one takes the place of the one that has been silent longest and watches nothing, so that
@@ -59,7 +58,8 @@ pub(crate) enum Incoming {
     /// It will not say any more.
     Ended(ClientId),
     /// Not from a connection: what an examination that one has asked for has read.
-    Examined(Option<Box<Facts>>),
+    #[cfg(feature = "doctor")]
+    Examined(Option<Box<crate::doctor::Facts>>),
     /// It was dropped because it did not read.
     Stalled(ClientId),
 }
@@ -125,6 +125,7 @@ impl Clients {
     }
 
     /// Where what comes from the connections goes.
+    #[cfg(feature = "doctor")]
     pub(crate) fn incoming(&self) -> mpsc::Sender<Incoming> {
         self.incoming.clone()
     }

@@ -28,8 +28,10 @@ mod cleanup;
 mod clients;
 mod compare;
 mod done;
+#[cfg(feature = "keepalived")]
 mod dump;
 mod edits;
+#[cfg(feature = "doctor")]
 mod examine;
 mod facts;
 mod follow;
@@ -54,6 +56,7 @@ mod repeated;
 mod reports;
 mod running;
 mod sandbox;
+mod signals;
 mod start;
 mod stations;
 mod statistics;
@@ -85,9 +88,8 @@ use self::alarm::Alarm;
 use self::changes::Changes;
 pub(crate) use self::cleanup::cleanup;
 use self::clients::{Clients, Incoming};
-use self::dump::DumpSignals;
-pub(crate) use self::dump::{Dump, default_directory as dump_directory};
-use self::examine::Examination;
+#[cfg(feature = "keepalived")]
+pub(crate) use self::dump::default_directory as dump_directory;
 use self::facts::Interface;
 pub(crate) use self::foreign::look as links;
 use self::heart::{Heart, Legacy};
@@ -98,15 +100,21 @@ use self::kernel::Kernel;
 use self::kernel::recovery::remove_left_behind;
 pub(crate) use self::kernel::recovery::{Fate, Remnant};
 pub(crate) use self::network::Network;
-#[cfg(test)]
+#[cfg(all(test, feature = "doctor"))]
 pub(crate) use self::network::{Address as KnownAddress, Interface as KnownInterface};
 use self::operator::Handovers;
-pub(crate) use self::plan::{
-    Placements, Ties, addresses as addresses_of, core_config, family as core_family, scheduling, ties,
-};
+pub(crate) use self::plan::Placements;
+#[cfg(feature = "plan")]
+pub(crate) use self::plan::{Ties, core_config, ties};
+#[cfg(feature = "doctor")]
+pub(crate) use self::plan::{addresses as addresses_of, family as core_family, scheduling};
+#[cfg(feature = "keepalived")]
 pub(crate) use self::presence::RUNS;
 use self::repeated::Repeated;
 use self::sandbox::Sandbox;
+#[cfg(feature = "keepalived")]
+pub(crate) use self::signals::Dump;
+use self::signals::DumpSignals;
 pub(crate) use self::start::StartError;
 use self::stations::Listening;
 use self::yields::Yields;
@@ -219,7 +227,8 @@ struct Service {
     yields: Yields,
     /// Answers that wait for the end of handovers.
     handovers: Vec<Handovers>,
-    examination: Examination,
+    #[cfg(feature = "doctor")]
+    examination: examine::Examination,
     listening: Listening,
     /// What the engine answered to the question that is open.
     reply: Reply,
@@ -386,6 +395,7 @@ impl Service {
                 self.clients.heard_from(client);
                 self.answer(client, line);
             }
+            #[cfg(feature = "doctor")]
             Incoming::Examined(facts) => self.tell_examined(facts.as_deref()),
             Incoming::Ended(client) => drop(self.clients.remove(client)),
             Incoming::Stalled(client) => {

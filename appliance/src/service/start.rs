@@ -201,6 +201,7 @@ pub(super) async fn start(options: Options, clients: Clients) -> Result<(Service
         changes: Changes::in_directory(&options.run_directory, Rc::clone(&configuration)),
         yields: Yields::in_directory(&options.run_directory),
         handovers: Vec::new(),
+        #[cfg(feature = "doctor")]
         examination: super::examine::Examination::default(),
         listening: super::stations::Listening::default(),
         reply: Reply::default(),

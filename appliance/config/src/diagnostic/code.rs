@@ -72,6 +72,7 @@ E030_TOO_MANY_VIPS = "E030", "An advert counts its addresses in one byte, so it 
 E031_ROUTE = "E031", "A route or policy rule cannot be made as it stands: it lacks something without which the kernel refuses it, or two of its words contradict each other.";
 E033_IPVLAN = "E033", "An ipvlan interface cannot be made as the line stands: for IPv4 it needs an address, which is no VIP, and an interface carries macvlans or ipvlans, not both.";
 E034_NAME = "E034", "The name of a network namespace (net_namespace) or of the service (instance) becomes a part of file names, so it has 1 to 64 bytes and no `/`. What the service keeps over a restart stands below such a name, so it does not start with another one.";
+E035_LEFT_OUT = "E035", "The file is in OpenWrt's UCI format, and this locum was built without reading that, to save flash. The service does not start with it. `locum --version` says what was left out.";
 W001_OUTSIDE = "W001", "keepalived knows this keyword, locum does not act on it and is not meant to. The message says what happens instead.";
 W003_LVS = "W003", "keepalived is two programs in one: VRRP, and a load balancer on the kernel's IPVS. locum is VRRP only. The block is passed over; where it is needed, run keepalived with that part of the configuration beside locum.";
 W004_NO_SUCH_INTERFACE = "W004", "The interface does not exist now. The instance waits in FAULT until it does.";

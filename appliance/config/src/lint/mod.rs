@@ -24,7 +24,7 @@ pub(crate) fn check(model: &mut Model, around: &Surroundings<'_>, found: &mut Di
     addresses::already_there(model, around, found);
     trackers::weights(model, found);
     trackers::scripts(model, around, found);
-    telling::check(model, found);
+    telling::check(model, around, found);
     net_namespace(model, around, found);
     interfaces(model, around, found);
 }

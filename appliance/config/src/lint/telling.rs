@@ -1,13 +1,14 @@
 //! Who is told: mail, FIFOs, and the scripts of the service as a whole.
 
+use crate::around::{MailSupport, Surroundings};
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::model::{MailSecurity, Model, NotifyFifo};
 use crate::source::Span;
 
 /// Settings about telling that lead nowhere, or give something away.
-pub(super) fn check(model: &Model, found: &mut Diagnostics) {
-    alerts(model, found);
-    login(model, found);
+pub(super) fn check(model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
+    alerts(model, around, found);
+    login(model, around, found);
     for (fifo, name) in
         [(&model.global.notify_fifo, "notify_fifo"), (&model.global.vrrp_notify_fifo, "vrrp_notify_fifo")]
     {
@@ -16,11 +17,19 @@ pub(super) fn check(model: &Model, found: &mut Diagnostics) {
 }
 
 /// Mail that is asked for and cannot go.
-fn alerts(model: &Model, found: &mut Diagnostics) {
+fn alerts(model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
     let mail = &model.global.mail;
     let of_instances = model.instances.iter().map(|instance| instance.smtp_alert);
     let alert = of_instances.chain(model.sync_groups.iter().map(|group| group.smtp_alert)).find(|alert| alert.value);
     let Some(at) = alert.and_then(|alert| alert.at) else { return };
+    if around.mail == Some(MailSupport::None) {
+        found.push(
+            Diagnostic::new(&code::W035_MAIL, at, "mail is asked for, and this locum was built without `mail`")
+                .label("no mail will come")
+                .fix("have a script send it: `notify \"COMMAND\"`"),
+        );
+        return;
+    }
     let lacks = match (&mail.server, mail.to.is_empty()) {
         (None, _) => "smtp_server HOST",
         (Some(_), true) => "notification_email { ADDRESS }",
@@ -34,7 +43,7 @@ fn alerts(model: &Model, found: &mut Diagnostics) {
 }
 
 /// A login at the mail relay.
-fn login(model: &Model, found: &mut Diagnostics) {
+fn login(model: &Model, around: &Surroundings<'_>, found: &mut Diagnostics) {
     let mail = &model.global.mail;
     let mut say = |at: Option<Span>, message: &'static str, why: &'static str, fix: &'static str| {
         let Some(at) = at else { return };
@@ -60,6 +69,14 @@ fn login(model: &Model, found: &mut Diagnostics) {
             "write `smtp_security starttls`, or `tls` for port 465",
         ),
         _ => {}
+    }
+    if mail.security.value != MailSecurity::None && around.mail == Some(MailSupport::WithoutTls) {
+        say(
+            mail.security.at,
+            "mail is to go by TLS, and this locum was built without `mail-tls`",
+            "It is not sent in clear instead.",
+            "take a relay in your own network that does without, or have a script send it",
+        );
     }
     if let (Some(file), MailSecurity::None) = (&mail.ca_file, mail.security.value) {
         say(

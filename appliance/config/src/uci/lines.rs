@@ -40,8 +40,13 @@ impl<'s> Section<'s> {
     }
 }
 
-/// Whether a text is UCI: its first word is one of UCI's, which start no line of keepalived.conf.
+/// Whether a text is read as UCI. Where that is left out none is, and what follows from it is not in the program.
 pub(crate) fn is_uci(text: &str) -> bool {
+    cfg!(feature = "uci") && looks_like_uci(text)
+}
+
+/// Whether a text is UCI: its first word is one of UCI's, which start no line of keepalived.conf.
+pub(crate) fn looks_like_uci(text: &str) -> bool {
     let mut lines = text.lines().map(|line| line.trim_start_matches('\u{feff}').trim());
     let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
     first.is_some_and(|line| matches!(line.split_whitespace().next(), Some("config" | "package" | "option" | "list")))
@@ -164,10 +169,10 @@ mod tests {
 
     #[test]
     fn uci_is_told_by_its_first_word() {
-        assert!(is_uci("\n# x\nconfig globals 'globals'\n"));
-        assert!(is_uci("package keepalived\n"));
-        assert!(!is_uci("vrrp_instance V {\n}\n"));
-        assert!(!is_uci("configure {\n"));
-        assert!(!is_uci(""));
+        assert!(looks_like_uci("\n# x\nconfig globals 'globals'\n"));
+        assert!(looks_like_uci("package keepalived\n"));
+        assert!(!looks_like_uci("vrrp_instance V {\n}\n"));
+        assert!(!looks_like_uci("configure {\n"));
+        assert!(!looks_like_uci(""));
     }
 }

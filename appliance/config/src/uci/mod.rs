@@ -12,8 +12,8 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 pub(crate) use self::edit::changes;
-pub(crate) use self::lines::is_uci;
 use self::lines::{Section, sections};
+pub(crate) use self::lines::{is_uci, looks_like_uci};
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::reading::{Block, Statement, Word, network, shorten};
 use crate::schema::{GLOBAL_DEFS, INSTANCE, Kind, Place, SCRIPT, SYNC_GROUP};

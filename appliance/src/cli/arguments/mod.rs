@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 pub(crate) use self::parse::{Parsed, parse};
 pub(crate) use self::said::{Misused, Said};
+use crate::parts::Part;
 
 /// A program with verbs.
 pub(crate) struct Program {
@@ -24,6 +25,8 @@ pub(crate) struct Program {
     pub(crate) sections: &'static [(&'static str, &'static [Opt])],
     /// What it can do, in the order of the help.
     pub(crate) verbs: &'static [Verb],
+    /// What of it a build may be without.
+    pub(crate) parts: &'static [Part],
     /// The end of its help.
     pub(crate) closing: &'static str,
 }

@@ -1,6 +1,7 @@
 //! Reading a command line.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::slice::Iter;
 
@@ -8,6 +9,7 @@ use locum_config::closest;
 
 use super::help::{Length, help};
 use super::{Count, Misused, Operand, Opt, Program, Said, Takes, Verb};
+use crate::parts::lacking;
 
 /// What a command line asks for.
 pub(crate) enum Parsed {
@@ -72,11 +74,26 @@ impl Said {
         let program = self.program;
         program.verb(word).ok_or_else(|| {
             let word = word.to_string_lossy();
+            if let Some(misused) = self.left_out(&word) {
+                return misused;
+            }
             let mut misused = self.misused(&format!("unrecognized subcommand '{word}'"));
             let similar = closest(&word, program.verbs.iter().map(|verb| verb.name));
             misused.set_tip(similar.map(|verb| format!("a similar subcommand exists: '{verb}'")));
             misused
         })
+    }
+
+    /// That a word belongs to a part of the program that is not there.
+    fn left_out(&self, word: &str) -> Option<Misused> {
+        for part in self.program.parts.iter().filter(|part| !part.is_here) {
+            if let Some((_, instead)) = part.words.iter().find(|(known, _)| *known == word) {
+                let mut misused = self.misused(&lacking(part.name));
+                misused.set_tip(Some((*instead).to_owned()));
+                return Some(misused);
+            }
+        }
+        None
     }
 
     /// The operand that comes next, if there is one.
@@ -144,9 +161,22 @@ impl Said {
         match name {
             b"--help" => Some(help(self.program, self.verb, Length::Full)),
             b"-h" => Some(help(self.program, self.verb, Length::Brief)),
-            b"--version" | b"-V" if is_root => Some(format!("{} {}\n", self.verb.name, env!("CARGO_PKG_VERSION"))),
+            b"--version" | b"-V" if is_root => Some(self.version()),
             _ => None,
         }
+    }
+
+    /// The version, and what of the program is there.
+    fn version(&self) -> String {
+        let mut text = format!("{} {}\n", self.verb.name, env!("CARGO_PKG_VERSION"));
+        for (title, is_here) in [("with", true), ("without", false)] {
+            let parts = self.program.parts.iter().filter(|part| part.is_here == is_here);
+            let names: Vec<&str> = parts.map(|part| part.name).collect();
+            if !names.is_empty() {
+                let _ = writeln!(text, "{title} {}", names.join(", ")); // a string takes whatever is written
+            }
+        }
+        text
     }
 
     fn push(
@@ -188,6 +218,9 @@ impl Said {
 
     /// That a value is none of those that there are.
     fn none_of(&self, option: &Opt, value: &str) -> Misused {
+        if let Some(misused) = self.left_out(value) {
+            return misused;
+        }
         let words: Vec<&str> = option.choices().iter().map(|(word, _)| *word).collect();
         let mut misused = self.misused(&format!(
             "invalid value '{value}' for '{}'\n  [possible values: {}]",
@@ -199,6 +232,9 @@ impl Said {
     }
 
     fn no_such_option(&self, name: &str) -> Misused {
+        if let Some(misused) = self.left_out(name) {
+            return misused;
+        }
         let mut misused = self.unexpected(&format!("--{name}"));
         let similar = closest(name, self.program.options_of(self.verb).map(|option| option.name));
         if let Some(similar) = similar {

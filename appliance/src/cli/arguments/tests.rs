@@ -6,7 +6,7 @@ use clap::parser::ValueSource;
 
 use super::definitions::command;
 use super::help::{Length, help};
-use super::{Parsed, Said, parse};
+use super::{Parsed, Said, Verb, parse};
 use crate::cli::verbs::LOCUM;
 
 fn words(line: &str) -> Vec<OsString> {
@@ -210,5 +210,34 @@ fn what_is_wrong_is_said() {
         let verb = line.split(' ').next().filter(|word| *word != "shw").unwrap_or_default();
         assert!(text.starts_with(&format!("error: {error}\n\nUsage: locum {verb}")), "{line}: {text}");
         assert!(text.ends_with("\n\nFor more information, try '--help'.\n"), "{text}");
+    }
+}
+
+#[test]
+fn the_words_of_a_part_that_is_not_there_name_it() {
+    for part in LOCUM.parts {
+        for (word, instead) in part.words {
+            let is_option = |verb: &'static Verb| LOCUM.options_of(verb).any(|option| option.name == *word);
+            let is_known =
+                LOCUM.verb(word.as_ref()).is_some() || LOCUM.verbs.iter().any(is_option) || is_option(&LOCUM.root);
+            assert_eq!(is_known, part.is_here, "{word} of {}", part.name);
+            if !part.is_here {
+                for line in [word.to_string(), format!("run --{word}"), format!("show --format {word}")] {
+                    let text = said(&line).err().unwrap_or_default();
+                    let first = format!("error: this locum was built without `{}`\n", part.name);
+                    assert!(text.starts_with(&first) && text.contains(instead), "{line}: {text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_version_says_what_is_there_and_what_is_not() {
+    let version = said("--version").err().unwrap_or_default();
+    for part in LOCUM.parts {
+        let title = if part.is_here { "with " } else { "without " };
+        let line = version.lines().find_map(|line| line.strip_prefix(title)).unwrap_or_default();
+        assert!(line.split(", ").any(|name| name == part.name), "{}: {version}", part.name);
     }
 }

@@ -34,6 +34,7 @@ const MORE: [(&str, &[&str]); 4] = [
         &[
             "SIGTERM, SIGINT\tHand over and end.",
             "SIGHUP\tAs locum reload.",
+            #[cfg(feature = "keepalived")]
             "SIGUSR1, SIGUSR2, SIGRTMIN+2\tWith --keepalived-dumps, write keepalived.data, keepalived.stats and \
              keepalived.json; else ignored.",
         ],
@@ -43,6 +44,7 @@ const MORE: [(&str, &[&str]); 4] = [
         "CALLED BY ANOTHER NAME",
         &[
             "locumd\tThe same as locum run.",
+            #[cfg(feature = "keepalived")]
             "keepalived\tThe options, the log, the PID files, the signals and the dumps of keepalived(8), as far as VRRP \
              is concerned; keepalived --help lists them.",
         ],
@@ -95,6 +97,7 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         let spaced = verb.clone().display_name(name.clone()).bin_name(format!("locum {}", verb.get_name()));
         let man = Man::new(spaced).section("8").title(name.clone()).source("locum");
         man.render(&mut page)?;
+        #[cfg(feature = "keepalived")]
         if verb.get_name() == "keepalived" {
             let mut roff = Roff::default();
             roff.control("SH", ["OPTIONS OF KEEPALIVED"]).control("nf", []);

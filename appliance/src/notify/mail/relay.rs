@@ -205,7 +205,9 @@ impl Relay {
     #[allow(clippy::unused_async, reason = "the same signature as with TLS")]
     async fn secure(&self, _: Box<dyn Stream>) -> Result<Box<dyn Stream>, RelayError> {
         let _ = &self.ca_file;
-        Err(RelayError::Tls("this build of locum has no TLS; use a relay in your own network without it".into()))
+        Err(RelayError::Tls(
+            "this locum was built without `mail-tls`; use a relay in your own network without TLS".into(),
+        ))
     }
 
     /// Read anew each time, so that a new password needs no reload.

@@ -6,7 +6,6 @@
 
 mod file;
 mod json;
-mod signals;
 mod text;
 
 use std::fmt::Write;
@@ -17,12 +16,11 @@ use locum_config::model::VrrpScript;
 use locum_control::{InstanceStatus, Item, VipStatus, to_json};
 use serde_json::Value;
 
-pub(crate) use self::signals::Dump;
-pub(super) use self::signals::DumpSignals;
 use super::Service;
 use super::answers::Outcome;
 use super::clients::ClientId;
 use super::plan::Placement;
+use super::signals::Dump;
 use super::status::VIPS_BYTES_MAX;
 
 /// What is told of an instance.
@@ -123,6 +121,17 @@ impl Service {
         let statuses = ids.into_iter().filter_map(|id| self.trackers.status(id));
         let mut of_it = statuses.filter(|status| status.name == name && status.kind.to_string() == "script");
         of_it.next().map(|status| status.reading == locum_core::priority::Reading::Good)
+    }
+}
+
+impl Dump {
+    /// The name of the file.
+    const fn file_name(self) -> &'static str {
+        match self {
+            Self::Data => "keepalived.data",
+            Self::Statistics | Self::StatisticsAndClear => "keepalived.stats",
+            Self::Json => "keepalived.json",
+        }
     }
 }
 

@@ -25,6 +25,7 @@ use locum_core::wire::vrrp::{Checksum, Password, Version};
 
 pub(crate) use self::items::{Part, install_plan, parts};
 pub(crate) use self::placement::{MadeInterface, MadeKind, Placement, Placements};
+#[cfg(feature = "keepalived")]
 pub(crate) use self::route::{route_name, rule_name};
 use crate::engine::pace::{Pace, Paces};
 use crate::engine::scheduling::Scheduling;

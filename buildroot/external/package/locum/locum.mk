@@ -48,8 +48,16 @@ $(eval $(generic-package))
 else
 
 LOCUM_SUBDIR = appliance
-LOCUM_FEATURES = mail$(if $(BR2_PACKAGE_LOCUM_CONSOLE),$(comma)console)
-LOCUM_CARGO_BUILD_OPTS = --no-default-features --features $(LOCUM_FEATURES)
+LOCUM_FEATURES = \
+	$(if $(BR2_PACKAGE_LOCUM_CONSOLE),console) \
+	$(if $(BR2_PACKAGE_LOCUM_DOCTOR),doctor) \
+	$(if $(BR2_PACKAGE_LOCUM_KEEPALIVED),keepalived) \
+	$(if $(BR2_PACKAGE_LOCUM_MAIL),mail) \
+	$(if $(BR2_PACKAGE_LOCUM_METRICS),metrics) \
+	$(if $(BR2_PACKAGE_LOCUM_PLAN),plan) \
+	$(if $(BR2_PACKAGE_LOCUM_RECORD),record) \
+	$(if $(BR2_PACKAGE_LOCUM_UCI),uci)
+LOCUM_CARGO_BUILD_OPTS = --no-default-features --features "$(strip $(LOCUM_FEATURES))"
 LOCUM_CARGO_INSTALL_OPTS = $(LOCUM_CARGO_BUILD_OPTS)
 # Buildroot sets the profile by the environment; what comes last counts.
 LOCUM_CARGO_ENV = \

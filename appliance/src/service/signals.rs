@@ -20,15 +20,6 @@ pub(crate) enum Dump {
 }
 
 impl Dump {
-    /// The name of the file.
-    pub(super) const fn file_name(self) -> &'static str {
-        match self {
-            Self::Data => "keepalived.data",
-            Self::Statistics | Self::StatisticsAndClear => "keepalived.stats",
-            Self::Json => "keepalived.json",
-        }
-    }
-
     /// The signal, for people.
     pub(super) const fn signal_name(self) -> &'static str {
         match self {
@@ -53,14 +44,14 @@ impl Dump {
 
 /// All of them. They are taken in any case: not taken, each of them would end the process.
 #[derive(Debug)]
-pub(in crate::service) struct DumpSignals(Vec<(Dump, Signal)>);
+pub(super) struct DumpSignals(Vec<(Dump, Signal)>);
 
 impl DumpSignals {
     /// Takes the signals from now on.
     ///
     /// # Errors
     /// What the kernel says.
-    pub(in crate::service) fn open() -> io::Result<Self> {
+    pub(super) fn open() -> io::Result<Self> {
         let all = [Dump::Data, Dump::Statistics, Dump::StatisticsAndClear, Dump::Json];
         let mut numbers = all.map(|dump| (dump, dump.signal())).to_vec();
         // Programs that carry keepalived's number with them carry that of the other C library, too.
@@ -74,7 +65,7 @@ impl DumpSignals {
     }
 
     /// The next one that comes.
-    pub(in crate::service) async fn recv(&mut self) -> Dump {
+    pub(super) async fn recv(&mut self) -> Dump {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
@@ -85,5 +76,13 @@ impl DumpSignals {
             }
         }
         Poll::Pending
+    }
+}
+
+#[cfg(not(feature = "keepalived"))]
+impl super::Service {
+    /// Says that nothing is dumped.
+    pub(super) fn dump_at_signal(&mut self, dump: Dump) {
+        log::info!("{} is ignored: {}", dump.signal_name(), crate::parts::lacking("keepalived"));
     }
 }
