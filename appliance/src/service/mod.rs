@@ -16,6 +16,7 @@
 //! - [`statistics`]: counters that begin anew.
 //! - [`stations`]: which MAC addresses the senders of adverts have.
 //! - [`sandbox`]: which files it may change.
+//! - [`signals`]: what signals mean to it.
 //! - [`heart`]: proof that it moves; [`cleanup`]: what a start does first, without one.
 //! - [`losses`]: what somebody takes away from a master.
 //! - [`examine`]: it looks for what is wrong with itself.
@@ -81,7 +82,6 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::net::UnixListener;
 use tokio::net::unix::pipe;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use self::alarm::Alarm;
@@ -114,7 +114,7 @@ use self::repeated::Repeated;
 use self::sandbox::Sandbox;
 #[cfg(feature = "keepalived")]
 pub(crate) use self::signals::Dump;
-use self::signals::DumpSignals;
+use self::signals::{Meaning, Signals};
 pub(crate) use self::start::StartError;
 use self::stations::Listening;
 use self::yields::Yields;
@@ -262,10 +262,7 @@ async fn start_and_serve(options: Options) -> Result<(), StartError> {
     let (incoming_sender, incoming) = mpsc::channel(64);
     let sources = Sources {
         // Before anything else: from here on a signal is an orderly stop.
-        terminate: signal(SignalKind::terminate())?,
-        interrupt: signal(SignalKind::interrupt())?,
-        hang_up: signal(SignalKind::hangup())?,
-        dumps: DumpSignals::open()?,
+        signals: Signals::open()?,
         monitor: network::monitor()?,
         alarm: Alarm::new()?,
         incoming,
@@ -281,10 +278,7 @@ async fn start_and_serve(options: Options) -> Result<(), StartError> {
 
 /// Where things come from.
 struct Sources {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-    dumps: DumpSignals,
+    signals: Signals,
     monitor: Monitor,
     alarm: Alarm,
     incoming: mpsc::Receiver<Incoming>,
@@ -333,14 +327,15 @@ impl Service {
                     self.network.disturb();
                     self.follow_kernel();
                 }
-                Some(()) = sources.terminate.recv() => self.shut_down(),
-                Some(()) = sources.interrupt.recv() => self.shut_down(),
-                Some(()) = sources.hang_up.recv() => {
-                    self.heart.manager.reloading();
-                    self.reload_at_signal();
-                    self.tell_manager_that_all_runs();
-                }
-                dump = sources.dumps.recv() => self.dump_at_signal(dump),
+                meaning = sources.signals.recv() => match meaning {
+                    Meaning::Stop => self.shut_down(),
+                    Meaning::Reload => {
+                        self.heart.manager.reloading();
+                        self.reload_at_signal();
+                        self.tell_manager_that_all_runs();
+                    }
+                    Meaning::Dump(dump) => self.dump_at_signal(dump),
+                },
                 Some(incoming) = sources.incoming.recv() => self.handle_incoming(incoming),
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => self.clients.accept(stream, &self.host),

@@ -1,4 +1,5 @@
-//! The signals at which keepalived dumps (keepalived(8), SIGNALS).
+//! The signals that the service takes: to stop, to read its configuration again, and those at which keepalived dumps
+//! (keepalived(8), SIGNALS).
 
 use std::io;
 use std::task::{Context, Poll};
@@ -42,37 +43,50 @@ impl Dump {
     }
 }
 
+/// What a signal means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    Stop,
+    Reload,
+    Dump(Dump),
+}
+
 /// All of them. They are taken in any case: not taken, each of them would end the process.
 #[derive(Debug)]
-pub(super) struct DumpSignals(Vec<(Dump, Signal)>);
+pub(super) struct Signals(Vec<(Meaning, Signal)>);
 
-impl DumpSignals {
+impl Signals {
     /// Takes the signals from now on.
     ///
     /// # Errors
     /// What the kernel says.
     pub(super) fn open() -> io::Result<Self> {
-        let all = [Dump::Data, Dump::Statistics, Dump::StatisticsAndClear, Dump::Json];
-        let mut numbers = all.map(|dump| (dump, dump.signal())).to_vec();
+        let mut numbers =
+            vec![(Meaning::Stop, libc::SIGTERM), (Meaning::Stop, libc::SIGINT), (Meaning::Reload, libc::SIGHUP)];
+        let dumps = [Dump::Data, Dump::Statistics, Dump::StatisticsAndClear, Dump::Json];
+        numbers.extend(dumps.map(|dump| (Meaning::Dump(dump), dump.signal())));
         // Programs that carry keepalived's number with them carry that of the other C library, too.
         for other in [36, 37] {
             if numbers.iter().all(|(_, number)| *number != other) {
-                numbers.push((Dump::Json, other));
+                numbers.push((Meaning::Dump(Dump::Json), other));
             }
         }
-        let open = |(dump, number)| Ok((dump, signal(SignalKind::from_raw(number))?));
-        numbers.into_iter().map(open).collect::<io::Result<_>>().map(Self)
+        let mut signals = Vec::with_capacity(numbers.len());
+        for (meaning, number) in numbers {
+            signals.push((meaning, signal(SignalKind::from_raw(number))?));
+        }
+        Ok(Self(signals))
     }
 
-    /// The next one that comes.
-    pub(super) async fn recv(&mut self) -> Dump {
+    /// What the next one that comes means.
+    pub(super) async fn recv(&mut self) -> Meaning {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Dump> {
-        for (dump, signal) in &mut self.0 {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Meaning> {
+        for (meaning, signal) in &mut self.0 {
             if signal.poll_recv(context).is_ready() {
-                return Poll::Ready(*dump);
+                return Poll::Ready(*meaning);
             }
         }
         Poll::Pending
