@@ -9,7 +9,7 @@ use locum_config::model::{Authentication, Family, Instance, Version, VirtualAddr
 use serde::Serialize;
 
 use super::follow::Priorities;
-use super::group::{AddressFrom, Group, Node};
+use super::group::{AddressFrom, Group, Member, Node};
 use super::weigh;
 use crate::seconds::Seconds;
 use crate::service::ties;
@@ -46,7 +46,7 @@ pub(super) fn compare(group: &Group<'_>, nodes: &[Node]) -> Vec<Finding> {
 /// Compares which virtual routers move together.
 pub(super) fn compare_sync_groups(groups: &[Group<'_>], nodes: &[Node]) -> Vec<Finding> {
     // What is to be said, and of which VRIDs: it is the same for all members of a group.
-    let mut differing: SortedMap<String, SortedSet<u8>> = SortedMap::new();
+    let mut differing: SortedMap<String, Vec<u8>> = SortedMap::new();
     for group in groups.iter().filter(|group| group.members.len() > 1) {
         let mut together: SortedMap<Vec<u8>, Vec<&str>> = SortedMap::new();
         for member in &group.members {
@@ -61,11 +61,13 @@ pub(super) fn compare_sync_groups(groups: &[Group<'_>], nodes: &[Node]) -> Vec<F
         if together.len() > 1 {
             let with = |vrids: &[u8]| if vrids.is_empty() { "none".to_owned() } else { numbers("VRID", vrids) };
             let shown: Vec<_> = together.into_iter().map(|(vrids, nodes)| (with(&vrids), nodes)).collect();
-            differing.get_or_default(listed(&shown)).extend(group.members.first().map(|member| *member.instance.vrid));
+            let known = differing.get_or_default(listed(&shown));
+            if let Some(first) = group.members.first().filter(|first| !known.contains(&*first.instance.vrid)) {
+                known.push(*first.instance.vrid);
+            }
         }
     }
-    let finding = |(shown, vrids): (String, SortedSet<u8>)| {
-        let vrids: Vec<u8> = vrids.into_iter().collect();
+    let finding = |(shown, vrids): (String, Vec<u8>)| {
         let are = if vrids.len() == 1 { "is" } else { "are" };
         Finding {
             severity: Severity::Warning,
@@ -180,23 +182,22 @@ impl<'n> Findings<'_, 'n> {
     }
 
     fn addresses(&mut self) {
-        let vips = |list: &[VirtualAddress]| -> SortedSet<IpAddr> { list.iter().map(|vip| vip.address).collect() };
         for (what, list) in [
             ("virtual_ipaddress", (|it| &it.addresses) as fn(&Instance) -> &Vec<VirtualAddress>),
             ("virtual_ipaddress_excluded", |it| &it.excluded_addresses),
         ] {
+            let members = &self.group.members;
             let all: SortedSet<IpAddr> =
-                self.group.members.iter().flat_map(|member| vips(list(member.instance))).collect();
-            let mut missing: SortedMap<Vec<&str>, Vec<IpAddr>> = SortedMap::new();
+                members.iter().flat_map(|member| list(member.instance)).map(|vip| vip.address).collect();
+            let mut missing: SortedMap<Vec<&str>, Vec<String>> = SortedMap::new();
             for vip in all {
-                let without = self.group.members.iter().filter(|member| !vips(list(member.instance)).contains(&vip));
-                let without: Vec<&str> = without.map(|member| self.name(member.node)).collect();
+                let lacks = |member: &&Member<'_>| !list(member.instance).iter().any(|known| known.address == vip);
+                let without: Vec<&str> = members.iter().filter(lacks).map(|member| self.name(member.node)).collect();
                 if !without.is_empty() {
-                    missing.get_or_default(without).push(vip);
+                    missing.get_or_default(without).push(vip.to_string());
                 }
             }
             for (nodes, vips) in missing {
-                let vips: Vec<String> = vips.iter().map(IpAddr::to_string).collect();
                 self.push(
                     Severity::Error,
                     format!("{what} of {} lacks {}", nodes.join(" and "), vips.join(" ")),

@@ -152,7 +152,7 @@ fn merge(groups: &mut Vec<Group<'_>>) {
 
 /// A peer that the others list and that is nobody's address is that of the one member whose address nobody says.
 fn infer_addresses(group: &mut Group<'_>) {
-    let known: SortedSet<IpAddr> = group
+    let known: Vec<IpAddr> = group
         .members
         .iter()
         .filter(|member| member.address_from == AddressFrom::Configuration)
@@ -162,15 +162,14 @@ fn infer_addresses(group: &mut Group<'_>) {
         .members
         .iter()
         .map(|member| {
-            let own: SortedSet<IpAddr> = member.instance.peers.iter().map(|peer| peer.address).collect();
+            let own = |address: &IpAddr| member.instance.peers.iter().any(|peer| peer.address == *address);
             let others = group.members.iter().filter(|other| other.node != member.node);
-            let listed: SortedSet<IpAddr> = others
+            let mut listed = others
                 .flat_map(|other| &other.instance.peers)
                 .map(|peer| peer.address)
-                .filter(|address| !known.contains(address) && !own.contains(address))
-                .collect();
-            let mut listed = listed.into_iter();
-            listed.next().filter(|_| listed.next().is_none())
+                .filter(|address| !known.contains(address) && !own(address));
+            let first = listed.next()?;
+            listed.all(|address| address == first).then_some(first)
         })
         .collect();
     for (member, address) in group.members.iter_mut().zip(inferred) {
