@@ -76,8 +76,12 @@ pub(super) fn options(socket: &Path, instance: String, json: bool) -> Exit {
         Ok(answer) => answer,
         Err(exit) => return exit,
     };
-    let setting = |item| if let Item::Setting(setting) = item { Some(setting) } else { None };
-    let options: Vec<Setting> = items.into_iter().filter_map(setting).collect();
+    let mut options = Vec::new();
+    for item in items {
+        if let Item::Setting(setting) = item {
+            options.push(setting);
+        }
+    }
     if json {
         return print_json(&Options { schema: SCHEMA, options });
     }
@@ -95,11 +99,14 @@ pub(super) fn keepalived(socket: &Path, instance: Option<&str>) -> Exit {
     let is_meant = |dump: &serde_json::Value| {
         instance.is_none_or(|name| dump.pointer("/data/iname").is_some_and(|iname| iname == name))
     };
-    let dumps: Vec<_> = items
-        .into_iter()
-        .filter_map(|item| if let Item::Keepalived(dump) = item { Some(dump) } else { None })
-        .filter(|dump| is_meant(dump))
-        .collect();
+    let mut dumps = Vec::new();
+    for item in items {
+        if let Item::Keepalived(dump) = item
+            && is_meant(&dump)
+        {
+            dumps.push(dump);
+        }
+    }
     if let Some(name) = instance.filter(|_| dumps.is_empty()) {
         super::complain(&format_args!("no instance is called {name}"));
         return Exit::Failed;

@@ -91,21 +91,24 @@ pub(super) fn changes(socket: &Path, json: bool) -> Exit {
         Ok(answer) => answer,
         Err(exit) => return exit,
     };
-    let record = |item| if let Item::Change(record) = item { Some(record) } else { None };
-    let records: Vec<_> = items.into_iter().filter_map(record).collect();
+    let mut records = Vec::new();
+    for item in items {
+        if let Item::Change(record) = item {
+            records.push(record);
+        }
+    }
     if json {
         return print_json(&Changes { schema: SCHEMA, changes: &records });
     }
     if records.is_empty() {
         return print("no changes\n");
     }
-    let header = ["NO", "WHEN", "WHO", "WHAT", ""].map(String::from).to_vec();
-    let row = |record: &ChangeRecord| {
+    let mut rows = vec![["NO", "WHEN", "WHO", "WHAT", ""].map(String::from).to_vec()];
+    for record in &records {
         let what = record.what.join(", ");
         let when = words::wall_clock(record.at_unix_ms);
-        vec![record.number.to_string(), when, record.who.clone(), what, standing(record.standing)]
-    };
-    let rows: Vec<_> = std::iter::once(header).chain(records.iter().map(row)).collect();
+        rows.push(vec![record.number.to_string(), when, record.who.clone(), what, standing(record.standing)]);
+    }
     print(&table::render(&rows))
 }
 

@@ -284,19 +284,27 @@ fn what(model: &Model, kind: Kind, name: &str) -> Option<What> {
         Kind::Interface => Some(What::Interface),
         Kind::Script => {
             let found = model.scripts.iter().find(|script| *script.name == name && !script.broken)?;
-            Some(What::Script(Box::new(VrrpScript { weight, ..found.clone() })))
+            let mut script = Box::new(found.clone());
+            script.weight = weight;
+            Some(What::Script(script))
         }
         Kind::File => {
             let found = model.track_files.iter().find(|file| *file.name == name && !file.broken)?;
-            Some(What::File(Box::new(TrackFile { weight, ..found.clone() })))
+            let mut file = Box::new(found.clone());
+            file.weight = weight;
+            Some(What::File(file))
         }
         Kind::Process => {
             let found = model.track_processes.iter().find(|process| *process.name == name && !process.broken)?;
-            Some(What::Process(Box::new(TrackProcess { weight, ..found.clone() })))
+            let mut process = Box::new(found.clone());
+            process.weight = weight;
+            Some(What::Process(process))
         }
         Kind::Probe => {
             let found = model.probes.iter().find(|probe| *probe.name == name && !probe.broken)?;
-            Some(What::Probe(Box::new(Probe { weight, ..found.clone() })))
+            let mut probe = Box::new(found.clone());
+            probe.weight = weight;
+            Some(What::Probe(probe))
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use locum_config::model::{self, MailSecurity};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::smtp::{Password, Session, SmtpError, Stream};
@@ -156,7 +156,7 @@ impl Relay {
     async fn connect(&self) -> Result<TcpStream, RelayError> {
         let mut last = RelayError::Resolve(self.host.clone(), "it has no address".into());
         for address in self.addresses().await? {
-            match timeout(self.limit, TcpStream::connect(address)).await {
+            match timeout(self.limit, connect_to(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(error)) => last = RelayError::Connect(address, error),
                 Err(_) => last = RelayError::ConnectTimeout(address),
@@ -219,6 +219,12 @@ impl Relay {
             .map_err(|error| RelayError::Password(path.clone(), error))?;
         Ok(Password::new(text.lines().next().unwrap_or_default().to_owned()))
     }
+}
+
+/// As `TcpStream::connect`, which also looks names up, and has code for it.
+async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.connect(address).await
 }
 
 impl fmt::Display for Relay {
