@@ -1,23 +1,20 @@
 //! Words, braces, comments and blanks of one file, every byte of it.
 //!
 //! The language is one of lines: a statement is the words up to the end of the line, a `{` or a `}`. Comments start with
-//! `#` or `!` anywhere outside double quotes. What the lexer calls a word may hold quoted parts; `unquote` takes the
+//! `#` or `!` anywhere outside double quotes. What the lexer calls a word may hold quoted parts; [`unquote`] takes the
 //! quotes off (keepalived.conf(5), "Quoted strings").
 
 use std::borrow::Cow;
 
 /// A piece of the text. The pieces of a file, put together, are the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Token<'s> {
-    /// What it is.
-    pub kind: TokenKind,
-    /// Its bytes.
-    pub text: &'s str,
+pub(crate) struct Token<'s> {
+    pub(crate) kind: TokenKind,
+    pub(crate) text: &'s str,
 }
 
-/// What a piece of the text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum TokenKind {
+pub(crate) enum TokenKind {
     /// Blanks and tabs, and a carriage return before the line end.
     Blank,
     /// A line feed, with its carriage return.
@@ -39,7 +36,7 @@ pub enum TokenKind {
 
 /// Reads one text from front to back, in one pass.
 #[derive(Clone, Debug)]
-pub struct Lexer<'s> {
+pub(crate) struct Lexer<'s> {
     rest: &'s str,
     /// Nothing but blanks, conditions and sequences so far on this line: a definition may start here.
     at_statement_start: bool,
@@ -48,9 +45,7 @@ pub struct Lexer<'s> {
 }
 
 impl<'s> Lexer<'s> {
-    /// Begins at the front.
-    #[must_use]
-    pub const fn new(text: &'s str) -> Self {
+    pub(crate) const fn new(text: &'s str) -> Self {
         Self { rest: text, at_statement_start: true, in_definition: false }
     }
 
@@ -325,7 +320,6 @@ fn escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<char> 
 mod tests {
     use super::*;
     use TokenKind::{Blank, Close, Comment, Definition, LineEnd, Open, OpenQuote, Word};
-    use proptest::prelude::*;
 
     fn tokens(text: &str) -> Vec<(TokenKind, &str)> {
         let tokens: Vec<_> = Lexer::new(text).map(|token| (token.kind, token.text)).collect();
@@ -407,17 +401,5 @@ mod tests {
             ["/etc/n.sh", r" spaces\x20file ", "\"s p a c e \"", "SG1.low", "master"]
         );
         assert_eq!(split_command(r"a\ b '' \101\cA"), ["a b", "", "A\u{1}"]);
-    }
-
-    proptest! {
-        #[test]
-        fn the_pieces_of_a_text_are_the_text(text in "[ab\"'\\\\{}#!$@~= \t\r\n()\u{e4}]{0,120}") {
-            tokens(&text);
-        }
-
-        #[test]
-        fn any_text_is_kept(text in any::<String>()) {
-            tokens(&text);
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! keepalived.conf for locum: read without loss, checked against the language as data, explained, and turned into plain
 //! values for the service.
 //!
-//! A configuration is read in this order, each step in a module of its own: bytes ([`source`]), words ([`lex`]),
+//! A configuration is read in this order, each step in a module of its own: bytes ([`source`]), words (`lex`),
 //! statements with conditions, definitions and includes put in place (`reading`), values by the [`schema`], the [`model`]
 //! with its defaults, and checks over all of it (`lint`). What is wrong anywhere is a [`Diagnostic`].
 //!
@@ -14,15 +14,16 @@
 pub mod diagnostic;
 pub mod edit;
 pub mod files;
-pub mod lex;
 pub mod model;
 pub mod schema;
 pub mod source;
+pub mod syntax;
 
 mod around;
 mod difference;
 mod glob;
 mod include;
+mod lex;
 mod lint;
 mod names;
 mod reading;
@@ -34,13 +35,13 @@ use std::path::Path;
 pub use self::around::{Environment, InterfaceAddress, MailSupport, ScriptFile, Surroundings};
 pub use self::diagnostic::{Code, Diagnostic, Finding, Report, Severity, Style};
 pub use self::files::LoadError;
-use self::lex::Lexer;
 use self::model::{Family, Version};
 pub use self::model::{Home, Instance, Model, Secret};
 pub use self::names::{NameKind, RouteNames};
 use self::reading::Includes;
 use self::source::{FileId, Source, Sources, Span};
 pub use self::suggest::closest;
+use self::syntax::SyntaxNode;
 
 /// The protocol versions and families that the service speaks. An instance of another one is held in FAULT.
 pub(crate) const SUPPORTED_VERSIONS: &[(Version, Family)] =
@@ -105,11 +106,10 @@ impl Configuration {
         &self.sources
     }
 
-    /// The pieces of a file, which put together are the file. `None` when it is not UTF-8: an edit could not keep every byte
-    /// of it.
+    /// The tree of a file, for edits. `None` when the file is not UTF-8: an edit could not keep every byte of it.
     #[must_use]
-    pub fn pieces(&self, file: FileId) -> Option<Lexer<'_>> {
-        self.sources.file(file).filter(|source| source.is_utf8()).map(|source| Lexer::new(source.text()))
+    pub fn tree(&self, file: FileId) -> Option<SyntaxNode> {
+        self.sources.file(file).filter(|source| source.is_utf8()).map(|source| syntax::parse(source.text()))
     }
 
     /// What was found, in the order of the text.

@@ -46,11 +46,8 @@ fn every_file_comes_back_byte_for_byte() {
         for path in files(folder) {
             let bytes = std::fs::read(&path).unwrap();
             let configuration = check("file", &bytes, &Surroundings::default());
-            match configuration.pieces(FileId::MAIN) {
-                Some(pieces) => {
-                    let whole: String = pieces.map(|piece| piece.text).collect();
-                    assert_eq!(whole.as_bytes(), bytes, "{}", path.display());
-                }
+            match configuration.tree(FileId::MAIN) {
+                Some(tree) => assert_eq!(tree.text().to_string().as_bytes(), bytes, "{}", path.display()),
                 None => assert!(std::str::from_utf8(&bytes).is_err(), "{}", path.display()),
             }
             assert_eq!(configuration.sources().file(FileId::MAIN).unwrap().bytes(), bytes);

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use locum_config::edit::{BlockName, Edit, EditError};
-use locum_config::lex::{Lexer, TokenKind};
 use locum_config::model::{Lifetime, Model, Peer, Setting, VirtualAddress};
 use locum_config::source::FileId;
+use locum_config::syntax;
 use locum_config::{Configuration, Style, Surroundings, check};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -222,7 +222,8 @@ fn judge(kind: Kind, before: &str, after: &str) -> Result<(), String> {
 
 /// The comments of a file, in their order.
 fn comments(text: &str) -> Vec<String> {
-    Lexer::new(text).filter(|token| token.kind == TokenKind::Comment).map(|token| token.text.to_owned()).collect()
+    let tokens = syntax::parse(text).descendants_with_tokens().filter_map(syntax::SyntaxElement::into_token);
+    tokens.filter(|token| token.kind() == syntax::SyntaxKind::Comment).map(|token| token.text().to_owned()).collect()
 }
 
 fn sequences() -> u32 {

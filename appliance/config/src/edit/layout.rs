@@ -1,9 +1,9 @@
 //! Where in the text a change goes, and how new lines are indented.
 
 use super::{Change, main_text};
-use crate::lex::{Lexer, TokenKind};
 use crate::reading::{Block, Statement, Word};
 use crate::source::{FileId, Sources, Span};
+use crate::syntax::{self, SyntaxKind, SyntaxNode};
 
 /// One step of indentation where the block has no line to take it from.
 const STEP: &str = "    ";
@@ -12,25 +12,13 @@ const STEP: &str = "    ";
 pub(super) struct Layout<'s> {
     sources: &'s Sources,
     pub(super) text: &'s str,
-    /// All of it, in order.
-    pieces: Vec<Piece>,
-}
-
-/// A piece of the text. It starts where the one before it ends.
-struct Piece {
-    kind: TokenKind,
-    end: usize,
+    tree: SyntaxNode,
 }
 
 impl<'s> Layout<'s> {
     pub(super) fn new(sources: &'s Sources) -> Self {
         let text = main_text(sources);
-        let mut end = 0;
-        let pieces = Lexer::new(text).map(|token| {
-            end += token.text.len();
-            Piece { kind: token.kind, end }
-        });
-        Self { sources, text, pieces: pieces.collect() }
+        Self { sources, text, tree: syntax::parse(text) }
     }
 
     /// Whether a word stands in the main file as it is, rather than coming out of something.
@@ -110,17 +98,26 @@ impl<'s> Layout<'s> {
             }
         }
         let mut at = end;
-        for piece in self.pieces_from(end) {
-            match piece.kind {
-                TokenKind::Blank | TokenKind::Comment => at = piece.end,
-                TokenKind::LineEnd => break,
-                TokenKind::Word | TokenKind::OpenQuote | TokenKind::Open | TokenKind::Close | TokenKind::Definition => {
+        let mut token = self.token_at(end);
+        while let Some(here) = token {
+            match here.kind() {
+                SyntaxKind::Blank | SyntaxKind::Comment => at = here.text_range().end().into(),
+                SyntaxKind::LineEnd => break,
+                SyntaxKind::Word
+                | SyntaxKind::OpenQuote
+                | SyntaxKind::Open
+                | SyntaxKind::Close
+                | SyntaxKind::Definition
+                | SyntaxKind::Statement
+                | SyntaxKind::Block
+                | SyntaxKind::File => {
                     // The block goes on, or ends, on the same line.
                     text.push_str(line_end);
                     text.push_str(outer_indent);
                     break;
                 }
             }
+            token = here.next_token();
         }
         Change { start: at, end: at, text }
     }
@@ -155,16 +152,20 @@ impl<'s> Layout<'s> {
         }
         let line_start = self.line_start(start);
         let alone_before = self.text.get(line_start..start).is_some_and(|before| before.trim().is_empty());
-        let (blanks_end, next) = match self.pieces_from(end) {
-            [blanks, rest @ ..] if blanks.kind == TokenKind::Blank => (blanks.end, rest.first()),
-            rest => (end, rest.first()),
-        };
-        match (alone_before, next) {
-            (true, Some(next)) if next.kind == TokenKind::LineEnd => (start, end) = (line_start, next.end),
-            (true, None) => (start, end) = (line_start, blanks_end),
+        let mut token = self.token_at(end);
+        let mut blanks_end = end;
+        if let Some(blank) = token.as_ref().filter(|token| token.kind() == SyntaxKind::Blank) {
+            blanks_end = blank.text_range().end().into();
+            token = blank.next_token();
+        }
+        let line_end =
+            token.as_ref().filter(|token| token.kind() == SyntaxKind::LineEnd).map(|token| token.text_range().end());
+        match (alone_before, line_end, token) {
+            (true, Some(after), _) => (start, end) = (line_start, after.into()),
+            (true, None, None) => (start, end) = (line_start, blanks_end),
             // What follows on the line moves to where the statement was.
-            (true, Some(_)) => end = blanks_end,
-            (false, _) => {
+            (true, None, Some(_)) => end = blanks_end,
+            (false, _, _) => {
                 let blanks = self.text.get(..start).unwrap_or_default();
                 start -= blanks.len() - blanks.trim_end_matches([' ', '\t']).len();
             }
@@ -186,9 +187,9 @@ impl<'s> Layout<'s> {
         Change { start, end, text: String::new() }
     }
 
-    /// The piece that the byte at `at` is of, and those behind it.
-    fn pieces_from(&self, at: usize) -> &[Piece] {
-        let first = self.pieces.partition_point(|piece| piece.end <= at);
-        self.pieces.get(first..).unwrap_or_default()
+    fn token_at(&self, at: usize) -> Option<syntax::SyntaxToken> {
+        let at = u32::try_from(at).ok()?;
+        (usize::try_from(at).ok()? < self.text.len()).then_some(())?;
+        self.tree.token_at_offset(at.into()).right_biased()
     }
 }

@@ -1,9 +1,9 @@
 //! Changes to a configuration file, by name: only the words that must change do, every other byte stays.
 //!
 //! Where a word stands is asked of the reader, with conditions, definitions and includes put in place, so that an edit
-//! changes the line that counts. How the lines around it are laid out is asked of the text's pieces. The outcome is read
-//! again as a whole; what would have an error comes back as [`EditError::Invalid`] with its diagnostics, and no file is
-//! touched before [`Edited::write`].
+//! changes the line that counts. How the lines around it are laid out is asked of the tree. The outcome is read again as
+//! a whole; what would have an error comes back as [`EditError::Invalid`] with its diagnostics, and no file is touched
+//! before [`Edited::write`].
 
 mod error;
 mod find;
