@@ -42,6 +42,11 @@ fn one_vrid_for_two_groups(a: Daemon, b: Daemon) {
                 let status = lab.router(A).expect_status(name);
                 assert_eq!((status.state, status.counters.rejected), (state, [].into()), "{name}");
             }
+            // Played they would be one group.
+            let told = lab.router(A).locum(&["resume", "--all", "--dry-run"]);
+            for name in ["VI_1", "VI_2"] {
+                assert!(told.stdout.contains(&format!("{name}: what follows is not known")), "{told:?}");
+            }
             wait_for("A to know whose adverts those of VI_2 are", TAKEOVER_MAX, || {
                 let status = lab.router(A).expect_status("VI_2");
                 status.senders.iter().any(|it| it.mac == Some(Mac(Node::C.mac()))).then_some(())

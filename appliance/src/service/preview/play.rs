@@ -135,7 +135,16 @@ impl<'m> Scene<'m> {
     pub(super) fn sharing(&self) -> Vec<(GroupKey, RouterId)> {
         let mut keys: Vec<_> = self.ours.routers().map(|(id, router)| (GroupKey::of(router), id)).collect();
         keys.sort_unstable();
-        keys.chunk_by(|one, next| one.0 == next.0).filter(|same| same.len() > 1).flatten().copied().collect()
+        let mut shared = Vec::new();
+        for pair in keys.windows(2) {
+            if let [one, next] = pair
+                && one.0 == next.0
+            {
+                shared.extend([*one, *next]);
+            }
+        }
+        shared.dedup();
+        shared
     }
 
     /// Whether there may be routers that listen in silence.
