@@ -130,12 +130,8 @@ impl Service {
         // Before the configurations, which name the new groups.
         self.regroup(before, after);
         let mut tickets = SortedMap::new();
-        let mut differences = compare::compare(before, after);
-        // Who begins may have the VRID and the peers that one which goes on had so far.
-        differences.sort_by_cached_key(|found| {
-            !self.instances.iter().any(|known| known.name() == found.name && known.router.is_some())
-        });
-        for Difference { name, kind, .. } in differences {
+        let mut beginning = Vec::new();
+        for Difference { name, kind, .. } in compare::compare(before, after) {
             let configured = after.instance(&name);
             let known = self.instances.iter().position(|instance| instance.name() == name);
             let router = known.and_then(|index| self.instances.get(index)?.router);
@@ -149,12 +145,7 @@ impl Service {
                     DifferenceKind::Added | DifferenceKind::Changed | DifferenceKind::Restarted,
                     Some(configured),
                     None,
-                ) => {
-                    self.forget_unrun(&name);
-                    if !self.must_wait(configured) {
-                        self.insert(configured);
-                    }
-                }
+                ) => beginning.push(configured),
                 (DifferenceKind::Changed | DifferenceKind::Added, Some(configured), Some(router)) => {
                     let ticket = self.ticket();
                     tickets.insert(ticket, name.clone());
@@ -174,6 +165,13 @@ impl Service {
                 // What is no instance has been seen to already.
                 (DifferenceKind::Changed | DifferenceKind::Restarted | DifferenceKind::Added, None, _)
                 | (DifferenceKind::Block, _, _) => {}
+            }
+        }
+        // Last, for who begins may have the VRID and the peers that one which goes on had so far.
+        for configured in beginning {
+            self.forget_unrun(&configured.name);
+            if !self.must_wait(configured) {
+                self.insert(configured);
             }
         }
         adopt(&mut self.instances, after);
