@@ -208,10 +208,10 @@ impl Service {
             return;
         }
         // Whose adverts they are: looked up anew each time, because a reload changes it.
-        let mut places: Vec<(&str, u8, bool, usize)> = Vec::with_capacity(self.instances.len());
+        let mut places: Vec<((&str, u8, bool), usize)> = Vec::with_capacity(self.instances.len());
         for (index, instance) in self.instances.iter().enumerate() {
-            let (interface, is_v6) = (instance.interface(), instance.family() == Family::Ipv6);
-            places.push((interface, *instance.configured.vrid, is_v6, index));
+            let is_v6 = instance.family() == Family::Ipv6;
+            places.push(((instance.interface(), *instance.configured.vrid, is_v6), index));
         }
         places.sort_unstable();
         let base_of = |index: u32| {
@@ -230,16 +230,13 @@ impl Service {
             last = Some((advert.interface, base));
             let Some(base) = base else { continue };
             let wanted = (base, advert.vrid, advert.source.is_ipv6());
-            let from = places.partition_point(|(base, vrid, is_v6, _)| (*base, *vrid, *is_v6) < wanted);
+            let from = places.partition_point(|(place, _)| *place < wanted);
             let those = places.get(from..).unwrap_or_default().iter();
-            let mut those =
-                those.take_while(|(base, vrid, is_v6, _)| (*base, *vrid, *is_v6) == wanted).map(|(.., index)| *index);
+            let mut those = those.take_while(|(place, _)| *place == wanted).map(|(_, index)| *index);
             // Several may share a VRID, with other peers each.
-            let is_peer = |index: &usize| {
-                let instance = self.instances.get(*index);
-                instance
-                    .is_some_and(|instance| instance.configured.peers.iter().any(|peer| peer.address == advert.source))
-            };
+            let peers = |index: usize| self.instances.get(index).map(|instance| &instance.configured.peers);
+            let is_peer =
+                |index: &usize| peers(*index).is_some_and(|all| all.iter().any(|peer| peer.address == advert.source));
             match those.clone().find(is_peer).or_else(|| those.next()) {
                 Some(index) => ours.push((index, advert)),
                 None => {

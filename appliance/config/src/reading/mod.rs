@@ -148,13 +148,9 @@ fn untellable(sources: &Sources) -> Option<Diagnostic> {
     }
     let main = sources.file(FileId::MAIN)?;
     (uci::looks_like_uci(main.text()) && !uci::is_uci(main.text())).then(|| {
-        Diagnostic::new(
-            &code::E035_LEFT_OUT,
-            Span::new(FileId::MAIN, 0, 0),
-            "this is a UCI file, and this locum was built without `uci`",
-        )
-        .fix("write /etc/locum/locum.conf in the words of keepalived.conf, or take a locum that reads UCI")
-        .refuse_start()
+        Diagnostic::new(&code::E035_LEFT_OUT, Span::START, "this is a UCI file, and this locum was built without `uci`")
+            .fix("write /etc/locum/locum.conf in the words of keepalived.conf, or take a locum that reads UCI")
+            .refuse_start()
     })
 }
 
