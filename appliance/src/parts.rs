@@ -33,6 +33,11 @@ pub(crate) static PARTS: &[Part] = &[
         words: &[("doctor", "`locum show INSTANCE` says what holds it in FAULT, `locum why INSTANCE` how that came")],
     },
     Part {
+        name: "explain",
+        is_here: cfg!(feature = "explain"),
+        words: &[("explain", "it says the same on any machine that has all of locum, and needs no service there")],
+    },
+    Part {
         name: "keepalived",
         is_here: cfg!(feature = "keepalived"),
         words: &[

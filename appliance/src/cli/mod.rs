@@ -13,6 +13,7 @@ mod console;
 mod demo;
 #[cfg(feature = "doctor")]
 mod doctor;
+#[cfg(feature = "explain")]
 mod explain;
 mod home;
 #[cfg(feature = "keepalived")]

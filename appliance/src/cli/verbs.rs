@@ -8,7 +8,7 @@ use locum_control::{Edit, Lasts, Verb as Request};
 use super::arguments::{Choice, Count, Misused, Operand, Opt, Program, Said, Verb};
 use super::values::{number, seconds};
 use super::{
-    Exit, RUN_DIRECTORY, SOCKET, check, cleanup, default_configuration, explain, notify_test, proxy, reload, run, show,
+    Exit, RUN_DIRECTORY, SOCKET, check, cleanup, default_configuration, notify_test, proxy, reload, run, show,
     start_looking, steer, watch,
 };
 use crate::parts::PARTS;
@@ -283,12 +283,14 @@ static VERBS: &[Verb] = &[
             Opt::choice("format", "FORMAT", PLAIN_OR_JSON, "How").default("text"),
             Opt::flag("json", "The same as --format json").conflicts(&["format"]),
             Opt::flag("strict", "Exit with 4 if there are warnings"),
+            #[cfg(feature = "explain")]
             Opt::value("explain", "CODE", "Say what a code means, as E015, instead of checking")
                 .conflicts(&["FILE", "format", "json", "strict"]),
         ],
         ..Verb::new("check", "Explain a configuration: errors, warnings and lints", |said| {
+            #[cfg(feature = "explain")]
             if let Some(code) = said.text("explain")? {
-                return done(explain::code(&code));
+                return done(super::explain::code(&code));
             }
             let json = said.has("json") || said.one_of("format") == "json";
             let file = said.path("FILE").unwrap_or_else(default_configuration);
@@ -352,10 +354,11 @@ static VERBS: &[Verb] = &[
         "Carry the conversation with the service over standard input and output, for a console on another machine",
         |said| done(proxy::proxy(&socket(said))),
     ),
+    #[cfg(feature = "explain")]
     Verb {
         operands: &[Operand::new("WORD", Count::One, "A keyword, as advert_int, or a code, as E015")],
         ..Verb::new("explain", "Explain a word of the configuration, or the code of a message", |said| {
-            done(explain::word(&said.needed("WORD")?))
+            done(super::explain::word(&said.needed("WORD")?))
         })
     },
     #[cfg(feature = "keepalived")]

@@ -7,7 +7,7 @@ use super::Severity;
 pub struct Code {
     /// `E…` error, `W…` warning, `L…` lint, and a number.
     pub id: &'static str,
-    /// A paragraph for `locum check --explain`.
+    /// A paragraph for `locum explain`; empty without the feature of that name.
     pub explanation: &'static str,
 }
 
@@ -31,7 +31,8 @@ impl Code {
 
 macro_rules! codes {
     ($($name:ident = $id:literal, $explanation:literal;)*) => {
-        $(pub(crate) static $name: Code = Code { id: $id, explanation: $explanation };)*
+        $(pub(crate) static $name: Code =
+            Code { id: $id, explanation: if cfg!(feature = "explain") { $explanation } else { "" } };)*
 
         /// All codes.
         pub static CODES: &[&Code] = &[$(&$name),*];

@@ -150,12 +150,13 @@ impl fmt::Display for Edit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Set { block, keyword, values } => {
-                let open = schema::places_of(keyword)
+                let places = schema::places_of(keyword);
+                let is_open = places
                     .iter()
                     .filter_map(|place| place.keyword(keyword))
                     .all(|known| known.args.iter().all(|arg| arg.kind != Kind::Secret));
-                let values =
-                    if open && schema::help(keyword).is_some() { values.join(" ") } else { "********".to_owned() };
+                // Nobody knows what an unknown word takes.
+                let values = if is_open && !places.is_empty() { values.join(" ") } else { "********".to_owned() };
                 write!(f, "set {keyword} of {block}")?;
                 if values.is_empty() { Ok(()) } else { write!(f, " to {values}") }
             }

@@ -29,7 +29,9 @@ pub(crate) use self::expand::{Included, Includes, is_include};
 use self::instance::{Draft, concern};
 pub(crate) use self::line::shorten;
 pub(crate) use self::statement::{Block, Statement, Word};
-pub(crate) use self::values::{describe, network};
+#[cfg(feature = "explain")]
+pub(crate) use self::values::describe;
+pub(crate) use self::values::network;
 use crate::around::Surroundings;
 use crate::diagnostic::{Diagnostic, Diagnostics, Mark, Severity, code};
 use crate::lint;

@@ -3,8 +3,10 @@
 
 mod address;
 mod global;
+#[cfg(feature = "explain")]
 mod help;
 mod instance;
+#[cfg(feature = "explain")]
 mod reference;
 mod route;
 mod top;
@@ -12,8 +14,10 @@ mod trackers;
 
 pub use self::address::{STATIC_ADDRESSES, UNICAST_PEERS, VIRTUAL_ADDRESSES};
 pub use self::global::GLOBAL_DEFS;
+#[cfg(feature = "explain")]
 pub use self::help::{help, nearest};
 pub use self::instance::{AUTH_HMAC, AUTHENTICATION, INSTANCE};
+#[cfg(feature = "explain")]
 pub use self::reference::reference;
 pub(crate) use self::route::NEXT_HOP;
 pub use self::route::{STATIC_ROUTES, STATIC_RULES, VIRTUAL_ROUTES, VIRTUAL_RULES};
@@ -48,17 +52,18 @@ pub struct Entry {
 pub struct Keyword {
     /// The word.
     pub name: &'static str,
-    /// The keepalived release that brought it; [`OWN`] when keepalived does not know it.
+    /// The keepalived release that brought it; [`OWN`] when keepalived does not know it. As all that only explains, empty
+    /// without the feature `explain`.
     pub since: &'static str,
     /// What follows it on its line.
     pub args: &'static [Arg],
     /// The block that it opens.
     pub block: Option<&'static Place>,
-    /// What holds without it, in words; empty when nothing does.
+    /// What holds without it, in words; empty when nothing does, or without the feature `explain`.
     pub default: &'static str,
     /// What locum does with it.
     pub status: Status,
-    /// What it is for, in a sentence or two.
+    /// What it is for, in a sentence or two; empty without the feature `explain`.
     pub help: &'static str,
     /// It may stand several times in one block.
     pub repeats: bool,
@@ -200,6 +205,7 @@ const fn keyword(
     status: Status,
     help: &'static str,
 ) -> Keyword {
+    let (since, help) = if cfg!(feature = "explain") { (since, help) } else { ("", "") };
     Keyword { name, since, args, block: None, default: "", status, help, repeats: false }
 }
 
@@ -233,7 +239,7 @@ const fn renamed(name: &'static str, since: &'static str, new: &'static str) -> 
 
 impl Keyword {
     const fn default(self, default: &'static str) -> Self {
-        Self { default, ..self }
+        Self { default: if cfg!(feature = "explain") { default } else { "" }, ..self }
     }
 
     const fn opens(self, place: &'static Place) -> Self {

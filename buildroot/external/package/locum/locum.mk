@@ -51,6 +51,7 @@ LOCUM_SUBDIR = appliance
 LOCUM_FEATURES = \
 	$(if $(BR2_PACKAGE_LOCUM_CONSOLE),console) \
 	$(if $(BR2_PACKAGE_LOCUM_DOCTOR),doctor) \
+	$(if $(BR2_PACKAGE_LOCUM_EXPLAIN),explain) \
 	$(if $(BR2_PACKAGE_LOCUM_KEEPALIVED),keepalived) \
 	$(if $(BR2_PACKAGE_LOCUM_MAIL),mail) \
 	$(if $(BR2_PACKAGE_LOCUM_METRICS),metrics) \
