@@ -35,15 +35,25 @@ const CREATE: u16 = 0x400;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 
-/// Sends so many adverts from router 1 in each interval, by one sleep and a send for each, until it is dropped; in real
-/// time with this priority. How exactly they follow one another is what the kernel and the machine give.
-pub(crate) fn bare_master(ground: &Ground, adverts: u8, interval: Duration, realtime: Option<u8>) -> Until<()> {
-    let (sender, _) = floor_sockets(ground).unwrap_or_else(|error| panic!("the bare loop: {error}"));
-    Until::start(move |stop| {
-        if let Some(priority) = realtime {
-            let (thread, priority) = (gettid().to_string(), priority.to_string());
-            let _ = Command::new("chrt").args(["--rr", "--pid", &priority, &thread]).output(); // as in `rise`
+/// Sends so many adverts from router 1 in each interval, by one sleep and a send for each, until it is dropped, and takes them
+/// on router 2, as a backup does: who hears an advert shares the kernel with who sends it. Both in real time with this
+/// priority. How exactly the adverts follow one another is what the kernel and the machine give.
+pub(crate) fn bare_master(
+    ground: &Ground,
+    adverts: u8,
+    interval: Duration,
+    realtime: Option<u8>,
+) -> (Until<()>, Until<()>) {
+    let (sender, receiver) = floor_sockets(ground).unwrap_or_else(|error| panic!("the bare loop: {error}"));
+    let receiving = Until::start(move |stop| {
+        in_real_time(realtime);
+        let mut buffer = [std::mem::MaybeUninit::uninit(); 256];
+        while !stop.load(Ordering::Relaxed) {
+            let _ = receiver.recv(&mut buffer); // none came within its time
         }
+    });
+    let sending = Until::start(move |stop| {
+        in_real_time(realtime);
         let group = SocketAddr::from((VRRP_GROUP, 0)).into();
         let mut packet = ADVERT;
         let mut due = Instant::now();
@@ -55,7 +65,16 @@ pub(crate) fn bare_master(ground: &Ground, adverts: u8, interval: Duration, real
                 let _ = sender.send_to(&packet, &group); // a loss is seen at the switch
             }
         }
-    })
+    });
+    (sending, receiving)
+}
+
+/// Has the calling thread run in real time with this priority, if there is one.
+fn in_real_time(priority: Option<u8>) {
+    if let Some(priority) = priority {
+        let (thread, priority) = (gettid().to_string(), priority.to_string());
+        let _ = Command::new("chrt").args(["--rr", "--pid", &priority, &thread]).output(); // as in `rise`
+    }
 }
 
 /// The time that the calling thread has computed.

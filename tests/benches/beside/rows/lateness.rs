@@ -81,7 +81,9 @@ pub(crate) fn take(context: &Context, instances: usize, interval_ms: u64, strain
         }
     }
     if bare.len() > 0 {
-        taken.notes.push(format!("a bare loop, with a sleep for all and a send for each, deviates by {bare} ms (p99)"));
+        taken.notes.push(format!(
+            "a bare loop, with a sleep for all and a send for each, heard by another, deviates by {bare} ms (p99)"
+        ));
     }
     for (name, count) in strangers.into_iter().filter(|(_, count)| *count > 0) {
         taken.notes.push(format!("{count} adverts of the backup of {name}: it took over from a master that was well"));
