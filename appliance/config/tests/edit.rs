@@ -103,6 +103,18 @@ fn passwords_go_where_they_belong() {
 }
 
 #[test]
+fn no_edit_tells_a_password_nor_what_an_unknown_word_takes() {
+    for (keyword, value, told) in
+        [("priority", "90", "90"), ("auth_pass", "secret", "********"), ("auth_pas", "secret", "********")]
+    {
+        let expected = format!("set {keyword} of vrrp_instance VI_1 to {told}");
+        let edit = set("VI_1", keyword, &[value]);
+        assert_eq!(edit.to_string(), expected);
+        assert_eq!(format!("{edit:?}"), expected);
+    }
+}
+
+#[test]
 fn vips_and_peers_come_and_go() {
     let more = FILE.replace("# web\n", "# web\n\t172.20.45.249/24 dev eth0 label eth0:2\n");
     expect(FILE, &[add("virtual_ipaddress", "172.20.45.249/24 dev eth0 label eth0:2")], &more);
