@@ -13,6 +13,7 @@ use super::{Exit, complain, default_configuration, print};
 use crate::machine::{self, Links};
 use crate::notify::{Standing, Trial, try_all};
 use crate::task;
+use crate::text::there_is;
 
 pub(super) fn notify_test(socket: &Path, instance: Option<String>, file: Option<PathBuf>) -> Exit {
     let running = running(socket);
@@ -72,13 +73,12 @@ fn running(socket: &Path) -> Vec<Item> {
 
 fn choose<'a>(configuration: &'a Configuration, name: Option<&str>) -> Option<&'a Arc<Instance>> {
     let instances = &configuration.model().instances;
-    let names =
-        || instances.iter().take(10).map(|instance| instance.name.value.as_str()).collect::<Vec<_>>().join(", ");
+    let names: Vec<&str> = instances.iter().map(|instance| instance.name.value.as_str()).collect();
     match (name, instances.as_slice()) {
         (Some(name), _) => {
             let found = configuration.model().instance(name);
             if found.is_none() {
-                complain(&format_args!("no instance is called {name}; there is {}", names()));
+                complain(&format_args!("no instance is called {name}; {}", there_is(&names)));
             }
             found
         }
@@ -88,7 +88,7 @@ fn choose<'a>(configuration: &'a Configuration, name: Option<&str>) -> Option<&'
             None
         }
         (None, _) => {
-            complain(&format_args!("say which instance: {}", names()));
+            complain(&format_args!("say which instance; {}", there_is(&names)));
             None
         }
     }

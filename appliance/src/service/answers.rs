@@ -10,10 +10,8 @@ use super::clients::{ClientId, Watch};
 use super::instance::Instance;
 #[cfg(not(all(feature = "doctor", feature = "keepalived")))]
 use crate::parts;
+use crate::text::there_is;
 use crate::{clock, machine};
-
-/// So many instances are named to somebody who asks for one that there is not.
-const NAMED_MAX: usize = 10;
 
 impl Service {
     /// Answers one line of a client.
@@ -225,26 +223,3 @@ impl Service {
 
 /// A request's end: what took effect, or why nothing did.
 pub(super) type Outcome = Result<String, (ErrorCode, String)>;
-
-/// Who there is, for somebody who asked for one that there is not.
-fn there_is(names: &[&str]) -> String {
-    let named = names.get(..NAMED_MAX).unwrap_or(names).join(", ");
-    match names.len().saturating_sub(NAMED_MAX) {
-        _ if names.is_empty() => "there is none".to_owned(),
-        0 => format!("there is {named}"),
-        more => format!("there is {named} and {more} more"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_many_the_first_are_named_and_the_others_counted() {
-        assert_eq!(there_is(&[]), "there is none");
-        assert_eq!(there_is(&["A", "B"]), "there is A, B");
-        assert_eq!(there_is(&["A"; NAMED_MAX]), format!("there is {}", ["A"; NAMED_MAX].join(", ")));
-        assert!(there_is(&["A"; 1_000]).ends_with(", A, A and 990 more"));
-    }
-}
