@@ -111,7 +111,8 @@ fn each_order_is_asked_about_and_only_then_given() {
         assert_eq!(orders(&service), wanted, "nothing before the answer");
         // The default is to do nothing.
         console.keys("\r");
-        console.wait("the question to go", |text| !text.contains("Cancel"));
+        // All of it: what is left of it must not be taken for the next one.
+        console.wait("the question to go", |text| !text.contains("Cancel") && !text.contains(words));
         assert_eq!(orders(&service), wanted, "Enter cancels");
         console.keys(keys.trim_start_matches('j'));
         console.wait_for(words);
