@@ -73,12 +73,12 @@ fn running(socket: &Path) -> Vec<Item> {
 
 fn choose<'a>(configuration: &'a Configuration, name: Option<&str>) -> Option<&'a Arc<Instance>> {
     let instances = &configuration.model().instances;
-    let names: Vec<&str> = instances.iter().map(|instance| instance.name.value.as_str()).collect();
+    let there_is = || there_is(&instances.iter().map(|instance| instance.name.value.as_str()).collect::<Vec<_>>());
     match (name, instances.as_slice()) {
         (Some(name), _) => {
             let found = configuration.model().instance(name);
             if found.is_none() {
-                complain(&format_args!("no instance is called {name}; {}", there_is(&names)));
+                complain(&format_args!("no instance is called {name}; {}", there_is()));
             }
             found
         }
@@ -88,7 +88,7 @@ fn choose<'a>(configuration: &'a Configuration, name: Option<&str>) -> Option<&'
             None
         }
         (None, _) => {
-            complain(&format_args!("say which instance; {}", there_is(&names)));
+            complain(&format_args!("say which instance; {}", there_is()));
             None
         }
     }

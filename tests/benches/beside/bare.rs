@@ -4,7 +4,6 @@
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsRawFd;
-use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -14,12 +13,11 @@ use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{LinkAddr, MsgFlags, MultiHeaders, sendmmsg};
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::gettid;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
 use crate::figures::us;
 use crate::ground::Ground;
-use crate::tools::Until;
+use crate::tools::{Until, in_real_time};
 
 /// Where adverts go.
 const VRRP_GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
@@ -45,15 +43,16 @@ pub(crate) fn bare_master(
     realtime: Option<u8>,
 ) -> (Until<()>, Until<()>) {
     let (sender, receiver) = floor_sockets(ground).unwrap_or_else(|error| panic!("the bare loop: {error}"));
+    let rise = move || realtime.into_iter().for_each(|priority| in_real_time("--rr", priority));
     let receiving = Until::start(move |stop| {
-        in_real_time(realtime);
+        rise();
         let mut buffer = [std::mem::MaybeUninit::uninit(); 256];
         while !stop.load(Ordering::Relaxed) {
             let _ = receiver.recv(&mut buffer); // none came within its time
         }
     });
     let sending = Until::start(move |stop| {
-        in_real_time(realtime);
+        rise();
         let group = SocketAddr::from((VRRP_GROUP, 0)).into();
         let mut packet = ADVERT;
         let mut due = Instant::now();
@@ -67,14 +66,6 @@ pub(crate) fn bare_master(
         }
     });
     (sending, receiving)
-}
-
-/// Has the calling thread run in real time with this priority, if there is one.
-fn in_real_time(priority: Option<u8>) {
-    if let Some(priority) = priority {
-        let (thread, priority) = (gettid().to_string(), priority.to_string());
-        let _ = Command::new("chrt").args(["--rr", "--pid", &priority, &thread]).output(); // as in `rise`
-    }
 }
 
 /// The time that the calling thread has computed.

@@ -40,8 +40,8 @@ How to read it. Both daemons run at the same time or in turns, on the same machi
 ratio first. The goal is for locum's median. `of a bare loop` is what the kernel alone takes here to send or receive the
 same packets one at a time. A row that says `noisy` was taken while the bare loop itself varied by more than a quarter, or
 while an ordinary thread was woken 2 ms late: take it again.
-All routers of a row share one kernel. What the one does that hears an advert (to take it, to give its addresses up) is part
-of how long the one needs that sends it; on a network of their own it is not.
+All routers of a row share one kernel: while one hears an advert and, say, gives its addresses up, the one that sent it waits
+for it at times. Between machines it does not.
 It changes nothing outside its namespaces and refuses to run anywhere else; Ctrl-C ends all that it started.
 ";
 

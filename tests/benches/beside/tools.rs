@@ -15,12 +15,17 @@ use crate::figures::{Sample, us};
 use crate::ground::Ground;
 
 /// The tools run above what they measure: with this real-time priority, where that may be had.
-const PRIORITY: &str = "5";
+const PRIORITY: u8 = 5;
 
-/// Takes the calling thread above the noise. Without root it stays where it is.
+/// Takes the calling thread above the noise.
 pub(crate) fn rise() {
-    let thread = gettid().to_string();
-    let _ = Command::new("chrt").args(["--fifo", "--pid", PRIORITY, &thread]).output(); // the report says how noisy it was
+    in_real_time("--fifo", PRIORITY);
+}
+
+/// Has the calling thread run in real time, by a policy as chrt(1) names it. Without root it stays where it is.
+pub(crate) fn in_real_time(policy: &str, priority: u8) {
+    let (priority, thread) = (priority.to_string(), gettid().to_string());
+    let _ = Command::new("chrt").args([policy, "--pid", &priority, &thread]).output(); // the report says how noisy it was
 }
 
 /// A thread that does something until it is dropped.
